@@ -1,0 +1,299 @@
+//! Ids and names. `parse` is the only door: a value that exists is legal.
+//! Text is shared (`Arc<str>`), so that cloning an id never copies it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Why a text is not a legal value of a field.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}` {rule}")]
+pub struct Invalid {
+    /// The field, in the spelling of the AWS API.
+    pub field: &'static str,
+    /// The rule that the value breaks.
+    pub rule: String,
+}
+
+impl Invalid {
+    /// An error for `field`, saying the broken `rule`.
+    pub fn new(field: &'static str, rule: impl Into<String>) -> Self {
+        Self { field, rule: rule.into() }
+    }
+}
+
+/// An account, the tenant: a number of 12 digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(u64);
+
+impl AccountId {
+    const END: u64 = 1_000_000_000_000;
+
+    /// The account of the installation itself, whose principals administer accounts.
+    pub const OPERATOR: Self = Self(0);
+
+    /// The account with this number, if it has at most 12 digits.
+    #[must_use]
+    pub const fn new(number: u64) -> Option<Self> {
+        if number < Self::END { Some(Self(number)) } else { None }
+    }
+
+    /// The account's number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// Reads exactly 12 digits.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        if text.len() == 12
+            && text.bytes().all(|b| b.is_ascii_digit())
+            && let Ok(number) = text.parse()
+        {
+            return Ok(Self(number));
+        }
+        Err(Invalid::new("accountId", format!("must be 12 digits, not `{}`", shorten(text))))
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:012}", self.0)
+    }
+}
+
+impl fmt::Debug for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::parse(text)
+    }
+}
+
+/// The first characters of `text`, for an error that must not repeat an input of any length.
+fn shorten(text: &str) -> String {
+    const SHOWN_CHARS: usize = 64;
+    let mut short: String = text.chars().take(SHOWN_CHARS).collect();
+    if short.len() < text.len() {
+        short.push_str("...");
+    }
+    short
+}
+
+/// Characters of IAM names: `[\w+=,.@-]`.
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '=' | ',' | '.' | '@' | '-')
+}
+
+fn check_length(field: &'static str, text: &str, min: usize, max: usize) -> Result<(), Invalid> {
+    let length = text.chars().count();
+    if length < min {
+        return Err(Invalid::new(
+            field,
+            format!("must have length greater than or equal to {min}"),
+        ));
+    }
+    if length > max {
+        return Err(Invalid::new(field, format!("must have length less than or equal to {max}")));
+    }
+    Ok(())
+}
+
+fn check_name(field: &'static str, text: &str, min: usize, max: usize) -> Result<(), Invalid> {
+    check_length(field, text, min, max)?;
+    if text.chars().all(is_name_char) {
+        return Ok(());
+    }
+    Err(Invalid::new(
+        field,
+        format!("must satisfy regular expression pattern: [\\w+=,.@-]+, not `{}`", shorten(text)),
+    ))
+}
+
+fn check_path(text: &str) -> Result<(), Invalid> {
+    check_length("path", text, 1, 512)?;
+    let printable = text.chars().all(|c| ('\u{21}'..='\u{7e}').contains(&c));
+    if text.starts_with('/') && text.ends_with('/') && printable {
+        return Ok(());
+    }
+    Err(Invalid::new("path", "must begin and end with `/` and hold only printable ASCII"))
+}
+
+fn check_prefixed_hex(field: &'static str, text: &str, prefix: &str) -> Result<(), Invalid> {
+    let digits = text.strip_prefix(prefix).unwrap_or_default();
+    let hex = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if hex && matches!(digits.len(), 8 | 17) {
+        return Ok(());
+    }
+    Err(Invalid::new(field, format!("must be `{prefix}` and 17 hexadecimal digits")))
+}
+
+fn check_unique_id(text: &str) -> Result<(), Invalid> {
+    check_length("id", text, 16, 128)?;
+    if text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(Invalid::new("id", "must be capital letters and digits"))
+}
+
+fn check_access_key_id(text: &str) -> Result<(), Invalid> {
+    check_length("accessKeyId", text, 16, 128)?;
+    if text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return Ok(());
+    }
+    Err(Invalid::new("accessKeyId", "must satisfy regular expression pattern: [\\w]+"))
+}
+
+fn check_source_identity(text: &str) -> Result<(), Invalid> {
+    check_name("sourceIdentity", text, 2, 64)?;
+    if text.starts_with("aws:") {
+        return Err(Invalid::new("sourceIdentity", "must not begin with `aws:`"));
+    }
+    Ok(())
+}
+
+macro_rules! text_newtype {
+    ($(#[$doc:meta])* $name:ident, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Reads a legal value.
+            pub fn parse(text: &str) -> Result<Self, Invalid> {
+                let check: fn(&str) -> Result<(), Invalid> = $check;
+                check(text)?;
+                Ok(Self(Arc::from(text)))
+            }
+
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                Self::parse(text)
+            }
+        }
+    };
+}
+
+text_newtype!(/** A user's name, 1 to 64 characters. */ UserName, |t| check_name("userName", t, 1, 64));
+text_newtype!(/** A role's name, 1 to 64 characters. */ RoleName, |t| check_name("roleName", t, 1, 64));
+text_newtype!(/** An instance profile's name, 1 to 128 characters. */ ProfileName, |t| check_name("instanceProfileName", t, 1, 128));
+text_newtype!(/** A policy's name, 1 to 128 characters. */ PolicyName, |t| check_name("policyName", t, 1, 128));
+text_newtype!(/** A group's name, 1 to 128 characters. */ GroupName, |t| check_name("groupName", t, 1, 128));
+text_newtype!(/** A host agent's name, 1 to 64 characters. */ AgentName, |t| check_name("agentName", t, 1, 64));
+text_newtype!(/** A role session's name, 2 to 64 characters. */ SessionName, |t| check_name("roleSessionName", t, 2, 64));
+text_newtype!(/** Who stands behind a session, 2 to 64 characters, kept through role chains. */ SourceIdentity, check_source_identity);
+text_newtype!(/** An entity's path, `/` or `/a/b/`, at most 512 characters. */ Path, check_path);
+text_newtype!(/** An access key id: `AKIA...` long-term, `ASIA...` temporary. */ AccessKeyId, check_access_key_id);
+text_newtype!(/** An entity's unique id: `AROA...`, `AIDA...`, `AIPA...`, `ANPA...`. */ UniqueId, check_unique_id);
+text_newtype!(/** An instance's id, `i-` and 17 hexadecimal digits. */ InstanceId, |t| check_prefixed_hex("instanceId", t, "i-"));
+text_newtype!(/** An association's id, `iip-assoc-` and 17 hexadecimal digits. */ AssociationId, |t| check_prefixed_hex("associationId", t, "iip-assoc-"));
+
+impl Default for Path {
+    fn default() -> Self {
+        Self(Arc::from("/"))
+    }
+}
+
+impl AccessKeyId {
+    /// Whether this is the id of temporary credentials.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.0.starts_with("ASIA")
+    }
+}
+
+/// `prefix` and 80 random bits in base32 (A-Z, 2-7): 16 characters after the prefix.
+#[must_use]
+pub fn base32_id(prefix: &str, random: [u8; 10]) -> String {
+    const ALPHABET: [char; 32] = [
+        'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'R',
+        'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', '2', '3', '4', '5', '6', '7',
+    ];
+    let bits = random.iter().fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
+    let mut id = String::with_capacity(prefix.len() + 16);
+    id.push_str(prefix);
+    for group in (0..16_u32).rev() {
+        let index = usize::try_from((bits >> (group * 5)) & 31).unwrap_or(0);
+        id.push(ALPHABET.get(index).copied().unwrap_or('A'));
+    }
+    id
+}
+
+/// `prefix` and 68 random bits as 17 hexadecimal digits.
+#[must_use]
+pub fn hex_id(prefix: &str, random: [u8; 9]) -> String {
+    let bits = random.iter().fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
+    format!("{prefix}{:017x}", bits & ((1 << 68) - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_exactly_twelve_digits() {
+        assert_eq!(AccountId::parse("000000000001").unwrap().to_string(), "000000000001");
+        for bad in ["", "1", "1234567890123", "12345678901a", "+12345678901"] {
+            assert!(AccountId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_keep_to_the_characters_and_lengths_of_iam() {
+        assert!(RoleName::parse("Get-pics").is_ok());
+        assert!(RoleName::parse(&"r".repeat(64)).is_ok());
+        for bad in ["", "a b", "a/b", "ä", &"r".repeat(65)] {
+            assert!(RoleName::parse(bad).is_err(), "{bad}");
+        }
+        assert!(SessionName::parse("x").is_err());
+        assert!(Path::parse("/a/b/").is_ok());
+        assert!(Path::parse("a/").is_err());
+    }
+
+    #[test]
+    fn generated_ids_have_the_shapes_that_are_read_back() {
+        let id = base32_id("AROA", [0xff; 10]);
+        assert_eq!(id, "AROA7777777777777777");
+        assert!(UniqueId::parse(&id).is_ok());
+        let instance = hex_id("i-", [0xff; 9]);
+        assert_eq!(instance, "i-fffffffffffffffff");
+        assert!(InstanceId::parse(&instance).is_ok());
+    }
+}

@@ -1,0 +1,17 @@
+//! Who: accounts, names, ids, ARNs and principals as types that hold only legal values.
+//! No I/O, clock or randomness; depends on nothing else in the crate.
+//!
+//! Limits follow "IAM and AWS STS quotas" (IAM User Guide, reference_iam-quotas); id prefixes follow
+//! "IAM identifiers" (reference_identifiers).
+
+mod arn;
+mod id;
+mod principal;
+
+pub use arn::Arn;
+pub use id::{
+    AccessKeyId, AccountId, AgentName, AssociationId, GroupName, InstanceId, Invalid, Path,
+    PolicyName, ProfileName, RoleName, SessionName, SourceIdentity, UniqueId, UserName, base32_id,
+    hex_id,
+};
+pub use principal::Principal;

@@ -1,0 +1,10 @@
+//! Locum: temporary credentials as a service.
+//!
+//! Layers, each of which may use only those below it:
+//!
+//! ```text
+//! identity  clock      who, and when: pure values
+//! ```
+
+pub mod clock;
+pub mod identity;
