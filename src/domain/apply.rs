@@ -1,0 +1,380 @@
+//! Applying facts: the only way state changes. It cannot fail and holds no rule; what a fact names must
+//! be there, or the history is not one that `decide` wrote, and the caller is told which fact it was.
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+
+use super::event::{Event, EventKind, Fact, Idempotency, KeyOwner, PolicyOwner};
+use super::state::{
+    AccessKey, Account, Agent, Association, IDEMPOTENCY_TOKENS_MAX, IDEMPOTENCY_WINDOW, Instance,
+    ManagedPolicy, Permissions, Profile, Remembered, Role, State, User, key_of,
+};
+use crate::clock::Timestamp;
+
+/// A fact that names what is not there: the log holds a history that no decision made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("event {kind} of account {account} makes no sense in its history")]
+pub struct Nonsense {
+    /// The event's kind.
+    pub kind: &'static str,
+    /// The event's account.
+    pub account: crate::identity::AccountId,
+}
+
+impl State {
+    /// Makes `fact`, record `sequence` of the log, true.
+    ///
+    /// # Errors
+    /// The fact contradicts the state; the state is then to be thrown away.
+    pub fn apply(&mut self, sequence: u64, fact: &Fact) -> Result<(), Nonsense> {
+        for event in &fact.events {
+            self.apply_event(fact.time, event)
+                .ok_or(Nonsense { kind: event.kind.name(), account: event.account })?;
+        }
+        if let Some(idempotency) = &fact.idempotency
+            && let Some(account) = self.accounts.get_mut(&idempotency.account)
+        {
+            Arc::make_mut(account).remember(sequence, fact.time, idempotency);
+        }
+        Ok(())
+    }
+
+    fn apply_event(&mut self, time: Timestamp, event: &Event) -> Option<()> {
+        match &event.kind {
+            EventKind::AccountCreated { name, key } => {
+                let account = Account {
+                    id: event.account,
+                    name: name.clone(),
+                    created_at: time,
+                    enabled: true,
+                    key: key.clone(),
+                    users: OrdMap::new(),
+                    roles: OrdMap::new(),
+                    policies: OrdMap::new(),
+                    profiles: OrdMap::new(),
+                    agents: OrdMap::new(),
+                    access_keys: OrdMap::new(),
+                    instances: OrdMap::new(),
+                    associations: OrdMap::new(),
+                    idempotency: OrdMap::new(),
+                    idempotency_by_age: OrdSet::new(),
+                };
+                let before = self.accounts.insert(event.account, Arc::new(account));
+                return before.is_none().then_some(());
+            }
+            // Issuing a session changes nothing that a decision reads.
+            EventKind::SessionIssued { .. } => return Some(()),
+            EventKind::AccessKeyCreated { key, owner } => {
+                self.keys.insert(key.clone(), (event.account, owner.clone()));
+            }
+            EventKind::AccessKeyDeleted { key } => {
+                self.keys.remove(key);
+            }
+            EventKind::InstanceTerminated { id } => {
+                self.forget_keys(event, &KeyOwner::Instance(id.clone()));
+            }
+            EventKind::AgentDeleted { name } => {
+                self.forget_keys(event, &KeyOwner::Agent(name.clone()));
+            }
+            _ => {}
+        }
+        Arc::make_mut(self.accounts.get_mut(&event.account)?).apply(time, &event.kind)
+    }
+
+    /// Drops the identity keys of an owner that ends.
+    fn forget_keys(&mut self, event: &Event, owner: &KeyOwner) {
+        let Some(account) = self.accounts.get_mut(&event.account) else { return };
+        let account = Arc::make_mut(account);
+        let of_owner = account.access_keys.iter().filter(|(_, key)| key.owner == *owner);
+        for key in of_owner.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            account.access_keys.remove(&key);
+            self.keys.remove(&key);
+        }
+    }
+}
+
+impl Account {
+    fn apply(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
+        match kind {
+            EventKind::AccountDisabled => self.enabled = false,
+            EventKind::AccountEnabled => self.enabled = true,
+            EventKind::UserCreated { .. }
+            | EventKind::UserDeleted { .. }
+            | EventKind::AccessKeyCreated { .. }
+            | EventKind::AccessKeyStatusChanged { .. }
+            | EventKind::AccessKeyDeleted { .. }
+            | EventKind::AgentCreated { .. }
+            | EventKind::AgentDeleted { .. } => return self.apply_key_holder(time, kind),
+            EventKind::RoleCreated { .. }
+            | EventKind::RoleUpdated { .. }
+            | EventKind::TrustPolicyChanged { .. }
+            | EventKind::RoleDeleted { .. } => return self.apply_role(time, kind),
+            EventKind::InlinePolicyPut { .. }
+            | EventKind::InlinePolicyDeleted { .. }
+            | EventKind::PolicyCreated { .. }
+            | EventKind::PolicyVersionCreated { .. }
+            | EventKind::PolicyDeleted { .. }
+            | EventKind::PolicyAttached { .. }
+            | EventKind::PolicyDetached { .. }
+            | EventKind::BoundaryPut { .. }
+            | EventKind::BoundaryDeleted { .. } => return self.apply_policy(time, kind),
+            EventKind::ProfileCreated { .. }
+            | EventKind::ProfileDeleted { .. }
+            | EventKind::ProfileRoleAdded { .. }
+            | EventKind::ProfileRoleRemoved { .. } => return self.apply_profile(time, kind),
+            EventKind::InstanceLaunched { .. }
+            | EventKind::InstanceTerminated { .. }
+            | EventKind::ProfileAssociated { .. }
+            | EventKind::ProfileDisassociated { .. }
+            | EventKind::CredentialsRotated { .. }
+            | EventKind::CredentialsRefused { .. } => return self.apply_instance(time, kind),
+            EventKind::AccountCreated { .. } | EventKind::SessionIssued { .. } => {}
+        }
+        Some(())
+    }
+
+    fn apply_key_holder(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
+        match kind {
+            EventKind::UserCreated { name, path, id } => {
+                let user = User {
+                    name: name.clone(),
+                    path: path.clone(),
+                    id: id.clone(),
+                    created_at: time,
+                    permissions: Permissions::default(),
+                };
+                self.users.insert(key_of(name.as_str()), Arc::new(user));
+            }
+            EventKind::UserDeleted { name } => {
+                self.users.remove(&*key_of(name.as_str()))?;
+            }
+            EventKind::AccessKeyCreated { key, owner } => {
+                let access_key = AccessKey { owner: owner.clone(), active: true, created_at: time };
+                self.access_keys.insert(key.clone(), access_key);
+            }
+            EventKind::AccessKeyStatusChanged { key, active } => {
+                self.access_keys.get_mut(key)?.active = *active;
+            }
+            EventKind::AccessKeyDeleted { key } => {
+                self.access_keys.remove(key)?;
+            }
+            EventKind::AgentCreated { name, id } => {
+                let agent = Agent { name: name.clone(), id: id.clone(), created_at: time };
+                self.agents.insert(key_of(name.as_str()), Arc::new(agent));
+            }
+            EventKind::AgentDeleted { name } => {
+                self.agents.remove(&*key_of(name.as_str()))?;
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn apply_role(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
+        match kind {
+            EventKind::RoleCreated { name, path, id, description, max_session, trust } => {
+                let role = Role {
+                    name: name.clone(),
+                    path: path.clone(),
+                    id: id.clone(),
+                    description: description.clone(),
+                    max_session: *max_session,
+                    created_at: time,
+                    trust: trust.clone(),
+                    permissions: Permissions::default(),
+                };
+                self.roles.insert(key_of(name.as_str()), Arc::new(role));
+            }
+            EventKind::RoleUpdated { name, description, max_session } => {
+                let role = Arc::make_mut(self.roles.get_mut(&*key_of(name.as_str()))?);
+                role.description = description.clone();
+                role.max_session = *max_session;
+            }
+            EventKind::TrustPolicyChanged { role, trust } => {
+                let role = Arc::make_mut(self.roles.get_mut(&*key_of(role.as_str()))?);
+                role.trust = trust.clone();
+            }
+            EventKind::RoleDeleted { name } => {
+                self.roles.remove(&*key_of(name.as_str()))?;
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn permissions_mut(&mut self, owner: &PolicyOwner) -> Option<&mut Permissions> {
+        match owner {
+            PolicyOwner::User(name) => {
+                let user = self.users.get_mut(&*key_of(name.as_str()))?;
+                Some(&mut Arc::make_mut(user).permissions)
+            }
+            PolicyOwner::Role(name) => {
+                let role = self.roles.get_mut(&*key_of(name.as_str()))?;
+                Some(&mut Arc::make_mut(role).permissions)
+            }
+        }
+    }
+
+    fn count_use(&mut self, policy: &str, change: i32) -> Option<()> {
+        let policy = Arc::make_mut(self.policies.get_mut(policy)?);
+        policy.uses = policy.uses.saturating_add_signed(change);
+        Some(())
+    }
+
+    fn apply_policy(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
+        match kind {
+            EventKind::InlinePolicyPut { owner, name, policy } => {
+                self.permissions_mut(owner)?.inline.insert(name.clone(), policy.clone());
+            }
+            EventKind::InlinePolicyDeleted { owner, name } => {
+                self.permissions_mut(owner)?.inline.remove(name)?;
+            }
+            EventKind::PolicyCreated { name, path, id, description, policy } => {
+                let managed = ManagedPolicy {
+                    name: name.clone(),
+                    path: path.clone(),
+                    id: id.clone(),
+                    description: description.clone(),
+                    created_at: time,
+                    version: 1,
+                    policy: policy.clone(),
+                    uses: 0,
+                };
+                self.policies.insert(key_of(name.as_str()), Arc::new(managed));
+            }
+            EventKind::PolicyVersionCreated { name, version, policy } => {
+                let managed = Arc::make_mut(self.policies.get_mut(&*key_of(name.as_str()))?);
+                managed.version = *version;
+                managed.policy = policy.clone();
+            }
+            EventKind::PolicyDeleted { name } => {
+                self.policies.remove(&*key_of(name.as_str()))?;
+            }
+            EventKind::PolicyAttached { owner, policy } => {
+                let policy = key_of(policy.as_str());
+                self.count_use(&policy, 1)?;
+                self.permissions_mut(owner)?.attached.insert(policy);
+            }
+            EventKind::PolicyDetached { owner, policy } => {
+                let policy = key_of(policy.as_str());
+                self.count_use(&policy, -1)?;
+                self.permissions_mut(owner)?.attached.remove(&*policy)?;
+            }
+            EventKind::BoundaryPut { owner, policy } => {
+                let policy = key_of(policy.as_str());
+                self.count_use(&policy, 1)?;
+                let before = self.permissions_mut(owner)?.boundary.replace(policy);
+                if let Some(before) = before {
+                    self.count_use(&before, -1)?;
+                }
+            }
+            EventKind::BoundaryDeleted { owner } => {
+                let before = self.permissions_mut(owner)?.boundary.take()?;
+                self.count_use(&before, -1)?;
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn apply_profile(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
+        match kind {
+            EventKind::ProfileCreated { name, path, id } => {
+                let profile = Profile {
+                    name: name.clone(),
+                    path: path.clone(),
+                    id: id.clone(),
+                    created_at: time,
+                    role: None,
+                };
+                self.profiles.insert(key_of(name.as_str()), Arc::new(profile));
+            }
+            EventKind::ProfileDeleted { name } => {
+                self.profiles.remove(&*key_of(name.as_str()))?;
+            }
+            EventKind::ProfileRoleAdded { profile, role } => {
+                let profile = self.profiles.get_mut(&*key_of(profile.as_str()))?;
+                Arc::make_mut(profile).role = Some(role.clone());
+            }
+            EventKind::ProfileRoleRemoved { profile, .. } => {
+                let profile = self.profiles.get_mut(&*key_of(profile.as_str()))?;
+                Arc::make_mut(profile).role = None;
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn apply_instance(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
+        match kind {
+            EventKind::InstanceLaunched { id, facts } => {
+                let instance = Instance {
+                    id: id.clone(),
+                    facts: facts.clone(),
+                    launched_at: time,
+                    running: true,
+                    generation: 0,
+                    association: None,
+                };
+                self.instances.insert(id.clone(), Arc::new(instance));
+            }
+            EventKind::InstanceTerminated { id } => {
+                Arc::make_mut(self.instances.get_mut(id)?).running = false;
+            }
+            EventKind::ProfileAssociated {
+                association,
+                instance,
+                profile,
+                profile_id,
+                generation,
+            } => {
+                self.associations.insert(association.clone(), instance.clone());
+                let instance = Arc::make_mut(self.instances.get_mut(instance)?);
+                instance.generation = *generation;
+                instance.association = Some(Association {
+                    id: association.clone(),
+                    profile: profile.clone(),
+                    profile_id: profile_id.clone(),
+                    since: time,
+                    credentials: None,
+                    refused: None,
+                });
+            }
+            EventKind::ProfileDisassociated { association, instance, generation } => {
+                self.associations.remove(association)?;
+                let instance = Arc::make_mut(self.instances.get_mut(instance)?);
+                instance.generation = *generation;
+                instance.association = None;
+            }
+            EventKind::CredentialsRotated { instance, credentials, .. } => {
+                let instance = Arc::make_mut(self.instances.get_mut(instance)?);
+                let association = instance.association.as_mut()?;
+                association.credentials = Some(credentials.clone());
+                association.refused = None;
+            }
+            EventKind::CredentialsRefused { instance, code, message, .. } => {
+                let instance = Arc::make_mut(self.instances.get_mut(instance)?);
+                let association = instance.association.as_mut()?;
+                association.refused = Some((code.clone(), message.clone(), time));
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Keeps a token and drops those past the window or over the count.
+    fn remember(&mut self, sequence: u64, time: Timestamp, idempotency: &Idempotency) {
+        let oldest_kept = time.minus(IDEMPOTENCY_WINDOW);
+        while let Some((age, token)) = self.idempotency_by_age.get_min().cloned() {
+            if age >= oldest_kept && self.idempotency.len() < IDEMPOTENCY_TOKENS_MAX {
+                break;
+            }
+            self.idempotency_by_age.remove(&(age, token.clone()));
+            self.idempotency.remove(&token);
+        }
+        let remembered = Remembered { time, fingerprint: idempotency.fingerprint, sequence };
+        self.idempotency.insert(idempotency.token.clone(), remembered);
+        self.idempotency_by_age.insert((time, idempotency.token.clone()));
+    }
+}

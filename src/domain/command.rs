@@ -1,0 +1,161 @@
+//! Commands: what may be asked of an account. A command carries everything a decision needs that is
+//! not in the state: the caller, the time, and every random id, drawn before it is submitted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::access::Caller;
+use super::event::{
+    Idempotency, InstanceFacts, KeyOwner, PolicyOwner, WrappedAccountKey,
+};
+use crate::clock::Timestamp;
+use crate::identity::{
+    AccessKeyId, AccountId, AgentName, Arn, AssociationId, InstanceId, Path, PolicyName,
+    ProfileName, RoleName, UniqueId, UserName,
+};
+use crate::policy::Policy;
+
+/// A command with who asks and when.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// The account that the command acts on.
+    pub account: AccountId,
+    /// Who asks.
+    pub caller: Caller,
+    /// The time of the decision.
+    pub time: Timestamp,
+    /// The request's id.
+    pub request_id: Arc<str>,
+    /// The W3C trace id, empty where there is none.
+    pub trace_id: Arc<str>,
+    /// The caller's token for retries.
+    pub idempotency: Option<Idempotency>,
+    /// What is asked.
+    pub action: Action,
+}
+
+/// New credentials for an instance, as far as they are drawn before the decision.
+#[derive(Clone, Debug)]
+pub struct Minting {
+    /// `ASIA...`, used only if a role is there to be assumed.
+    pub key: AccessKeyId,
+    /// How long the set lives.
+    pub lifetime: Duration,
+}
+
+/// A profile as callers name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileRef {
+    /// By name.
+    Name(ProfileName),
+    /// By ARN.
+    Arn(Arn),
+}
+
+/// Everything that can be asked.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields repeat the names of the types they hold")]
+pub enum Action {
+    CreateAccount { name: Arc<str>, key: WrappedAccountKey, root_key: AccessKeyId },
+    DisableAccount,
+    EnableAccount,
+
+    CreateUser { name: UserName, path: Path, id: UniqueId },
+    DeleteUser { name: UserName },
+    CreateAccessKey { owner: KeyOwner, key: AccessKeyId },
+    UpdateAccessKey { owner: KeyOwner, key: AccessKeyId, active: bool },
+    DeleteAccessKey { owner: KeyOwner, key: AccessKeyId },
+
+    CreateRole {
+        name: RoleName,
+        path: Path,
+        id: UniqueId,
+        description: Arc<str>,
+        max_session: Duration,
+        trust: Policy,
+    },
+    UpdateRole { name: RoleName, description: Option<Arc<str>>, max_session: Option<Duration> },
+    UpdateTrustPolicy { role: RoleName, trust: Policy },
+    DeleteRole { name: RoleName },
+
+    PutInlinePolicy { owner: PolicyOwner, name: PolicyName, policy: Policy },
+    DeleteInlinePolicy { owner: PolicyOwner, name: PolicyName },
+    CreatePolicy {
+        name: PolicyName,
+        path: Path,
+        id: UniqueId,
+        description: Arc<str>,
+        policy: Policy,
+    },
+    CreatePolicyVersion { policy_arn: Arn, policy: Policy },
+    DeletePolicy { policy_arn: Arn },
+    AttachPolicy { owner: PolicyOwner, policy_arn: Arn },
+    DetachPolicy { owner: PolicyOwner, policy_arn: Arn },
+    PutBoundary { owner: PolicyOwner, policy_arn: Arn },
+    DeleteBoundary { owner: PolicyOwner },
+
+    CreateProfile { name: ProfileName, path: Path, id: UniqueId },
+    DeleteProfile { name: ProfileName },
+    AddRoleToProfile { profile: ProfileName, role: RoleName },
+    RemoveRoleFromProfile { profile: ProfileName, role: RoleName },
+
+    CreateAgent { name: AgentName, id: UniqueId, key: AccessKeyId },
+    DeleteAgent { name: AgentName },
+
+    LaunchInstance {
+        id: InstanceId,
+        facts: InstanceFacts,
+        identity_key: AccessKeyId,
+        profile: Option<ProfileRef>,
+        association: AssociationId,
+        minting: Minting,
+    },
+    TerminateInstance { id: InstanceId },
+    AssociateProfile {
+        instance: InstanceId,
+        profile: ProfileRef,
+        association: AssociationId,
+        minting: Minting,
+    },
+    ReplaceProfile {
+        association: AssociationId,
+        profile: ProfileRef,
+        new_association: AssociationId,
+        minting: Minting,
+    },
+    DisassociateProfile { association: AssociationId },
+    /// The scheduler's: new credentials ahead of the end of the old.
+    RotateCredentials { instance: InstanceId, minting: Minting },
+
+    /// An issue of a session. `role_arn` names the role that is assumed; without it the session is
+    /// of GetSessionToken.
+    IssueSession {
+        role_arn: Option<Arn>,
+        session: Box<SessionRequest>,
+    },
+}
+
+/// What a caller of AssumeRole or GetSessionToken asks for; the role's facts come from the state.
+#[derive(Clone, Debug)]
+pub struct SessionRequest {
+    /// The session as asked; `subject` is filled by the decision.
+    pub draft: SessionDraft,
+    /// How long it is to live.
+    pub duration: Duration,
+    /// The external id that the trust policy may ask for.
+    pub external_id: Option<Arc<str>>,
+}
+
+/// The parts of a session that the caller chooses.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as in `event::Session`")]
+pub struct SessionDraft {
+    pub key: AccessKeyId,
+    pub name: Option<crate::identity::SessionName>,
+    pub policy: Option<Policy>,
+    pub policy_arns: Vec<Arn>,
+    pub tags: std::collections::BTreeMap<Arc<str>, Arc<str>>,
+    pub transitive_tag_keys: Vec<Arc<str>>,
+    pub source_identity: Option<crate::identity::SourceIdentity>,
+}
+

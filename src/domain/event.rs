@@ -1,0 +1,297 @@
+//! Events: what has happened. With `command.rs` this file tells what the product does.
+//!
+//! A `Fact` is what one command led to: its events, who asked and under which request. One fact is one
+//! record of the log and gets one sequence number. Events hold no secret: keys and tokens are derived
+//! from what stands here and the keyring.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::identity::{
+    AccessKeyId, AccountId, AgentName, Arn, AssociationId, InstanceId, Path, PolicyName,
+    ProfileName, RoleName, SessionName, SourceIdentity, UniqueId, UserName,
+};
+use crate::policy::Policy;
+
+/// The outcome of one command: one record of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    /// When it was decided.
+    pub time: Timestamp,
+    /// The ARN of who asked for it.
+    pub actor: Arc<str>,
+    /// The request's id, as the caller was told.
+    pub request_id: Arc<str>,
+    /// The W3C trace id, empty where there is none.
+    pub trace_id: Arc<str>,
+    /// The caller's token, by which a retry is recognised.
+    pub idempotency: Option<Idempotency>,
+    /// What happened, in order; never empty.
+    pub events: Vec<Event>,
+}
+
+/// A caller's token and what it was first used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The account whose callers share the token's name space.
+    pub account: AccountId,
+    /// The token, 1 to 64 characters.
+    pub token: Arc<str>,
+    /// A digest of the request, so that the token is not taken for another request.
+    pub fingerprint: [u8; 16],
+}
+
+/// Something that happened in an account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// The account whose state it changes.
+    pub account: AccountId,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// Who owns an access key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyOwner {
+    /// The account's root.
+    Root,
+    /// A user.
+    User(UserName),
+    /// An instance: its own identity.
+    Instance(InstanceId),
+    /// A host agent: its own identity.
+    Agent(AgentName),
+}
+
+/// A user or a role, which policies are put in and attached to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyOwner {
+    /// A user.
+    User(UserName),
+    /// A role.
+    Role(RoleName),
+}
+
+/// An account's random key, wrapped by a root key of the keyring; opaque here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrappedAccountKey {
+    /// The version of the root key that wraps it.
+    pub keyring_version: u32,
+    /// The wrapped bytes.
+    pub bytes: Arc<[u8]>,
+}
+
+/// What the metadata of an instance tells besides its profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceFacts {
+    /// The machine image.
+    pub image_id: Arc<str>,
+    /// The instance type.
+    pub instance_type: Arc<str>,
+    /// The region.
+    pub region: Arc<str>,
+    /// The availability zone.
+    pub zone: Arc<str>,
+    /// The address by which an agent knows the instance.
+    pub private_ip: Option<IpAddr>,
+    /// The host agent that serves it.
+    pub agent: Option<AgentName>,
+    /// Tags of the instance.
+    pub tags: BTreeMap<Arc<str>, Arc<str>>,
+    /// Whether version 1 of the metadata protocol is refused.
+    pub http_tokens_required: bool,
+}
+
+/// One set of temporary credentials of an instance's role: the fact from which they are derived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleCredentials {
+    /// Counts the sets of one association, from 1.
+    pub epoch: u64,
+    /// `ASIA...`
+    pub key: AccessKeyId,
+    /// The role's name when the set was issued.
+    pub role: RoleName,
+    /// The role's path.
+    pub path: Path,
+    /// `AROA...`
+    pub role_id: UniqueId,
+    /// When the set was issued.
+    pub issued_at: Timestamp,
+    /// When the set ends.
+    pub expires_at: Timestamp,
+}
+
+/// What a session stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionSubject {
+    /// A role session of AssumeRole.
+    Role {
+        /// The role's name.
+        role: RoleName,
+        /// The role's path.
+        path: Path,
+        /// `AROA...`
+        role_id: UniqueId,
+        /// The session's name.
+        session: SessionName,
+    },
+    /// A session of GetSessionToken for a user.
+    User {
+        /// The user's name.
+        user: UserName,
+        /// The user's path.
+        path: Path,
+        /// `AIDA...`
+        user_id: UniqueId,
+    },
+    /// A session of GetSessionToken for the account's root.
+    Root,
+}
+
+/// One issue of temporary credentials: everything that the session token seals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// `ASIA...`
+    pub key: AccessKeyId,
+    /// What it stands for.
+    pub subject: SessionSubject,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The inline session policy.
+    pub policy: Option<Arc<str>>,
+    /// Managed session policies.
+    pub policy_arns: Vec<Arn>,
+    /// Session tags.
+    pub tags: BTreeMap<Arc<str>, Arc<str>>,
+    /// The keys of tags that later sessions of the chain inherit.
+    pub transitive_tag_keys: Vec<Arc<str>>,
+    /// Who stands behind the chain.
+    pub source_identity: Option<SourceIdentity>,
+    /// How many sessions stand before this one in its chain.
+    pub chain_depth: u8,
+    /// The key of the session that asked for this one.
+    pub parent: Option<AccessKeyId>,
+}
+
+/// Every kind of event.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the fields repeat the names of the types they hold")]
+pub enum EventKind {
+    AccountCreated { name: Arc<str>, key: WrappedAccountKey },
+    AccountDisabled,
+    AccountEnabled,
+
+    UserCreated { name: UserName, path: Path, id: UniqueId },
+    UserDeleted { name: UserName },
+    AccessKeyCreated { key: AccessKeyId, owner: KeyOwner },
+    AccessKeyStatusChanged { key: AccessKeyId, active: bool },
+    AccessKeyDeleted { key: AccessKeyId },
+
+    RoleCreated {
+        name: RoleName,
+        path: Path,
+        id: UniqueId,
+        description: Arc<str>,
+        max_session: Duration,
+        trust: Policy,
+    },
+    RoleUpdated { name: RoleName, description: Arc<str>, max_session: Duration },
+    TrustPolicyChanged { role: RoleName, trust: Policy },
+    RoleDeleted { name: RoleName },
+
+    InlinePolicyPut { owner: PolicyOwner, name: PolicyName, policy: Policy },
+    InlinePolicyDeleted { owner: PolicyOwner, name: PolicyName },
+    PolicyCreated {
+        name: PolicyName,
+        path: Path,
+        id: UniqueId,
+        description: Arc<str>,
+        policy: Policy,
+    },
+    PolicyVersionCreated { name: PolicyName, version: u32, policy: Policy },
+    PolicyDeleted { name: PolicyName },
+    PolicyAttached { owner: PolicyOwner, policy: PolicyName },
+    PolicyDetached { owner: PolicyOwner, policy: PolicyName },
+    BoundaryPut { owner: PolicyOwner, policy: PolicyName },
+    BoundaryDeleted { owner: PolicyOwner },
+
+    ProfileCreated { name: ProfileName, path: Path, id: UniqueId },
+    ProfileDeleted { name: ProfileName },
+    ProfileRoleAdded { profile: ProfileName, role: RoleName },
+    ProfileRoleRemoved { profile: ProfileName, role: RoleName },
+
+    AgentCreated { name: AgentName, id: UniqueId },
+    AgentDeleted { name: AgentName },
+
+    InstanceLaunched { id: InstanceId, facts: InstanceFacts },
+    InstanceTerminated { id: InstanceId },
+    ProfileAssociated {
+        association: AssociationId,
+        instance: InstanceId,
+        profile: ProfileName,
+        profile_id: UniqueId,
+        generation: u64,
+    },
+    ProfileDisassociated { association: AssociationId, instance: InstanceId, generation: u64 },
+    CredentialsRotated {
+        association: AssociationId,
+        instance: InstanceId,
+        credentials: RoleCredentials,
+    },
+    CredentialsRefused {
+        association: AssociationId,
+        instance: InstanceId,
+        code: Arc<str>,
+        message: Arc<str>,
+    },
+
+    SessionIssued { session: Session },
+}
+
+impl EventKind {
+    /// The kind's name, as the Events service and filters spell it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::AccountCreated { .. } => "AccountCreated",
+            Self::AccountDisabled => "AccountDisabled",
+            Self::AccountEnabled => "AccountEnabled",
+            Self::UserCreated { .. } => "UserCreated",
+            Self::UserDeleted { .. } => "UserDeleted",
+            Self::AccessKeyCreated { .. } => "AccessKeyCreated",
+            Self::AccessKeyStatusChanged { .. } => "AccessKeyStatusChanged",
+            Self::AccessKeyDeleted { .. } => "AccessKeyDeleted",
+            Self::RoleCreated { .. } => "RoleCreated",
+            Self::RoleUpdated { .. } => "RoleUpdated",
+            Self::TrustPolicyChanged { .. } => "TrustPolicyChanged",
+            Self::RoleDeleted { .. } => "RoleDeleted",
+            Self::InlinePolicyPut { .. } => "InlinePolicyPut",
+            Self::InlinePolicyDeleted { .. } => "InlinePolicyDeleted",
+            Self::PolicyCreated { .. } => "PolicyCreated",
+            Self::PolicyVersionCreated { .. } => "PolicyVersionCreated",
+            Self::PolicyDeleted { .. } => "PolicyDeleted",
+            Self::PolicyAttached { .. } => "PolicyAttached",
+            Self::PolicyDetached { .. } => "PolicyDetached",
+            Self::BoundaryPut { .. } => "BoundaryPut",
+            Self::BoundaryDeleted { .. } => "BoundaryDeleted",
+            Self::ProfileCreated { .. } => "ProfileCreated",
+            Self::ProfileDeleted { .. } => "ProfileDeleted",
+            Self::ProfileRoleAdded { .. } => "ProfileRoleAdded",
+            Self::ProfileRoleRemoved { .. } => "ProfileRoleRemoved",
+            Self::AgentCreated { .. } => "AgentCreated",
+            Self::AgentDeleted { .. } => "AgentDeleted",
+            Self::InstanceLaunched { .. } => "InstanceLaunched",
+            Self::InstanceTerminated { .. } => "InstanceTerminated",
+            Self::ProfileAssociated { .. } => "ProfileAssociated",
+            Self::ProfileDisassociated { .. } => "ProfileDisassociated",
+            Self::CredentialsRotated { .. } => "CredentialsRotated",
+            Self::CredentialsRefused { .. } => "CredentialsRefused",
+            Self::SessionIssued { .. } => "SessionIssued",
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What is true: the accounts and everything in them, as persistent maps that share structure, so that
+//! a reader's snapshot is a pointer and a batch that fails is dropped with its copy.
+//!
+//! Names of users, roles, profiles, policies and agents are unique without regard to case but keep it
+//! (IAM User Guide, reference_iam-quotas): maps are keyed by the name in lower case.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use imbl::{OrdMap, OrdSet};
+
+use super::event::{InstanceFacts, KeyOwner, RoleCredentials, WrappedAccountKey};
+use crate::clock::Timestamp;
+use crate::identity::{
+    AccessKeyId, AccountId, AgentName, Arn, AssociationId, InstanceId, Path, PolicyName,
+    ProfileName, RoleName, UniqueId, UserName,
+};
+use crate::policy::Policy;
+
+/// How long an idempotency token is remembered.
+pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
+/// How many idempotency tokens an account keeps; the oldest go first.
+pub const IDEMPOTENCY_TOKENS_MAX: usize = 10_000;
+
+/// Everything that the log has made true.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    pub(super) accounts: OrdMap<AccountId, Arc<Account>>,
+    pub(super) keys: imbl::HashMap<AccessKeyId, (AccountId, KeyOwner)>,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain fields, named after what they hold")]
+pub struct Account {
+    pub id: AccountId,
+    pub name: Arc<str>,
+    pub created_at: Timestamp,
+    pub enabled: bool,
+    pub key: WrappedAccountKey,
+    pub users: OrdMap<Box<str>, Arc<User>>,
+    pub roles: OrdMap<Box<str>, Arc<Role>>,
+    pub policies: OrdMap<Box<str>, Arc<ManagedPolicy>>,
+    pub profiles: OrdMap<Box<str>, Arc<Profile>>,
+    pub agents: OrdMap<Box<str>, Arc<Agent>>,
+    pub access_keys: OrdMap<AccessKeyId, AccessKey>,
+    pub instances: OrdMap<InstanceId, Arc<Instance>>,
+    /// The instance that each living association belongs to.
+    pub associations: OrdMap<AssociationId, InstanceId>,
+    /// Token to (time, fingerprint, sequence of the record that holds the answer).
+    pub idempotency: OrdMap<Arc<str>, Remembered>,
+    /// The same tokens by age.
+    pub idempotency_by_age: OrdSet<(Timestamp, Arc<str>)>,
+}
+
+/// What an idempotency token was used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// When.
+    pub time: Timestamp,
+    /// A digest of the request.
+    pub fingerprint: [u8; 16],
+    /// The record that holds the answer.
+    pub sequence: u64,
+}
+
+/// Policies put in or attached to a user or role.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Permissions {
+    /// Inline policies.
+    pub inline: OrdMap<PolicyName, Policy>,
+    /// Attached managed policies, by lower-case name.
+    pub attached: OrdSet<Box<str>>,
+    /// The permissions boundary, by lower-case name.
+    pub boundary: Option<Box<str>>,
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain fields, named after what they hold")]
+pub struct User {
+    pub name: UserName,
+    pub path: Path,
+    pub id: UniqueId,
+    pub created_at: Timestamp,
+    pub permissions: Permissions,
+}
+
+/// A role.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain fields, named after what they hold")]
+pub struct Role {
+    pub name: RoleName,
+    pub path: Path,
+    pub id: UniqueId,
+    pub description: Arc<str>,
+    pub max_session: Duration,
+    pub created_at: Timestamp,
+    pub trust: Policy,
+    pub permissions: Permissions,
+}
+
+/// A managed policy; its newest version is the default one.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain fields, named after what they hold")]
+pub struct ManagedPolicy {
+    pub name: PolicyName,
+    pub path: Path,
+    pub id: UniqueId,
+    pub description: Arc<str>,
+    pub created_at: Timestamp,
+    pub version: u32,
+    pub policy: Policy,
+    /// How many users and roles it is attached to or bounds.
+    pub uses: u32,
+}
+
+/// An instance profile: a role in a form that an instance can carry.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain fields, named after what they hold")]
+pub struct Profile {
+    pub name: ProfileName,
+    pub path: Path,
+    pub id: UniqueId,
+    pub created_at: Timestamp,
+    pub role: Option<RoleName>,
+}
+
+/// A host agent.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain fields, named after what they hold")]
+pub struct Agent {
+    pub name: AgentName,
+    pub id: UniqueId,
+    pub created_at: Timestamp,
+}
+
+/// A long-term access key; its secret is derived, never stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "plain fields, named after what they hold")]
+pub struct AccessKey {
+    pub owner: KeyOwner,
+    pub active: bool,
+    pub created_at: Timestamp,
+}
+
+/// A registered instance. Terminated instances stay, without association or keys.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain fields, named after what they hold")]
+pub struct Instance {
+    pub id: InstanceId,
+    pub facts: InstanceFacts,
+    pub launched_at: Timestamp,
+    pub running: bool,
+    /// Counts every change of the association, from 0 before the first.
+    pub generation: u64,
+    pub association: Option<Association>,
+}
+
+/// An instance profile on an instance.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain fields, named after what they hold")]
+pub struct Association {
+    pub id: AssociationId,
+    pub profile: ProfileName,
+    pub profile_id: UniqueId,
+    pub since: Timestamp,
+    pub credentials: Option<RoleCredentials>,
+    /// Why there is no newer set: an AWS code and a message.
+    pub refused: Option<(Arc<str>, Arc<str>, Timestamp)>,
+}
+
+/// The key of a name in the maps.
+#[must_use]
+pub fn key_of(name: &str) -> Box<str> {
+    name.to_ascii_lowercase().into_boxed_str()
+}
+
+impl State {
+    /// The account, if it exists.
+    #[must_use]
+    pub fn account(&self, id: AccountId) -> Option<&Arc<Account>> {
+        self.accounts.get(&id)
+    }
+
+    /// All accounts in the order of their numbers.
+    pub fn accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.accounts.values()
+    }
+
+    /// Whose long-term key this is.
+    #[must_use]
+    pub fn key_owner(&self, key: &AccessKeyId) -> Option<(&Arc<Account>, &KeyOwner, &AccessKey)> {
+        let (account, owner) = self.keys.get(key)?;
+        let account = self.accounts.get(account)?;
+        let access_key = account.access_keys.get(key)?;
+        Some((account, owner, access_key))
+    }
+}
+
+impl Account {
+    /// The user of this name, in any case.
+    #[must_use]
+    pub fn user(&self, name: &UserName) -> Option<&Arc<User>> {
+        self.users.get(&*key_of(name.as_str()))
+    }
+
+    /// The role of this name, in any case.
+    #[must_use]
+    pub fn role(&self, name: &RoleName) -> Option<&Arc<Role>> {
+        self.roles.get(&*key_of(name.as_str()))
+    }
+
+    /// The profile of this name, in any case.
+    #[must_use]
+    pub fn profile(&self, name: &ProfileName) -> Option<&Arc<Profile>> {
+        self.profiles.get(&*key_of(name.as_str()))
+    }
+
+    /// The managed policy with exactly this ARN.
+    #[must_use]
+    pub fn policy_by_arn(&self, arn: &Arn) -> Option<&Arc<ManagedPolicy>> {
+        let policy = self.policies.get(&*key_of(arn.resource_name()))?;
+        (Arn::policy(self.id, &policy.path, &policy.name) == *arn).then_some(policy)
+    }
+
+    /// The role with exactly this ARN; role ARNs are case-sensitive.
+    #[must_use]
+    pub fn role_by_arn(&self, arn: &str) -> Option<&Arc<Role>> {
+        let name = arn.rsplit('/').next()?;
+        let role = self.roles.get(&*key_of(name))?;
+        (Arn::role(self.id, &role.path, &role.name).as_str() == arn).then_some(role)
+    }
+
+    /// The instance that carries this association now.
+    #[must_use]
+    pub fn association(&self, id: &AssociationId) -> Option<(&Arc<Instance>, &Association)> {
+        let instance = self.instances.get(self.associations.get(id)?)?;
+        Some((instance, instance.association.as_ref()?))
+    }
+
+    /// The role that an association gives now, through its profile.
+    #[must_use]
+    pub fn associated_role(&self, association: &Association) -> Option<&Arc<Role>> {
+        let profile = self.profile(&association.profile)?;
+        if profile.id != association.profile_id {
+            return None;
+        }
+        self.role(profile.role.as_ref()?)
+    }
+}
