@@ -1,0 +1,175 @@
+//! May they: gathers from the state every policy that bears on a request and has `policy` judge it.
+//! Decisions and the Authorization service use this one path; there is no second.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::state::{Account, Permissions, State};
+use crate::clock::Timestamp;
+use crate::identity::{AccessKeyId, AccountId, Arn, Principal, SourceIdentity};
+use crate::policy::{self, Context, Decision, Named, Policies, Policy, Request};
+
+/// Who asks, as authenticated at an edge.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The principal.
+    pub principal: Principal,
+    /// The key that signed the request; none for the service's own tasks.
+    pub key: Option<AccessKeyId>,
+    /// What the session token says, for temporary credentials.
+    pub session: Option<Arc<CallerSession>>,
+    /// Where the request came from.
+    pub source_ip: Option<IpAddr>,
+    /// Whether it came over TLS.
+    pub secure_transport: bool,
+    /// The client's own name for itself.
+    pub user_agent: Arc<str>,
+}
+
+/// The facts of the caller's session.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as in `event::Session`")]
+pub struct CallerSession {
+    pub issued_at: Timestamp,
+    pub policy: Option<Policy>,
+    pub policy_arns: Vec<Arn>,
+    pub tags: BTreeMap<Arc<str>, Arc<str>>,
+    pub transitive_tag_keys: Vec<Arc<str>>,
+    pub source_identity: Option<SourceIdentity>,
+    pub chain_depth: u8,
+    /// The ARN of the instance whose role session it is.
+    pub instance: Option<Arn>,
+}
+
+impl Caller {
+    /// The service itself: the scheduler and start-up.
+    #[must_use]
+    pub fn service() -> Self {
+        Self {
+            principal: Principal::Service(Arc::from("locum.internal")),
+            key: None,
+            session: None,
+            source_ip: None,
+            secure_transport: true,
+            user_agent: Arc::from(""),
+        }
+    }
+}
+
+/// A request to judge.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// `service:Action`
+    pub action: &'a str,
+    /// The resource's ARN, or `*`.
+    pub resource: &'a str,
+    /// The account that owns the resource; the caller's own where the ARN names none.
+    pub resource_account: Option<AccountId>,
+    /// The resource's own policy.
+    pub resource_policy: Option<&'a Policy>,
+    /// Whether `resource_policy` is a role's trust policy, which must allow whatever else does.
+    pub role_trust: bool,
+    /// When it is judged.
+    pub time: Timestamp,
+}
+
+/// Judges a request against everything the state holds on the caller. `extra` holds the keys of the
+/// request itself and wins over the keys that follow from the caller.
+#[must_use]
+pub fn judge(state: &State, question: &Question<'_>, extra: &Context) -> Decision {
+    let caller = question.caller;
+    let mut context = caller_context(caller, question.time);
+    if let Some(account) = question.resource_account {
+        context.insert("aws:ResourceAccount", account.to_string());
+    }
+    context.extend(extra);
+    let account = caller.principal.account().and_then(|id| state.account(id));
+    let mut policies = Policies::default();
+    let permissions = account.and_then(|account| permissions_of(account, &caller.principal));
+    if let (Some(account), Some(permissions)) = (account, &permissions) {
+        policies.identity = identity_policies(account, permissions);
+        policies.boundary = permissions.boundary.as_ref().and_then(|name| named(account, name));
+    }
+    if let (Some(account), Some(session)) = (account, &caller.session) {
+        policies.session = session_policies(account, session);
+    }
+    policies.resource = question.resource_policy;
+    policies.role_trust = question.role_trust;
+    let request = Request {
+        principal: &caller.principal,
+        action: question.action,
+        resource: question.resource,
+        resource_account: question.resource_account,
+        context: &context,
+    };
+    policy::evaluate(&request, &policies)
+}
+
+/// The permissions of the user or role behind a principal, if it still is the same one.
+fn permissions_of(account: &Account, principal: &Principal) -> Option<Permissions> {
+    match principal {
+        Principal::User { name, id, .. } => {
+            let user = account.user(name).filter(|user| user.id == *id)?;
+            Some(user.permissions.clone())
+        }
+        Principal::AssumedRole { role, role_id, .. } => {
+            let role = account.role(role).filter(|role| role.id == *role_id)?;
+            Some(role.permissions.clone())
+        }
+        _ => None,
+    }
+}
+
+fn named<'a>(account: &'a Account, name: &str) -> Option<Named<'a>> {
+    let managed = account.policies.get(name)?;
+    Some(Named { name: managed.name.as_str(), policy: &managed.policy })
+}
+
+fn identity_policies<'a>(account: &'a Account, permissions: &'a Permissions) -> Vec<Named<'a>> {
+    let inline = permissions.inline.iter();
+    inline
+        .map(|(name, policy)| Named { name: name.as_str(), policy })
+        .chain(permissions.attached.iter().filter_map(|name| named(account, name)))
+        .collect()
+}
+
+/// A managed session policy that is gone grants nothing: the list is then empty, not absent.
+fn session_policies<'a>(account: &'a Account, session: &'a CallerSession) -> Option<Vec<Named<'a>>> {
+    if session.policy.is_none() && session.policy_arns.is_empty() {
+        return None;
+    }
+    let inline = session.policy.iter().map(|policy| Named { name: "session", policy });
+    let managed = session.policy_arns.iter().filter_map(|arn| account.policy_by_arn(arn));
+    let managed = managed.map(|m| Named { name: m.name.as_str(), policy: &m.policy });
+    Some(inline.chain(managed).collect())
+}
+
+/// The condition keys that follow from the caller and the time.
+fn caller_context(caller: &Caller, time: Timestamp) -> Context {
+    let mut context = Context::for_principal(&caller.principal);
+    context.insert("aws:CurrentTime", time.iso8601());
+    context.insert("aws:EpochTime", time.as_unix_seconds().to_string());
+    context.insert("aws:SecureTransport", caller.secure_transport.to_string());
+    if let Some(ip) = caller.source_ip {
+        context.insert("aws:SourceIp", ip.to_string());
+    }
+    if !caller.user_agent.is_empty() {
+        context.insert("aws:UserAgent", caller.user_agent.to_string());
+    }
+    if let Some(session) = &caller.session {
+        context.insert("aws:TokenIssueTime", session.issued_at.iso8601());
+        for (key, value) in &session.tags {
+            context.insert(&format!("aws:PrincipalTag/{key}"), value.to_string());
+        }
+        if let Some(source) = &session.source_identity {
+            context.insert("aws:SourceIdentity", source.to_string());
+        }
+        if let Some(instance) = &session.instance {
+            context.insert("ec2:SourceInstanceARN", instance.to_string());
+        }
+    }
+    context
+}

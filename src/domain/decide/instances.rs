@@ -1,0 +1,252 @@
+//! Instances and their profiles. Whether the caller may pass the role, whether the role trusts the EC2
+//! service, that an instance has one profile at most, and that the profile is still the one that was
+//! named: all are judged against the state that the events then change.
+
+use std::sync::Arc;
+
+use super::Decider;
+use crate::domain::access::{Caller, Question, judge};
+use crate::domain::command::{Minting, ProfileRef};
+use crate::domain::event::{EventKind, InstanceFacts, KeyOwner, RoleCredentials};
+use crate::domain::rejection::Rejection;
+use crate::domain::state::{Association, Instance, Profile, Role};
+use crate::identity::{AccessKeyId, Arn, AssociationId, InstanceId, Principal};
+use crate::policy::{Context, Verdict};
+
+/// The service that assumes roles for instances.
+const EC2_SERVICE: &str = "ec2.amazonaws.com";
+
+/// What metadata answers when the role does not trust the EC2 service.
+const UNAUTHORIZED_CODE: &str = "AssumeRoleUnauthorizedAccess";
+
+impl Decider<'_> {
+    pub(super) fn launch(
+        &mut self,
+        id: &InstanceId,
+        facts: &InstanceFacts,
+        identity_key: &AccessKeyId,
+        profile: Option<&ProfileRef>,
+        association: &AssociationId,
+        minting: &Minting,
+    ) -> Result<(), Rejection> {
+        let arn = Arn::instance(&facts.region, self.command.account, id);
+        self.require("ec2:RunInstances", arn.as_str())?;
+        if self.account.instances.contains_key(id) {
+            return Err(Rejection::exists("instance", id));
+        }
+        if let Some(agent) = &facts.agent
+            && !self.account.agents.contains_key(&*super::key_of(agent.as_str()))
+        {
+            return Err(Rejection::missing("agent", agent));
+        }
+        let passed = profile.map(|profile| self.passable(profile, &arn)).transpose()?;
+        self.emit(EventKind::InstanceLaunched { id: id.clone(), facts: facts.clone() });
+        let owner = KeyOwner::Instance(id.clone());
+        self.emit(EventKind::AccessKeyCreated { key: identity_key.clone(), owner });
+        if let Some((profile, role)) = passed {
+            self.associate_with(id, association, &profile, &role, 1, minting);
+        }
+        Ok(())
+    }
+
+    pub(super) fn terminate(&mut self, id: &InstanceId) -> Result<(), Rejection> {
+        let instance = self.instance(id)?;
+        let arn = Arn::instance(&instance.facts.region, self.command.account, id);
+        self.require("ec2:TerminateInstances", arn.as_str())?;
+        if !instance.running {
+            return Err(Rejection::IncorrectState(format!("instance {id} is terminated")));
+        }
+        if let Some(association) = &instance.association {
+            self.emit(disassociated(&instance, association));
+        }
+        self.emit(EventKind::InstanceTerminated { id: id.clone() });
+        Ok(())
+    }
+
+    pub(super) fn associate(
+        &mut self,
+        id: &InstanceId,
+        profile: &ProfileRef,
+        association: &AssociationId,
+        minting: &Minting,
+    ) -> Result<(), Rejection> {
+        let instance = self.instance(id)?;
+        let arn = Arn::instance(&instance.facts.region, self.command.account, id);
+        self.require("ec2:AssociateIamInstanceProfile", arn.as_str())?;
+        let (profile, role) = self.passable(profile, &arn)?;
+        if !instance.running {
+            return Err(Rejection::IncorrectState(format!("instance {id} is terminated")));
+        }
+        if instance.association.is_some() {
+            return Err(Rejection::IncorrectState(format!(
+                "there is an existing association for instance {id}"
+            )));
+        }
+        let generation = instance.generation.saturating_add(1);
+        self.associate_with(id, association, &profile, &role, generation, minting);
+        Ok(())
+    }
+
+    pub(super) fn replace(
+        &mut self,
+        association: &AssociationId,
+        profile: &ProfileRef,
+        new_association: &AssociationId,
+        minting: &Minting,
+    ) -> Result<(), Rejection> {
+        let instance = self.associated_instance(association)?;
+        let arn = Arn::instance(&instance.facts.region, self.command.account, &instance.id);
+        self.require("ec2:ReplaceIamInstanceProfileAssociation", arn.as_str())?;
+        let (profile, role) = self.passable(profile, &arn)?;
+        if let Some(old) = &instance.association {
+            self.emit(disassociated(&instance, old));
+        }
+        let generation = instance.generation.saturating_add(2);
+        self.associate_with(&instance.id, new_association, &profile, &role, generation, minting);
+        Ok(())
+    }
+
+    pub(super) fn disassociate(&mut self, association: &AssociationId) -> Result<(), Rejection> {
+        let instance = self.associated_instance(association)?;
+        let arn = Arn::instance(&instance.facts.region, self.command.account, &instance.id);
+        self.require("ec2:DisassociateIamInstanceProfile", arn.as_str())?;
+        if let Some(old) = &instance.association {
+            self.emit(disassociated(&instance, old));
+        }
+        Ok(())
+    }
+
+    /// The scheduler's rotation. Nothing is renewed for an instance that ended or lost its profile: the
+    /// command then leads to no event.
+    pub(super) fn rotate(&mut self, id: &InstanceId, minting: &Minting) {
+        let Some(instance) = self.account.instances.get(id).cloned() else { return };
+        let Some(association) = instance.association.as_ref().filter(|_| instance.running) else {
+            return;
+        };
+        let Some(role) = self.account.associated_role(association).cloned() else { return };
+        let epoch = association.credentials.as_ref().map_or(0, |credentials| credentials.epoch);
+        self.mint(id, &association.id, &role, epoch.saturating_add(1), minting);
+    }
+
+    fn instance(&self, id: &InstanceId) -> Result<Arc<Instance>, Rejection> {
+        let instance = self.account.instances.get(id);
+        instance.cloned().ok_or_else(|| Rejection::NoSuchInstance(id.to_string()))
+    }
+
+    fn associated_instance(&self, id: &AssociationId) -> Result<Arc<Instance>, Rejection> {
+        let found = self.account.association(id).map(|(instance, _)| instance.clone());
+        found.ok_or_else(|| Rejection::NoSuchAssociation(id.to_string()))
+    }
+
+    /// The profile and its role, if the caller may pass that role to the instance.
+    /// Source: IAM User Guide, id_roles_use_passrole.
+    fn passable(
+        &self,
+        profile: &ProfileRef,
+        instance: &Arn,
+    ) -> Result<(Arc<Profile>, Arc<Role>), Rejection> {
+        let profile = self.profile_by_ref(profile)?;
+        let Some(role) = profile.role.as_ref().and_then(|role| self.account.role(role)) else {
+            return Err(Rejection::IncorrectState(format!(
+                "instance profile {} does not contain a role",
+                profile.name
+            )));
+        };
+        let mut context = Context::default();
+        context.insert("iam:PassedToService", EC2_SERVICE.to_owned());
+        context.insert("iam:AssociatedResourceArn", instance.to_string());
+        let role_arn = Arn::role(self.command.account, &role.path, &role.name);
+        self.require_with("iam:PassRole", role_arn.as_str(), &context)?;
+        Ok((profile, role.clone()))
+    }
+
+    fn profile_by_ref(&self, reference: &ProfileRef) -> Result<Arc<Profile>, Rejection> {
+        let (name, found) = match reference {
+            ProfileRef::Name(name) => (name.to_string(), self.account.profile(name)),
+            ProfileRef::Arn(arn) => {
+                let by_name = self.account.profiles.get(&*super::key_of(arn.resource_name()));
+                let exact = |p: &&Arc<Profile>| {
+                    Arn::profile(self.command.account, &p.path, &p.name) == *arn
+                };
+                (arn.to_string(), by_name.filter(exact))
+            }
+        };
+        found.cloned().ok_or(Rejection::InvalidProfile(name))
+    }
+
+    fn associate_with(
+        &mut self,
+        instance: &InstanceId,
+        association: &AssociationId,
+        profile: &Profile,
+        role: &Role,
+        generation: u64,
+        minting: &Minting,
+    ) {
+        self.emit(EventKind::ProfileAssociated {
+            association: association.clone(),
+            instance: instance.clone(),
+            profile: profile.name.clone(),
+            profile_id: profile.id.clone(),
+            generation,
+        });
+        self.mint(instance, association, role, 1, minting);
+    }
+
+    /// Issues a set, or records why the EC2 service may not assume the role.
+    fn mint(
+        &mut self,
+        instance: &InstanceId,
+        association: &AssociationId,
+        role: &Role,
+        epoch: u64,
+        minting: &Minting,
+    ) {
+        let association = association.clone();
+        let instance = instance.clone();
+        if !self.ec2_may_assume(role) {
+            let message = format!("EC2 cannot assume the role {}", role.name);
+            self.emit(EventKind::CredentialsRefused {
+                association,
+                instance,
+                code: Arc::from(UNAUTHORIZED_CODE),
+                message: Arc::from(message),
+            });
+            return;
+        }
+        let issued_at = self.command.time.floor_to_second();
+        let credentials = RoleCredentials {
+            epoch,
+            key: minting.key.clone(),
+            role: role.name.clone(),
+            path: role.path.clone(),
+            role_id: role.id.clone(),
+            issued_at,
+            expires_at: issued_at.plus(minting.lifetime),
+        };
+        self.emit(EventKind::CredentialsRotated { association, instance, credentials });
+    }
+
+    fn ec2_may_assume(&self, role: &Role) -> bool {
+        let caller = Caller { principal: Principal::ec2(), ..Caller::service() };
+        let arn = Arn::role(self.command.account, &role.path, &role.name);
+        let question = Question {
+            caller: &caller,
+            action: "sts:AssumeRole",
+            resource: arn.as_str(),
+            resource_account: Some(self.command.account),
+            resource_policy: Some(&role.trust),
+            role_trust: true,
+            time: self.command.time,
+        };
+        judge(self.state, &question, &Context::default()).verdict() == Verdict::Allow
+    }
+}
+
+fn disassociated(instance: &Instance, association: &Association) -> EventKind {
+    EventKind::ProfileDisassociated {
+        association: association.id.clone(),
+        instance: instance.id.clone(),
+        generation: instance.generation.saturating_add(1),
+    }
+}

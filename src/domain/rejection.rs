@@ -1,0 +1,78 @@
+//! Why a command was not done, by what its caller can do about it. Edges turn a rejection into a status
+//! in one place each; `code` is the error code of the AWS APIs.
+
+use crate::identity::Invalid;
+
+/// A command that changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each variant means")]
+pub enum Rejection {
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error("{0}")]
+    AccessDenied(Box<Denied>),
+    #[error("the {kind} with name {name} cannot be found")]
+    NoSuchEntity { kind: &'static str, name: String },
+    #[error("{kind} with name {name} already exists")]
+    EntityAlreadyExists { kind: &'static str, name: String },
+    #[error("cannot exceed quota for {quota}: {max}")]
+    LimitExceeded { quota: &'static str, max: usize },
+    #[error("cannot delete entity, must {rule} first")]
+    DeleteConflict { rule: &'static str },
+    #[error("{0}")]
+    IncorrectState(String),
+    #[error("the instance ID '{0}' does not exist")]
+    NoSuchInstance(String),
+    #[error("an association with ID '{0}' does not exist")]
+    NoSuchAssociation(String),
+    #[error(
+        "value ({0}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
+    )]
+    InvalidProfile(String),
+    #[error("the idempotency token was used for another request")]
+    IdempotencyMismatch,
+    #[error("account {0} is disabled")]
+    AccountDisabled(crate::identity::AccountId),
+}
+
+/// A refusal of policy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Denied {
+    /// Who, in the form of GetCallerIdentity.
+    pub principal: String,
+    /// `service:Action`
+    pub action: String,
+    /// The resource's ARN.
+    pub resource: String,
+    /// AWS's sentence, with the reason.
+    pub message: String,
+}
+
+impl Rejection {
+    /// The AWS error code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "ValidationError",
+            Self::AccessDenied(_) | Self::AccountDisabled(_) => "AccessDenied",
+            Self::NoSuchEntity { .. } => "NoSuchEntity",
+            Self::EntityAlreadyExists { .. } => "EntityAlreadyExists",
+            Self::LimitExceeded { .. } => "LimitExceeded",
+            Self::DeleteConflict { .. } => "DeleteConflict",
+            Self::IncorrectState(_) => "IncorrectState",
+            Self::NoSuchInstance(_) => "InvalidInstanceID.NotFound",
+            Self::NoSuchAssociation(_) => "InvalidAssociationID.NotFound",
+            Self::InvalidProfile(_) => "InvalidParameterValue",
+            Self::IdempotencyMismatch => "IdempotentParameterMismatch",
+        }
+    }
+
+    pub(super) fn missing(kind: &'static str, name: impl ToString) -> Self {
+        Self::NoSuchEntity { kind, name: name.to_string() }
+    }
+
+    pub(super) fn exists(kind: &'static str, name: impl ToString) -> Self {
+        Self::EntityAlreadyExists { kind, name: name.to_string() }
+    }
+}
