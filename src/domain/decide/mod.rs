@@ -1,0 +1,178 @@
+//! Deciding: a command against the state, into events or a rejection. Pure: the same command and state
+//! lead to the same events. Authorization is judged here, in the step that commits, so that no change
+//! can slip between the check and the deed.
+
+mod accounts;
+mod instances;
+mod policies;
+mod roles;
+mod sessions;
+
+use std::sync::Arc;
+
+use super::access::{Question, judge};
+use super::command::{Action, Command};
+use super::event::{Event, EventKind, Fact};
+use super::rejection::{Denied, Rejection};
+use super::state::{Account, State, key_of};
+use crate::identity::{AccountId, Principal};
+use crate::policy::{Context, Verdict};
+
+/// Decides `command`. `Ok(None)` means that there is nothing to do.
+///
+/// # Errors
+/// Why the command is refused; nothing has changed then.
+pub fn decide(state: &State, command: &Command) -> Result<Option<Fact>, Rejection> {
+    let events = if let Action::CreateAccount { .. } = command.action {
+        accounts::create(state, command)?
+    } else {
+        let account = state
+            .account(command.account)
+            .ok_or_else(|| Rejection::missing("account", command.account))?;
+        let mut decider = Decider { state, account, command, events: Vec::new() };
+        decider.run()?;
+        decider.events
+    };
+    if events.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Fact {
+        time: command.time,
+        actor: Arc::from(command.caller.principal.arn()),
+        request_id: command.request_id.clone(),
+        trace_id: command.trace_id.clone(),
+        idempotency: command.idempotency.clone(),
+        events,
+    }))
+}
+
+/// One decision under way.
+struct Decider<'a> {
+    state: &'a State,
+    account: &'a Arc<Account>,
+    command: &'a Command,
+    events: Vec<Event>,
+}
+
+impl Decider<'_> {
+    fn emit(&mut self, kind: EventKind) {
+        self.events.push(Event { account: self.command.account, kind });
+    }
+
+    /// The caller may do `action` on `resource` of this account.
+    fn require(&self, action: &str, resource: &str) -> Result<(), Rejection> {
+        self.require_with(action, resource, &Context::default())
+    }
+
+    fn require_with(
+        &self,
+        action: &str,
+        resource: &str,
+        context: &Context,
+    ) -> Result<(), Rejection> {
+        require(self.state, self.command, self.command.account, action, resource, context)
+    }
+
+    fn run(&mut self) -> Result<(), Rejection> {
+        let operator = matches!(self.command.action, Action::EnableAccount | Action::DisableAccount);
+        if !self.account.enabled && !operator {
+            return Err(Rejection::AccountDisabled(self.command.account));
+        }
+        match &self.command.action {
+            Action::CreateAccount { .. } => Ok(()),
+            Action::DisableAccount | Action::EnableAccount => self.set_enabled(),
+            Action::CreateUser { .. }
+            | Action::DeleteUser { .. }
+            | Action::CreateAccessKey { .. }
+            | Action::UpdateAccessKey { .. }
+            | Action::DeleteAccessKey { .. }
+            | Action::CreateAgent { .. }
+            | Action::DeleteAgent { .. } => self.key_holders(),
+            Action::CreateRole { .. }
+            | Action::UpdateRole { .. }
+            | Action::UpdateTrustPolicy { .. }
+            | Action::DeleteRole { .. }
+            | Action::CreateProfile { .. }
+            | Action::DeleteProfile { .. }
+            | Action::AddRoleToProfile { .. }
+            | Action::RemoveRoleFromProfile { .. } => self.roles_and_profiles(),
+            Action::PutInlinePolicy { .. }
+            | Action::DeleteInlinePolicy { .. }
+            | Action::CreatePolicy { .. }
+            | Action::CreatePolicyVersion { .. }
+            | Action::DeletePolicy { .. }
+            | Action::AttachPolicy { .. }
+            | Action::DetachPolicy { .. }
+            | Action::PutBoundary { .. }
+            | Action::DeleteBoundary { .. } => self.policies(),
+            Action::LaunchInstance { id, facts, identity_key, profile, association, minting } => {
+                self.launch(id, facts, identity_key, profile.as_ref(), association, minting)
+            }
+            Action::TerminateInstance { id } => self.terminate(id),
+            Action::AssociateProfile { instance, profile, association, minting } => {
+                self.associate(instance, profile, association, minting)
+            }
+            Action::ReplaceProfile { association, profile, new_association, minting } => {
+                self.replace(association, profile, new_association, minting)
+            }
+            Action::DisassociateProfile { association } => self.disassociate(association),
+            Action::RotateCredentials { instance, minting } => {
+                self.rotate(instance, minting);
+                Ok(())
+            }
+            Action::IssueSession { role_arn, session } => {
+                self.issue_session(role_arn.as_ref(), session)
+            }
+        }
+    }
+
+    fn set_enabled(&mut self) -> Result<(), Rejection> {
+        let (action, kind) = match self.command.action {
+            Action::DisableAccount => ("locum:DisableAccount", EventKind::AccountDisabled),
+            _ => ("locum:EnableAccount", EventKind::AccountEnabled),
+        };
+        accounts::require_operator(self.state, self.command, action)?;
+        if self.command.account == AccountId::OPERATOR {
+            let message = "the operator account cannot be disabled".to_owned();
+            return Err(Rejection::IncorrectState(message));
+        }
+        if self.account.enabled != matches!(kind, EventKind::AccountEnabled) {
+            self.emit(kind);
+        }
+        Ok(())
+    }
+}
+
+/// The caller may do `action` on `resource` of `account`; the service's own tasks always may.
+fn require(
+    state: &State,
+    command: &Command,
+    account: AccountId,
+    action: &str,
+    resource: &str,
+    context: &Context,
+) -> Result<(), Rejection> {
+    if matches!(&command.caller.principal, Principal::Service(name) if &**name == "locum.internal") {
+        return Ok(());
+    }
+    let question = Question {
+        caller: &command.caller,
+        action,
+        resource,
+        resource_account: Some(account),
+        resource_policy: None,
+        role_trust: false,
+        time: command.time,
+    };
+    let decision = judge(state, &question, context);
+    if decision.verdict() == Verdict::Allow {
+        return Ok(());
+    }
+    let principal = command.caller.principal.arn();
+    Err(Rejection::AccessDenied(Box::new(Denied {
+        message: decision.message(&principal, action, resource),
+        principal,
+        action: action.to_owned(),
+        resource: resource.to_owned(),
+    })))
+}
