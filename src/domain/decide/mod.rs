@@ -16,22 +16,19 @@ use super::event::{Event, EventKind, Fact};
 use super::rejection::{Denied, Rejection};
 use super::state::{Account, State, key_of};
 use crate::identity::{AccountId, Principal};
-use crate::policy::{Context, Verdict};
+use crate::policy::{Context, Decision, Verdict};
 
 /// Decides `command`. `Ok(None)` means that there is nothing to do.
 ///
 /// # Errors
 /// Why the command is refused; nothing has changed then.
 pub fn decide(state: &State, command: &Command) -> Result<Option<Fact>, Rejection> {
-    let events = if let Action::CreateAccount { .. } = command.action {
-        accounts::create(state, command)?
-    } else {
-        let account = state
-            .account(command.account)
-            .ok_or_else(|| Rejection::missing("account", command.account))?;
-        let mut decider = Decider { state, account, command, events: Vec::new() };
-        decider.run()?;
-        decider.events
+    let events = match &command.action {
+        Action::CreateAccount { .. } => accounts::create(state, command)?,
+        Action::IssueSession { role_arn: Some(role), session } => {
+            sessions::assume_role(state, command, role, session)?
+        }
+        _ => decide_in_account(state, command)?,
     };
     if events.is_empty() {
         return Ok(None);
@@ -44,6 +41,15 @@ pub fn decide(state: &State, command: &Command) -> Result<Option<Fact>, Rejectio
         idempotency: command.idempotency.clone(),
         events,
     }))
+}
+
+fn decide_in_account(state: &State, command: &Command) -> Result<Vec<Event>, Rejection> {
+    let account = state
+        .account(command.account)
+        .ok_or_else(|| Rejection::missing("account", command.account))?;
+    let mut decider = Decider { state, account, command, events: Vec::new() };
+    decider.run()?;
+    Ok(decider.events)
 }
 
 /// One decision under way.
@@ -79,7 +85,7 @@ impl Decider<'_> {
             return Err(Rejection::AccountDisabled(self.command.account));
         }
         match &self.command.action {
-            Action::CreateAccount { .. } => Ok(()),
+            Action::CreateAccount { .. } | Action::IssueSession { role_arn: Some(_), .. } => Ok(()),
             Action::DisableAccount | Action::EnableAccount => self.set_enabled(),
             Action::CreateUser { .. }
             | Action::DeleteUser { .. }
@@ -120,9 +126,7 @@ impl Decider<'_> {
                 self.rotate(instance, minting);
                 Ok(())
             }
-            Action::IssueSession { role_arn, session } => {
-                self.issue_session(role_arn.as_ref(), session)
-            }
+            Action::IssueSession { session, .. } => self.get_session_token(session),
         }
     }
 
@@ -168,11 +172,16 @@ fn require(
     if decision.verdict() == Verdict::Allow {
         return Ok(());
     }
+    Err(denied(command, action, resource, &decision))
+}
+
+/// The refusal of `action` with the sentence that says which policy was missing or denied it.
+fn denied(command: &Command, action: &str, resource: &str, decision: &Decision) -> Rejection {
     let principal = command.caller.principal.arn();
-    Err(Rejection::AccessDenied(Box::new(Denied {
+    Rejection::AccessDenied(Box::new(Denied {
         message: decision.message(&principal, action, resource),
         principal,
         action: action.to_owned(),
         resource: resource.to_owned(),
-    })))
+    }))
 }

@@ -1,0 +1,12 @@
+//! The domain: commands, events, the state they make, and the rules between them. Pure: time, randomness
+//! and identity of the caller arrive in the command, so that every decision can be replayed.
+
+pub mod access;
+mod apply;
+pub mod command;
+pub mod decide;
+pub mod event;
+pub mod rejection;
+pub mod state;
+
+pub use apply::Nonsense;
