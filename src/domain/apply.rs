@@ -55,6 +55,7 @@ impl State {
                     profiles: OrdMap::new(),
                     agents: OrdMap::new(),
                     access_keys: OrdMap::new(),
+                    keys_by_owner: OrdSet::new(),
                     instances: OrdMap::new(),
                     associations: OrdMap::new(),
                     idempotency: OrdMap::new(),
@@ -82,13 +83,20 @@ impl State {
         Arc::make_mut(self.accounts.get_mut(&event.account)?).apply(time, &event.kind)
     }
 
-    /// Drops the identity keys of an owner that ends.
+    /// Drops the keys of an instance or agent that ends.
     fn forget_keys(&mut self, event: &Event, owner: &KeyOwner) {
         let Some(account) = self.accounts.get_mut(&event.account) else { return };
         let account = Arc::make_mut(account);
-        let of_owner = account.access_keys.iter().filter(|(_, key)| key.owner == *owner);
-        for key in of_owner.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+        let keys: Vec<_> = match owner {
+            KeyOwner::Instance(id) => {
+                let instance = account.instances.get(id);
+                instance.and_then(|instance| instance.identity_key.clone()).into_iter().collect()
+            }
+            _ => account.keys_of(owner).map(|(id, _)| id.clone()).collect(),
+        };
+        for key in keys {
             account.access_keys.remove(&key);
+            account.keys_by_owner.remove(&(owner.clone(), key.clone()));
             self.keys.remove(&key);
         }
     }
@@ -152,12 +160,18 @@ impl Account {
             EventKind::AccessKeyCreated { key, owner } => {
                 let access_key = AccessKey { owner: owner.clone(), active: true, created_at: time };
                 self.access_keys.insert(key.clone(), access_key);
+                if let KeyOwner::Instance(id) = owner {
+                    Arc::make_mut(self.instances.get_mut(id)?).identity_key = Some(key.clone());
+                } else {
+                    self.keys_by_owner.insert((owner.clone(), key.clone()));
+                }
             }
             EventKind::AccessKeyStatusChanged { key, active } => {
                 self.access_keys.get_mut(key)?.active = *active;
             }
             EventKind::AccessKeyDeleted { key } => {
-                self.access_keys.remove(key)?;
+                let access_key = self.access_keys.remove(key)?;
+                self.keys_by_owner.remove(&(access_key.owner, key.clone()));
             }
             EventKind::AgentCreated { name, id } => {
                 let agent = Agent { name: name.clone(), id: id.clone(), created_at: time };
@@ -314,8 +328,10 @@ impl Account {
                     facts: facts.clone(),
                     launched_at: time,
                     running: true,
+                    identity_key: None,
                     generation: 0,
                     association: None,
+                    ended: None,
                 };
                 self.instances.insert(id.clone(), Arc::new(instance));
             }
@@ -342,10 +358,11 @@ impl Account {
                 });
             }
             EventKind::ProfileDisassociated { association, instance, generation } => {
-                self.associations.remove(association)?;
+                self.associations.remove(association);
                 let instance = Arc::make_mut(self.instances.get_mut(instance)?);
                 instance.generation = *generation;
                 instance.association = None;
+                instance.ended = Some(association.clone());
             }
             EventKind::CredentialsRotated { instance, credentials, .. } => {
                 let instance = Arc::make_mut(self.instances.get_mut(instance)?);

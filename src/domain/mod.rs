@@ -6,6 +6,7 @@ mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;
+pub mod history;
 pub mod rejection;
 pub mod state;
 

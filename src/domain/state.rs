@@ -44,6 +44,8 @@ pub struct Account {
     pub profiles: OrdMap<Box<str>, Arc<Profile>>,
     pub agents: OrdMap<Box<str>, Arc<Agent>>,
     pub access_keys: OrdMap<AccessKeyId, AccessKey>,
+    /// The same keys by owner, but for those of instances, which name theirs.
+    pub(super) keys_by_owner: OrdSet<(KeyOwner, AccessKeyId)>,
     pub instances: OrdMap<InstanceId, Arc<Instance>>,
     /// The instance that each living association belongs to.
     pub associations: OrdMap<AssociationId, InstanceId>,
@@ -152,9 +154,13 @@ pub struct Instance {
     pub facts: InstanceFacts,
     pub launched_at: Timestamp,
     pub running: bool,
+    /// The key by which the instance itself calls.
+    pub identity_key: Option<AccessKeyId>,
     /// Counts every change of the association, from 0 before the first.
     pub generation: u64,
     pub association: Option<Association>,
+    /// The association that ended last.
+    pub ended: Option<AssociationId>,
 }
 
 /// An instance profile on an instance.
@@ -230,6 +236,18 @@ impl Account {
         let name = arn.rsplit('/').next()?;
         let role = self.roles.get(&*key_of(name))?;
         (Arn::role(self.id, &role.path, &role.name).as_str() == arn).then_some(role)
+    }
+
+    /// The long-term keys of an owner other than an instance, by id.
+    pub fn keys_of<'a>(
+        &'a self,
+        owner: &'a KeyOwner,
+    ) -> impl Iterator<Item = (&'a AccessKeyId, &'a AccessKey)> {
+        self.keys_by_owner
+            .iter()
+            .skip_while(move |(other, _)| other < owner)
+            .take_while(move |(other, _)| other == owner)
+            .filter_map(|(_, id)| Some((id, self.access_keys.get(id)?)))
     }
 
     /// The instance that carries this association now.

@@ -82,7 +82,7 @@ impl Decider<'_> {
         self.require("iam:DeleteUser", &arn)?;
         let user = self.account.user(name).ok_or_else(|| Rejection::missing("user", name))?;
         let owner = KeyOwner::User(user.name.clone());
-        if self.account.access_keys.values().any(|key| key.owner == owner) {
+        if self.account.keys_of(&owner).next().is_some() {
             return Err(Rejection::DeleteConflict { rule: "delete access keys" });
         }
         if !user.permissions.inline.is_empty() || !user.permissions.attached.is_empty() {
@@ -104,7 +104,7 @@ impl Decider<'_> {
     fn create_key(&mut self, owner: &KeyOwner, key: &AccessKeyId) -> Result<(), Rejection> {
         let arn = self.owner_arn(owner)?;
         self.require("iam:CreateAccessKey", &arn)?;
-        let owned = self.account.access_keys.values().filter(|key| key.owner == *owner).count();
+        let owned = self.account.keys_of(owner).count();
         if owned >= ACCESS_KEYS_PER_OWNER_MAX {
             let (quota, max) = ("AccessKeysPerUser", ACCESS_KEYS_PER_OWNER_MAX);
             return Err(Rejection::LimitExceeded { quota, max });

@@ -1,0 +1,241 @@
+//! The shortest history of a state: facts which, applied in order to an empty state, make it again. This
+//! is what a snapshot holds, so that snapshots and log share one format and one way back.
+
+use std::sync::Arc;
+
+use super::event::{Event, EventKind, Fact, Idempotency, KeyOwner, PolicyOwner};
+use super::state::{Account, Instance, Permissions, State};
+use crate::clock::Timestamp;
+
+/// A fact with the sequence number that `State::apply` is to be told; 0 where it does not matter.
+pub type Numbered = (u64, Fact);
+
+impl State {
+    /// Hands each fact of the shortest history to `take`, until it fails.
+    ///
+    /// # Errors
+    /// Whatever `take` fails with.
+    pub fn retell<E>(&self, take: &mut dyn FnMut(Numbered) -> Result<(), E>) -> Result<(), E> {
+        for account in self.accounts() {
+            let mut teller = Teller { account, take };
+            teller.tell()?;
+        }
+        Ok(())
+    }
+}
+
+struct Teller<'a, E> {
+    account: &'a Arc<Account>,
+    take: &'a mut dyn FnMut(Numbered) -> Result<(), E>,
+}
+
+impl<E> Teller<'_, E> {
+    fn say(&mut self, time: Timestamp, kinds: Vec<EventKind>) -> Result<(), E> {
+        if kinds.is_empty() {
+            return Ok(());
+        }
+        self.hand_over(0, time, None, kinds)
+    }
+
+    fn hand_over(
+        &mut self,
+        sequence: u64,
+        time: Timestamp,
+        idempotency: Option<Idempotency>,
+        kinds: Vec<EventKind>,
+    ) -> Result<(), E> {
+        let account = self.account.id;
+        let events = kinds.into_iter().map(|kind| Event { account, kind }).collect();
+        let empty: Arc<str> = Arc::from("");
+        let fact = Fact {
+            time,
+            actor: empty.clone(),
+            request_id: empty.clone(),
+            trace_id: empty,
+            idempotency,
+            events,
+        };
+        (self.take)((sequence, fact))
+    }
+
+    fn tell(&mut self) -> Result<(), E> {
+        let account = self.account.clone();
+        let created =
+            EventKind::AccountCreated { name: account.name.clone(), key: account.key.clone() };
+        self.say(account.created_at, vec![created])?;
+        self.tell_policies()?;
+        self.tell_users_and_roles()?;
+        self.tell_agents_and_keys()?;
+        self.tell_profiles()?;
+        for instance in account.instances.values() {
+            self.tell_instance(instance)?;
+        }
+        for (token, remembered) in &account.idempotency {
+            let idempotency = Idempotency {
+                account: account.id,
+                token: token.clone(),
+                fingerprint: remembered.fingerprint,
+            };
+            self.hand_over(remembered.sequence, remembered.time, Some(idempotency), Vec::new())?;
+        }
+        if !account.enabled {
+            self.say(account.created_at, vec![EventKind::AccountDisabled])?;
+        }
+        Ok(())
+    }
+
+    fn tell_policies(&mut self) -> Result<(), E> {
+        let account = self.account.clone();
+        for managed in account.policies.values() {
+            let mut kinds = vec![EventKind::PolicyCreated {
+                name: managed.name.clone(),
+                path: managed.path.clone(),
+                id: managed.id.clone(),
+                description: managed.description.clone(),
+                policy: managed.policy.clone(),
+            }];
+            if managed.version > 1 {
+                kinds.push(EventKind::PolicyVersionCreated {
+                    name: managed.name.clone(),
+                    version: managed.version,
+                    policy: managed.policy.clone(),
+                });
+            }
+            self.say(managed.created_at, kinds)?;
+        }
+        Ok(())
+    }
+
+    fn tell_users_and_roles(&mut self) -> Result<(), E> {
+        let account = self.account.clone();
+        for user in account.users.values() {
+            let (name, path, id) = (user.name.clone(), user.path.clone(), user.id.clone());
+            let owner = PolicyOwner::User(name.clone());
+            let mut kinds = vec![EventKind::UserCreated { name, path, id }];
+            permissions(&account, &owner, &user.permissions, &mut kinds);
+            self.say(user.created_at, kinds)?;
+        }
+        for role in account.roles.values() {
+            let owner = PolicyOwner::Role(role.name.clone());
+            let mut kinds = vec![EventKind::RoleCreated {
+                name: role.name.clone(),
+                path: role.path.clone(),
+                id: role.id.clone(),
+                description: role.description.clone(),
+                max_session: role.max_session,
+                trust: role.trust.clone(),
+            }];
+            permissions(&account, &owner, &role.permissions, &mut kinds);
+            self.say(role.created_at, kinds)?;
+        }
+        Ok(())
+    }
+
+    fn tell_agents_and_keys(&mut self) -> Result<(), E> {
+        let account = self.account.clone();
+        for agent in account.agents.values() {
+            let kind = EventKind::AgentCreated { name: agent.name.clone(), id: agent.id.clone() };
+            self.say(agent.created_at, vec![kind])?;
+        }
+        for (id, key) in &account.access_keys {
+            // The keys of instances are told with their instance.
+            if matches!(key.owner, KeyOwner::Instance(_)) {
+                continue;
+            }
+            self.tell_key(id, key)?;
+        }
+        Ok(())
+    }
+
+    fn tell_key(
+        &mut self,
+        id: &crate::identity::AccessKeyId,
+        key: &super::state::AccessKey,
+    ) -> Result<(), E> {
+        let owner = key.owner.clone();
+        let mut kinds = vec![EventKind::AccessKeyCreated { key: id.clone(), owner }];
+        if !key.active {
+            kinds.push(EventKind::AccessKeyStatusChanged { key: id.clone(), active: false });
+        }
+        self.say(key.created_at, kinds)
+    }
+
+    fn tell_profiles(&mut self) -> Result<(), E> {
+        let account = self.account.clone();
+        for profile in account.profiles.values() {
+            let (name, path, id) = (profile.name.clone(), profile.path.clone(), profile.id.clone());
+            let mut kinds = vec![EventKind::ProfileCreated { name: name.clone(), path, id }];
+            if let Some(role) = profile.role.clone() {
+                kinds.push(EventKind::ProfileRoleAdded { profile: name, role });
+            }
+            self.say(profile.created_at, kinds)?;
+        }
+        Ok(())
+    }
+
+    fn tell_instance(&mut self, instance: &Instance) -> Result<(), E> {
+        let id = instance.id.clone();
+        let launched =
+            EventKind::InstanceLaunched { id: id.clone(), facts: instance.facts.clone() };
+        self.say(instance.launched_at, vec![launched])?;
+        let account = self.account.clone();
+        let owner = KeyOwner::Instance(id.clone());
+        if let Some(key_id) = &instance.identity_key
+            && let Some(key) = account.access_keys.get(key_id).filter(|key| key.owner == owner)
+        {
+            self.tell_key(key_id, key)?;
+        }
+        if let Some(ended) = instance.ended.clone() {
+            let kind = EventKind::ProfileDisassociated {
+                association: ended,
+                instance: id.clone(),
+                generation: instance.generation,
+            };
+            self.say(instance.launched_at, vec![kind])?;
+        }
+        if !instance.running {
+            self.say(instance.launched_at, vec![EventKind::InstanceTerminated { id: id.clone() }])?;
+        }
+        let Some(association) = &instance.association else { return Ok(()) };
+        let mut kinds = vec![EventKind::ProfileAssociated {
+            association: association.id.clone(),
+            instance: id.clone(),
+            profile: association.profile.clone(),
+            profile_id: association.profile_id.clone(),
+            generation: instance.generation,
+        }];
+        if let Some(credentials) = association.credentials.clone() {
+            kinds.push(EventKind::CredentialsRotated {
+                association: association.id.clone(),
+                instance: id.clone(),
+                credentials,
+            });
+        }
+        self.say(association.since, kinds)?;
+        if let Some((code, message, time)) = association.refused.clone() {
+            let association = association.id.clone();
+            let kind = EventKind::CredentialsRefused { association, instance: id, code, message };
+            self.say(time, vec![kind])?;
+        }
+        Ok(())
+    }
+}
+
+fn permissions(
+    account: &Account,
+    owner: &PolicyOwner,
+    permissions: &Permissions,
+    kinds: &mut Vec<EventKind>,
+) {
+    for (name, policy) in &permissions.inline {
+        let (owner, name, policy) = (owner.clone(), name.clone(), policy.clone());
+        kinds.push(EventKind::InlinePolicyPut { owner, name, policy });
+    }
+    let name_of = |key: &str| account.policies.get(key).map(|managed| managed.name.clone());
+    for policy in permissions.attached.iter().filter_map(|key| name_of(key)) {
+        kinds.push(EventKind::PolicyAttached { owner: owner.clone(), policy });
+    }
+    if let Some(policy) = permissions.boundary.as_deref().and_then(name_of) {
+        kinds.push(EventKind::BoundaryPut { owner: owner.clone(), policy });
+    }
+}

@@ -1,0 +1,248 @@
+//! The writer thread: drain, decide, append, apply, publish, answer.
+
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Receipt, Recorded, SNAPSHOT_EVERY_FACTS, Shared, Submission, SubmitError, View, codec, recover,
+};
+use crate::domain::command::Command;
+use crate::domain::decide::decide;
+use crate::domain::event::Fact;
+use crate::domain::rejection::Rejection;
+use crate::domain::state::{IDEMPOTENCY_WINDOW, State};
+use crate::log::Entry;
+
+/// Commands decided in one batch.
+const BATCH_COMMANDS_MAX: usize = 1024;
+/// Bytes of encoded facts in one batch, after which it is written.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+
+type Reply = oneshot::Sender<Result<Receipt, SubmitError>>;
+
+/// Starts the thread. It ends when `closed` resolves and the queue is empty, or when a write fails.
+pub(super) fn start(
+    shared: Arc<Shared>,
+    submissions: mpsc::Receiver<Submission>,
+    closed: oneshot::Receiver<()>,
+    snapshot: u64,
+) -> std::io::Result<JoinHandle<()>> {
+    Builder::new().name("ledger-writer".to_owned()).spawn(move || {
+        Writer { shared, snapshot, snapshot_task: None }.run(submissions, closed);
+    })
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    /// The record that the newest snapshot on disk reaches to.
+    snapshot: u64,
+    snapshot_task: Option<JoinHandle<()>>,
+}
+
+/// A batch under way: decided, not yet durable.
+struct Batch {
+    view: View,
+    entries: Vec<Entry>,
+    bytes: usize,
+    facts: Vec<Recorded>,
+    answers: Vec<(Reply, Result<Receipt, SubmitError>)>,
+}
+
+impl Writer {
+    fn run(mut self, mut submissions: mpsc::Receiver<Submission>, closed: oneshot::Receiver<()>) {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else {
+            self.stop("no runtime for the writer");
+            return;
+        };
+        let mut closed = Some(closed);
+        let mut drained = Vec::with_capacity(BATCH_COMMANDS_MAX);
+        loop {
+            let received = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    count = submissions.recv_many(&mut drained, BATCH_COMMANDS_MAX) => count,
+                    () = wait_closed(&mut closed) => 0,
+                }
+            });
+            if received == 0 {
+                if closed.take().is_none() {
+                    break;
+                }
+                // Closing: nothing new is taken, what is queued is still done.
+                submissions.close();
+                continue;
+            }
+            if !self.commit(&mut drained) {
+                return;
+            }
+            self.snapshot_if_due();
+        }
+        self.finish();
+    }
+
+    /// Decides and writes one batch; false once writing has failed.
+    fn commit(&self, drained: &mut Vec<Submission>) -> bool {
+        let mut queue = drained.drain(..).peekable();
+        while queue.peek().is_some() {
+            let mut batch = Batch {
+                view: View::clone(&self.shared.view.load()),
+                entries: Vec::new(),
+                bytes: 0,
+                facts: Vec::new(),
+                answers: Vec::new(),
+            };
+            while batch.bytes < BATCH_BYTES_MAX
+                && let Some(submission) = queue.next()
+            {
+                self.decide_into(&mut batch, submission);
+            }
+            if !self.write(batch) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn decide_into(&self, batch: &mut Batch, submission: Submission) {
+        let Submission { command, reply } = submission;
+        let answer = self.decide_one(batch, &command);
+        batch.answers.push((reply, answer));
+    }
+
+    fn decide_one(&self, batch: &mut Batch, command: &Command) -> Result<Receipt, SubmitError> {
+        if let Some(receipt) = self.recall(batch, command)? {
+            return Ok(receipt);
+        }
+        let Some(fact) = decide(&batch.view.state, command)? else {
+            return Ok(Receipt { sequence: batch.view.sequence, fact: None });
+        };
+        let sequence = batch.view.sequence.saturating_add(1);
+        let payload = codec::encode(&fact);
+        // `decide` emits only what `apply` takes; if not, the state would no longer be the log's.
+        if let Err(nonsense) = batch.view.state.apply(sequence, &fact) {
+            return Err(SubmitError::Stopped(Arc::from(self.stop(&nonsense.to_string()))));
+        }
+        batch.view.sequence = sequence;
+        batch.bytes = batch.bytes.saturating_add(payload.len());
+        let fact = Arc::new(fact);
+        batch.entries.push(Entry {
+            time: fact.time,
+            accounts: accounts_of(&fact),
+            payload: Bytes::from(payload),
+        });
+        batch.facts.push(Recorded { sequence, fact: fact.clone() });
+        Ok(Receipt { sequence, fact: Some(fact) })
+    }
+
+    /// The answer to a retry: the fact that the token's first use led to.
+    fn recall(&self, batch: &Batch, command: &Command) -> Result<Option<Receipt>, SubmitError> {
+        let Some(idempotency) = &command.idempotency else { return Ok(None) };
+        let Some(remembered) = remembered(&batch.view.state, command) else { return Ok(None) };
+        if remembered.1 != idempotency.fingerprint {
+            return Err(Rejection::IdempotencyMismatch.into());
+        }
+        let sequence = remembered.0;
+        let in_batch = batch.facts.iter().find(|recorded| recorded.sequence == sequence);
+        if let Some(recorded) = in_batch {
+            return Ok(Some(Receipt { sequence, fact: Some(recorded.fact.clone()) }));
+        }
+        let read = self.shared.log.read_one(super::sequence(sequence));
+        let fact = read
+            .map_err(|error| error.to_string())
+            .and_then(|record| record.ok_or_else(|| format!("record {sequence} is gone")))
+            .and_then(|record| codec::decode(&record.payload).map_err(|error| error.to_string()));
+        match fact {
+            Ok(fact) => Ok(Some(Receipt { sequence, fact: Some(Arc::new(fact)) })),
+            Err(reason) => Err(SubmitError::Stopped(Arc::from(reason))),
+        }
+    }
+
+    fn write(&self, batch: Batch) -> bool {
+        if self.shared.stopped.borrow().is_some() {
+            return false;
+        }
+        if !batch.entries.is_empty() {
+            if let Err(error) = self.shared.log.append(&batch.entries) {
+                let reason: Arc<str> = Arc::from(self.stop(&error.to_string()));
+                for (reply, _) in batch.answers {
+                    let _ = reply.send(Err(SubmitError::Stopped(reason.clone())));
+                }
+                return false;
+            }
+            let sequence = batch.view.sequence;
+            self.shared.view.store(Arc::new(batch.view));
+            self.shared.applied.send_replace(sequence);
+            // Nobody following is no error.
+            let _ = self.shared.batches.send(Arc::from(batch.facts));
+        }
+        for (reply, answer) in batch.answers {
+            // A caller that went away misses the answer, not the deed.
+            let _ = reply.send(answer);
+        }
+        true
+    }
+
+    fn stop(&self, reason: &str) -> String {
+        tracing::error!(reason, "writing has stopped");
+        self.shared.stopped.send_replace(Some(Arc::from(reason)));
+        reason.to_owned()
+    }
+
+    /// Snapshots are written beside the writer, from a state that no longer changes.
+    fn snapshot_if_due(&mut self) {
+        let view = self.shared.view.load_full();
+        let running = self.snapshot_task.as_ref().is_some_and(|task| !task.is_finished());
+        if running || view.sequence.saturating_sub(self.snapshot) < SNAPSHOT_EVERY_FACTS {
+            return;
+        }
+        self.snapshot = view.sequence;
+        let log = self.shared.log.clone();
+        let task = Builder::new().name("snapshot".to_owned()).spawn(move || {
+            if let Err(error) = recover::write_snapshot(&log, &view) {
+                tracing::warn!(%error, "the snapshot was not written; replay will take longer");
+            }
+        });
+        self.snapshot_task = task.ok();
+    }
+
+    fn finish(self) {
+        if let Some(task) = self.snapshot_task {
+            let _ = task.join();
+        }
+        let view = self.shared.view.load_full();
+        if view.sequence > self.snapshot
+            && let Err(error) = recover::write_snapshot(&self.shared.log, &view)
+        {
+            tracing::warn!(%error, "the last snapshot was not written; replay will take longer");
+        }
+    }
+}
+
+/// The record and fingerprint that the command's token was used for within the window.
+fn remembered(state: &State, command: &Command) -> Option<(u64, [u8; 16])> {
+    let idempotency = command.idempotency.as_ref()?;
+    let account = state.account(idempotency.account)?;
+    let remembered = account.idempotency.get(&idempotency.token)?;
+    let fresh = remembered.time.plus(IDEMPOTENCY_WINDOW) > command.time;
+    fresh.then_some((remembered.sequence, remembered.fingerprint))
+}
+
+fn accounts_of(fact: &Fact) -> Vec<crate::identity::AccountId> {
+    let mut accounts: Vec<_> = fact.events.iter().map(|event| event.account).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    accounts
+}
+
+/// Resolves when the writer is told to close or its handle is dropped; never again after that.
+async fn wait_closed(closed: &mut Option<oneshot::Receiver<()>>) {
+    match closed {
+        Some(receiver) => {
+            let _ = receiver.await;
+        }
+        None => std::future::pending().await,
+    }
+}
