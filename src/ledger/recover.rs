@@ -1,0 +1,139 @@
+//! The way back: the newest good snapshot, then the log after it. A snapshot is the state's shortest
+//! history (`domain::history`) as length-prefixed stored facts, so that there is one codec and one
+//! `apply` for both.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use super::{View, codec};
+use crate::domain::Nonsense;
+use crate::domain::history::Numbered;
+use crate::domain::state::State;
+use crate::log::{EventLog, Sequence};
+
+/// The longest stored fact, in bytes; a longer length in a snapshot is damage.
+const FACT_BYTES_MAX: u32 = 16 << 20;
+/// Records read at once during replay.
+const REPLAY_RECORDS: usize = 4096;
+
+/// What was found on the way back.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The newest record.
+    pub sequence: u64,
+    /// The record that the snapshot reached to; 0 without one.
+    pub snapshot_sequence: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Why the ledger cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The log cannot be read.
+    #[error("cannot read the log: {0}")]
+    Log(String),
+    /// A record's payload is no fact.
+    #[error("record {sequence}: {what}")]
+    Codec {
+        /// The record.
+        sequence: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A record makes no sense in its history.
+    #[error("record {sequence}: {nonsense}")]
+    Nonsense {
+        /// The record.
+        sequence: u64,
+        /// What it contradicts.
+        nonsense: Nonsense,
+    },
+    /// The writer's thread cannot be started.
+    #[error("cannot start the writer: {0}")]
+    Thread(#[from] io::Error),
+}
+
+pub(super) fn recover(log: &EventLog) -> Result<(View, Opened), OpenError> {
+    let began = Instant::now();
+    let mut view = read_snapshot(log).unwrap_or_default();
+    let snapshot_sequence = view.sequence;
+    replay(log, &mut view)?;
+    let opened = Opened { sequence: view.sequence, snapshot_sequence, took: began.elapsed() };
+    Ok((view, opened))
+}
+
+/// Applies every record after `view` to it.
+///
+/// # Errors
+/// A record cannot be read, decoded or applied; the error names it.
+pub fn replay(log: &EventLog, view: &mut View) -> Result<(), OpenError> {
+    loop {
+        let from = Sequence(view.sequence.saturating_add(1));
+        let records =
+            log.read(from, REPLAY_RECORDS).map_err(|error| OpenError::Log(error.to_string()))?;
+        if records.is_empty() {
+            return Ok(());
+        }
+        for record in records {
+            let sequence = record.sequence.0;
+            let fact = codec::decode(&record.payload)
+                .map_err(|error| OpenError::Codec { sequence, what: error.to_string() })?;
+            view.state
+                .apply(sequence, &fact)
+                .map_err(|nonsense| OpenError::Nonsense { sequence, nonsense })?;
+            view.sequence = sequence;
+        }
+    }
+}
+
+/// The newest snapshot that can be read whole; the log retells what is missing.
+fn read_snapshot(log: &EventLog) -> Option<View> {
+    for (sequence, mut reader) in log.snapshots() {
+        match read_state(&mut reader) {
+            Ok(state) => return Some(View { sequence: sequence.0, state }),
+            Err(error) => {
+                tracing::warn!(sequence = sequence.0, %error, "a snapshot is damaged; skipping it");
+            }
+        }
+    }
+    None
+}
+
+fn read_state(reader: &mut dyn Read) -> io::Result<State> {
+    let mut state = State::default();
+    loop {
+        let mut head = [0; 12];
+        match reader.read_exact(&mut head) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(state),
+            Err(error) => return Err(error),
+        }
+        let [s0, s1, s2, s3, s4, s5, s6, s7, l0, l1, l2, l3] = head;
+        let sequence = u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]);
+        let length = u32::from_be_bytes([l0, l1, l2, l3]);
+        if length > FACT_BYTES_MAX {
+            return Err(io::Error::other("a fact is longer than any can be"));
+        }
+        let mut bytes = Vec::new();
+        reader.take(u64::from(length)).read_to_end(&mut bytes)?;
+        let fact = codec::decode(&bytes).map_err(io::Error::other)?;
+        state.apply(sequence, &fact).map_err(io::Error::other)?;
+    }
+}
+
+/// Writes `view` as a snapshot.
+///
+/// # Errors
+/// The file cannot be written.
+pub(super) fn write_snapshot(log: &EventLog, view: &View) -> io::Result<()> {
+    log.write_snapshot(Sequence(view.sequence), &mut |writer: &mut dyn Write| {
+        view.state.retell(&mut |(sequence, fact): Numbered| {
+            let bytes = codec::encode(&fact);
+            let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+            writer.write_all(&sequence.to_be_bytes())?;
+            writer.write_all(&length.to_be_bytes())?;
+            writer.write_all(&bytes)
+        })
+    })
+}

@@ -1,0 +1,170 @@
+//! Session tokens: base64url without padding of
+//!
+//! ```text
+//! version u8 = 1 | account u64 BE | length u8, access key id | nonce 12 | AES-256-GCM(claims), tag 16
+//! ```
+//!
+//! All before the sealed claims, the nonce too, is authenticated. The sealing key is derived from the account's
+//! key and the access key id, so that a token opens only in its account and only under its own id. Sealing
+//! draws nothing: the same fact is the same token on every node.
+//!
+//! Why no nonce repeats under a key: an access key id names one issue of credentials, so a sealing key
+//! sees one plaintext. Even where it should see more (a node of a newer version adds a field and seals the
+//! same session again; two random ids of an account collide) the nonce is 96 bits of HMAC-SHA256 over header
+//! and plaintext under a key of its own: equal nonces mean equal plaintexts, and so the same token, but
+//! for a chance of q^2 / 2^97 with q plaintexts under one id. A fixed nonce would leave that to the callers.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
+
+use super::claims::{Claims, PACKED_BYTES_MAX};
+use super::crypto::{self, NONCE_BYTES, Purpose, TAG_BYTES};
+use super::derive::AccountKey;
+use crate::identity::{AccessKeyId, AccountId};
+
+/// The longest token that is made or read, in characters; AWS calls shorter ones typical.
+pub const TOKEN_CHARS_MAX: usize = 4096;
+
+const VERSION: u8 = 1;
+
+/// Why a token cannot be made or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not a token's shape.
+    #[error("the token is malformed")]
+    Malformed,
+    /// A token of a version that this program does not know.
+    #[error("the token's version is not known")]
+    UnknownVersion,
+    /// Not sealed with this account's key for this access key id, or changed since.
+    #[error("the token was not sealed for this account and access key")]
+    Forged,
+    /// Sealed by us, but it holds what this program cannot read.
+    #[error("the token's claims cannot be read")]
+    Unreadable,
+    /// Policies and tags take more than a token holds.
+    #[error("policies and tags take more than a token holds")]
+    TooLarge,
+}
+
+/// Seals the claims of the session whose access key is `key`.
+pub fn seal(
+    account_key: &AccountKey,
+    key: &AccessKeyId,
+    account: AccountId,
+    claims: &Claims,
+) -> Result<String, TokenError> {
+    if claims.packed_percent() > 100 {
+        return Err(TokenError::TooLarge);
+    }
+    let id = key.as_str().as_bytes();
+    let mut sealed = claims.encode();
+    let mut token = Vec::with_capacity(TOKEN_CHARS_MAX.min(64 + id.len() + sealed.len()));
+    token.push(VERSION);
+    token.extend_from_slice(&account.get().to_be_bytes());
+    token.push(u8::try_from(id.len()).map_err(|_| TokenError::Malformed)?);
+    token.extend_from_slice(id);
+    let nonce = nonce(account_key, id, &token, &sealed);
+    token.extend_from_slice(&nonce);
+    let sealing_key = crypto::derive(account_key.bytes(), Purpose::TokenSeal, id);
+    crypto::seal(&sealing_key, nonce, &token, &mut sealed);
+    token.extend_from_slice(&sealed);
+    let text = URL_SAFE_NO_PAD.encode(&token);
+    if text.len() > TOKEN_CHARS_MAX { Err(TokenError::TooLarge) } else { Ok(text) }
+}
+
+fn nonce(account_key: &AccountKey, id: &[u8], header: &[u8], claims: &[u8]) -> [u8; NONCE_BYTES] {
+    let key = crypto::derive::<32>(account_key.bytes(), Purpose::TokenNonce, id);
+    let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()));
+    // The header says its own length, so that header and claims cannot be divided otherwise.
+    mac.update(header);
+    mac.update(claims);
+    let tag = mac.sign();
+    let mut nonce = [0; NONCE_BYTES];
+    for (to, from) in nonce.iter_mut().zip(tag.as_ref()) {
+        *to = *from;
+    }
+    nonce
+}
+
+/// A token that was read but not yet opened: whose it says it is, which nothing has proved yet.
+#[derive(Clone)]
+pub struct Sealed {
+    account: AccountId,
+    key: AccessKeyId,
+    nonce: [u8; NONCE_BYTES],
+    header: Vec<u8>,
+    claims: Vec<u8>,
+}
+
+impl Sealed {
+    /// The account whose key opens the token.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// The access key that the token belongs to; the caller compares it with the one that signed.
+    #[must_use]
+    pub fn key(&self) -> &AccessKeyId {
+        &self.key
+    }
+
+    /// Opens the token. Whether the session is over is for the caller to ask: `Claims::expired_at`.
+    pub fn open(mut self, account_key: &AccountKey) -> Result<Claims, TokenError> {
+        let id = self.key.as_str().as_bytes();
+        let key = crypto::derive(account_key.bytes(), Purpose::TokenSeal, id);
+        let claims = crypto::open(&key, self.nonce, &self.header, &mut self.claims)
+            .ok_or(TokenError::Forged)?;
+        Claims::decode(claims).ok_or(TokenError::Unreadable)
+    }
+}
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sealed({} {} ..)", self.account, self.key)
+    }
+}
+
+/// Reads whose token it is, without a key.
+pub fn peek(token: &str) -> Result<Sealed, TokenError> {
+    if token.len() > TOKEN_CHARS_MAX {
+        return Err(TokenError::Malformed);
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| TokenError::Malformed)?;
+    let (&version, rest) = bytes.split_first().ok_or(TokenError::Malformed)?;
+    if version != VERSION {
+        return Err(TokenError::UnknownVersion);
+    }
+    split(&bytes, rest).ok_or(TokenError::Malformed)
+}
+
+/// Opens a token in one step, for callers who know its account already.
+pub fn open(account_key: &AccountKey, token: &str) -> Result<Claims, TokenError> {
+    peek(token)?.open(account_key)
+}
+
+fn split(bytes: &[u8], rest: &[u8]) -> Option<Sealed> {
+    let (account, rest) = rest.split_first_chunk::<8>()?;
+    let (&id_length, rest) = rest.split_first()?;
+    let (id, rest) = rest.split_at_checked(id_length.into())?;
+    let (nonce, claims) = rest.split_first_chunk::<NONCE_BYTES>()?;
+    if claims.len() < TAG_BYTES {
+        return None;
+    }
+    let header = bytes.get(..bytes.len().checked_sub(claims.len())?)?;
+    Some(Sealed {
+        account: AccountId::new(u64::from_be_bytes(*account))?,
+        key: AccessKeyId::parse(std::str::from_utf8(id).ok()?).ok()?,
+        nonce: *nonce,
+        header: header.to_vec(),
+        claims: claims.to_vec(),
+    })
+}
+
+// INVARIANT: a token with the most that policies and tags may take has room for its names.
+const _: () = assert!(PACKED_BYTES_MAX + 800 < TOKEN_CHARS_MAX / 4 * 3);
+
+#[cfg(test)]
+mod tests;
