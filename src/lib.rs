@@ -7,4 +7,6 @@
 //! ```
 
 pub mod clock;
+pub mod domain;
 pub mod identity;
+pub mod policy;

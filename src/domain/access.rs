@@ -137,7 +137,10 @@ fn identity_policies<'a>(account: &'a Account, permissions: &'a Permissions) -> 
 }
 
 /// A managed session policy that is gone grants nothing: the list is then empty, not absent.
-fn session_policies<'a>(account: &'a Account, session: &'a CallerSession) -> Option<Vec<Named<'a>>> {
+fn session_policies<'a>(
+    account: &'a Account,
+    session: &'a CallerSession,
+) -> Option<Vec<Named<'a>>> {
     if session.policy.is_none() && session.policy_arns.is_empty() {
         return None;
     }

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Caller;
-use super::event::{
-    Idempotency, InstanceFacts, KeyOwner, PolicyOwner, WrappedAccountKey,
-};
+use super::event::{Idempotency, InstanceFacts, KeyOwner, PolicyOwner, WrappedAccountKey};
 use crate::clock::Timestamp;
 use crate::identity::{
     AccessKeyId, AccountId, AgentName, Arn, AssociationId, InstanceId, Path, PolicyName,
@@ -56,15 +54,35 @@ pub enum ProfileRef {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields repeat the names of the types they hold")]
 pub enum Action {
-    CreateAccount { name: Arc<str>, key: WrappedAccountKey, root_key: AccessKeyId },
+    CreateAccount {
+        name: Arc<str>,
+        key: WrappedAccountKey,
+        root_key: AccessKeyId,
+    },
     DisableAccount,
     EnableAccount,
 
-    CreateUser { name: UserName, path: Path, id: UniqueId },
-    DeleteUser { name: UserName },
-    CreateAccessKey { owner: KeyOwner, key: AccessKeyId },
-    UpdateAccessKey { owner: KeyOwner, key: AccessKeyId, active: bool },
-    DeleteAccessKey { owner: KeyOwner, key: AccessKeyId },
+    CreateUser {
+        name: UserName,
+        path: Path,
+        id: UniqueId,
+    },
+    DeleteUser {
+        name: UserName,
+    },
+    CreateAccessKey {
+        owner: KeyOwner,
+        key: AccessKeyId,
+    },
+    UpdateAccessKey {
+        owner: KeyOwner,
+        key: AccessKeyId,
+        active: bool,
+    },
+    DeleteAccessKey {
+        owner: KeyOwner,
+        key: AccessKeyId,
+    },
 
     CreateRole {
         name: RoleName,
@@ -74,12 +92,28 @@ pub enum Action {
         max_session: Duration,
         trust: Policy,
     },
-    UpdateRole { name: RoleName, description: Option<Arc<str>>, max_session: Option<Duration> },
-    UpdateTrustPolicy { role: RoleName, trust: Policy },
-    DeleteRole { name: RoleName },
+    UpdateRole {
+        name: RoleName,
+        description: Option<Arc<str>>,
+        max_session: Option<Duration>,
+    },
+    UpdateTrustPolicy {
+        role: RoleName,
+        trust: Policy,
+    },
+    DeleteRole {
+        name: RoleName,
+    },
 
-    PutInlinePolicy { owner: PolicyOwner, name: PolicyName, policy: Policy },
-    DeleteInlinePolicy { owner: PolicyOwner, name: PolicyName },
+    PutInlinePolicy {
+        owner: PolicyOwner,
+        name: PolicyName,
+        policy: Policy,
+    },
+    DeleteInlinePolicy {
+        owner: PolicyOwner,
+        name: PolicyName,
+    },
     CreatePolicy {
         name: PolicyName,
         path: Path,
@@ -87,20 +121,54 @@ pub enum Action {
         description: Arc<str>,
         policy: Policy,
     },
-    CreatePolicyVersion { policy_arn: Arn, policy: Policy },
-    DeletePolicy { policy_arn: Arn },
-    AttachPolicy { owner: PolicyOwner, policy_arn: Arn },
-    DetachPolicy { owner: PolicyOwner, policy_arn: Arn },
-    PutBoundary { owner: PolicyOwner, policy_arn: Arn },
-    DeleteBoundary { owner: PolicyOwner },
+    CreatePolicyVersion {
+        policy_arn: Arn,
+        policy: Policy,
+    },
+    DeletePolicy {
+        policy_arn: Arn,
+    },
+    AttachPolicy {
+        owner: PolicyOwner,
+        policy_arn: Arn,
+    },
+    DetachPolicy {
+        owner: PolicyOwner,
+        policy_arn: Arn,
+    },
+    PutBoundary {
+        owner: PolicyOwner,
+        policy_arn: Arn,
+    },
+    DeleteBoundary {
+        owner: PolicyOwner,
+    },
 
-    CreateProfile { name: ProfileName, path: Path, id: UniqueId },
-    DeleteProfile { name: ProfileName },
-    AddRoleToProfile { profile: ProfileName, role: RoleName },
-    RemoveRoleFromProfile { profile: ProfileName, role: RoleName },
+    CreateProfile {
+        name: ProfileName,
+        path: Path,
+        id: UniqueId,
+    },
+    DeleteProfile {
+        name: ProfileName,
+    },
+    AddRoleToProfile {
+        profile: ProfileName,
+        role: RoleName,
+    },
+    RemoveRoleFromProfile {
+        profile: ProfileName,
+        role: RoleName,
+    },
 
-    CreateAgent { name: AgentName, id: UniqueId, key: AccessKeyId },
-    DeleteAgent { name: AgentName },
+    CreateAgent {
+        name: AgentName,
+        id: UniqueId,
+        key: AccessKeyId,
+    },
+    DeleteAgent {
+        name: AgentName,
+    },
 
     LaunchInstance {
         id: InstanceId,
@@ -110,7 +178,9 @@ pub enum Action {
         association: AssociationId,
         minting: Minting,
     },
-    TerminateInstance { id: InstanceId },
+    TerminateInstance {
+        id: InstanceId,
+    },
     AssociateProfile {
         instance: InstanceId,
         profile: ProfileRef,
@@ -123,9 +193,14 @@ pub enum Action {
         new_association: AssociationId,
         minting: Minting,
     },
-    DisassociateProfile { association: AssociationId },
+    DisassociateProfile {
+        association: AssociationId,
+    },
     /// The scheduler's: new credentials ahead of the end of the old.
-    RotateCredentials { instance: InstanceId, minting: Minting },
+    RotateCredentials {
+        instance: InstanceId,
+        minting: Minting,
+    },
 
     /// An issue of a session. `role_arn` names the role that is assumed; without it the session is
     /// of GetSessionToken.
@@ -158,4 +233,3 @@ pub struct SessionDraft {
     pub transitive_tag_keys: Vec<Arc<str>>,
     pub source_identity: Option<crate::identity::SourceIdentity>,
 }
-

@@ -182,15 +182,32 @@ pub struct Session {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the fields repeat the names of the types they hold")]
 pub enum EventKind {
-    AccountCreated { name: Arc<str>, key: WrappedAccountKey },
+    AccountCreated {
+        name: Arc<str>,
+        key: WrappedAccountKey,
+    },
     AccountDisabled,
     AccountEnabled,
 
-    UserCreated { name: UserName, path: Path, id: UniqueId },
-    UserDeleted { name: UserName },
-    AccessKeyCreated { key: AccessKeyId, owner: KeyOwner },
-    AccessKeyStatusChanged { key: AccessKeyId, active: bool },
-    AccessKeyDeleted { key: AccessKeyId },
+    UserCreated {
+        name: UserName,
+        path: Path,
+        id: UniqueId,
+    },
+    UserDeleted {
+        name: UserName,
+    },
+    AccessKeyCreated {
+        key: AccessKeyId,
+        owner: KeyOwner,
+    },
+    AccessKeyStatusChanged {
+        key: AccessKeyId,
+        active: bool,
+    },
+    AccessKeyDeleted {
+        key: AccessKeyId,
+    },
 
     RoleCreated {
         name: RoleName,
@@ -200,12 +217,28 @@ pub enum EventKind {
         max_session: Duration,
         trust: Policy,
     },
-    RoleUpdated { name: RoleName, description: Arc<str>, max_session: Duration },
-    TrustPolicyChanged { role: RoleName, trust: Policy },
-    RoleDeleted { name: RoleName },
+    RoleUpdated {
+        name: RoleName,
+        description: Arc<str>,
+        max_session: Duration,
+    },
+    TrustPolicyChanged {
+        role: RoleName,
+        trust: Policy,
+    },
+    RoleDeleted {
+        name: RoleName,
+    },
 
-    InlinePolicyPut { owner: PolicyOwner, name: PolicyName, policy: Policy },
-    InlinePolicyDeleted { owner: PolicyOwner, name: PolicyName },
+    InlinePolicyPut {
+        owner: PolicyOwner,
+        name: PolicyName,
+        policy: Policy,
+    },
+    InlinePolicyDeleted {
+        owner: PolicyOwner,
+        name: PolicyName,
+    },
     PolicyCreated {
         name: PolicyName,
         path: Path,
@@ -213,23 +246,62 @@ pub enum EventKind {
         description: Arc<str>,
         policy: Policy,
     },
-    PolicyVersionCreated { name: PolicyName, version: u32, policy: Policy },
-    PolicyDeleted { name: PolicyName },
-    PolicyAttached { owner: PolicyOwner, policy: PolicyName },
-    PolicyDetached { owner: PolicyOwner, policy: PolicyName },
-    BoundaryPut { owner: PolicyOwner, policy: PolicyName },
-    BoundaryDeleted { owner: PolicyOwner },
+    PolicyVersionCreated {
+        name: PolicyName,
+        version: u32,
+        policy: Policy,
+    },
+    PolicyDeleted {
+        name: PolicyName,
+    },
+    PolicyAttached {
+        owner: PolicyOwner,
+        policy: PolicyName,
+    },
+    PolicyDetached {
+        owner: PolicyOwner,
+        policy: PolicyName,
+    },
+    BoundaryPut {
+        owner: PolicyOwner,
+        policy: PolicyName,
+    },
+    BoundaryDeleted {
+        owner: PolicyOwner,
+    },
 
-    ProfileCreated { name: ProfileName, path: Path, id: UniqueId },
-    ProfileDeleted { name: ProfileName },
-    ProfileRoleAdded { profile: ProfileName, role: RoleName },
-    ProfileRoleRemoved { profile: ProfileName, role: RoleName },
+    ProfileCreated {
+        name: ProfileName,
+        path: Path,
+        id: UniqueId,
+    },
+    ProfileDeleted {
+        name: ProfileName,
+    },
+    ProfileRoleAdded {
+        profile: ProfileName,
+        role: RoleName,
+    },
+    ProfileRoleRemoved {
+        profile: ProfileName,
+        role: RoleName,
+    },
 
-    AgentCreated { name: AgentName, id: UniqueId },
-    AgentDeleted { name: AgentName },
+    AgentCreated {
+        name: AgentName,
+        id: UniqueId,
+    },
+    AgentDeleted {
+        name: AgentName,
+    },
 
-    InstanceLaunched { id: InstanceId, facts: InstanceFacts },
-    InstanceTerminated { id: InstanceId },
+    InstanceLaunched {
+        id: InstanceId,
+        facts: InstanceFacts,
+    },
+    InstanceTerminated {
+        id: InstanceId,
+    },
     ProfileAssociated {
         association: AssociationId,
         instance: InstanceId,
@@ -237,7 +309,11 @@ pub enum EventKind {
         profile_id: UniqueId,
         generation: u64,
     },
-    ProfileDisassociated { association: AssociationId, instance: InstanceId, generation: u64 },
+    ProfileDisassociated {
+        association: AssociationId,
+        instance: InstanceId,
+        generation: u64,
+    },
     CredentialsRotated {
         association: AssociationId,
         instance: InstanceId,
@@ -250,7 +326,9 @@ pub enum EventKind {
         message: Arc<str>,
     },
 
-    SessionIssued { session: Session },
+    SessionIssued {
+        session: Session,
+    },
 }
 
 impl EventKind {

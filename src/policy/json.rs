@@ -1,7 +1,9 @@
 //! JSON with positions: policies are written by people, who are told the line and column of a mistake.
 //! RFC 8259; refuses duplicate keys, which `serde_json` would let through, and deep or long input.
 
-use super::parse::ParseError;
+use std::ops::Range;
+
+use super::error::ParseError;
 
 /// Levels of nesting.
 const DEPTH_MAX: usize = 32;
@@ -11,6 +13,8 @@ const DEPTH_MAX: usize = 32;
 pub(super) struct Node {
     pub(super) value: Value,
     pub(super) at: Position,
+    /// The bytes of the text that hold it.
+    pub(super) span: Range<usize>,
 }
 
 /// A place in the text, both counted from 1; columns in characters.
@@ -19,6 +23,9 @@ pub(super) struct Position {
     pub(super) line: usize,
     pub(super) column: usize,
 }
+
+/// The beginning of a text.
+const START: Position = Position { line: 1, column: 1 };
 
 /// A JSON value. Numbers keep their text.
 #[derive(Clone, Debug)]
@@ -41,7 +48,8 @@ pub(super) struct Member {
 
 /// Reads one value and nothing after it.
 pub(super) fn read(text: &str) -> Result<Node, ParseError> {
-    let mut reader = Reader { rest: text.chars().peekable(), line: 1, column: 1, path: Vec::new() };
+    let mut reader =
+        Reader { rest: text.chars().peekable(), at: START, offset: 0, path: Vec::new() };
     let node = reader.value(0)?;
     reader.skip_space();
     match reader.rest.peek() {
@@ -52,27 +60,23 @@ pub(super) fn read(text: &str) -> Result<Node, ParseError> {
 
 struct Reader<'a> {
     rest: std::iter::Peekable<std::str::Chars<'a>>,
-    line: usize,
-    column: usize,
+    at: Position,
+    offset: usize,
     path: Vec<String>,
 }
 
 impl Reader<'_> {
-    fn at(&self) -> Position {
-        Position { line: self.line, column: self.column }
-    }
-
     fn error(&self, rule: &str) -> ParseError {
-        ParseError::new(&path_text(&self.path), self.at(), rule)
+        ParseError::new(&path_text(&self.path), self.at, rule)
     }
 
     fn next(&mut self) -> Option<char> {
         let next = self.rest.next()?;
+        self.offset += next.len_utf8();
         if next == '\n' {
-            self.line += 1;
-            self.column = 1;
+            self.at = Position { line: self.at.line + 1, column: 1 };
         } else {
-            self.column += 1;
+            self.at.column += 1;
         }
         Some(next)
     }
@@ -93,7 +97,7 @@ impl Reader<'_> {
 
     fn value(&mut self, depth: usize) -> Result<Node, ParseError> {
         self.skip_space();
-        let at = self.at();
+        let (at, start) = (self.at, self.offset);
         if depth > DEPTH_MAX {
             return Err(self.error(&format!("is nested more than {DEPTH_MAX} levels deep")));
         }
@@ -106,7 +110,7 @@ impl Reader<'_> {
             Some(_) => return Err(self.error("expected a JSON value")),
             None => return Err(self.error("the text ends too early")),
         };
-        Ok(Node { value, at })
+        Ok(Node { value, at, span: start..self.offset })
     }
 
     fn object(&mut self, depth: usize) -> Result<Value, ParseError> {
@@ -119,7 +123,7 @@ impl Reader<'_> {
         }
         loop {
             self.skip_space();
-            let key_at = self.at();
+            let key_at = self.at;
             let key = self.text()?;
             if members.iter().any(|member| member.key == key) {
                 let rule = format!("`{key}` is given twice");

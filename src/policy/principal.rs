@@ -69,20 +69,17 @@ impl Named {
         }
     }
 
-    /// The text as it stands in a policy.
-    pub(super) fn aws_arn(&self) -> Option<&str> {
-        match self {
-            Self::Entity(arn) | Self::Session(arn) => Some(arn),
-            _ => None,
-        }
-    }
-
     /// How closely this names `principal`. `Everyone` counts as naming it (IAM User Guide: `"AWS": "*"`
-    /// in a trust policy admits principals of the same account by itself).
+    /// in a trust policy admits principals of the same account by itself), but for services, which
+    /// have to be named.
     pub(super) fn closeness(&self, principal: &Principal) -> Closeness {
         let yes = |matches: bool, closeness| if matches { closeness } else { Closeness::None };
         match self {
-            Self::Everyone => Closeness::Itself,
+            Self::Everyone => match principal {
+                Principal::Service(_) => Closeness::None,
+                Principal::AssumedRole { .. } => Closeness::Role,
+                _ => Closeness::Itself,
+            },
             Self::Account(account) => {
                 yes(principal.account() == Some(*account), Closeness::Account)
             }

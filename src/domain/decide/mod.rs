@@ -80,7 +80,8 @@ impl Decider<'_> {
     }
 
     fn run(&mut self) -> Result<(), Rejection> {
-        let operator = matches!(self.command.action, Action::EnableAccount | Action::DisableAccount);
+        let operator =
+            matches!(self.command.action, Action::EnableAccount | Action::DisableAccount);
         if !self.account.enabled && !operator {
             return Err(Rejection::AccountDisabled(self.command.account));
         }
@@ -156,7 +157,8 @@ fn require(
     resource: &str,
     context: &Context,
 ) -> Result<(), Rejection> {
-    if matches!(&command.caller.principal, Principal::Service(name) if &**name == "locum.internal") {
+    if matches!(&command.caller.principal, Principal::Service(name) if &**name == "locum.internal")
+    {
         return Ok(());
     }
     let question = Question {

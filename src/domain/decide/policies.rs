@@ -23,9 +23,7 @@ const ATTACHED_MAX: usize = 10;
 impl Decider<'_> {
     pub(super) fn policies(&mut self) -> Result<(), Rejection> {
         match &self.command.action {
-            Action::PutInlinePolicy { owner, name, policy } => {
-                self.put_inline(owner, name, policy)
-            }
+            Action::PutInlinePolicy { owner, name, policy } => self.put_inline(owner, name, policy),
             Action::DeleteInlinePolicy { owner, name } => {
                 let permissions = self.owner("DeleteUserPolicy", "DeleteRolePolicy", owner)?;
                 if !permissions.inline.contains_key(name) {

@@ -49,9 +49,10 @@ impl Decider<'_> {
             Action::AddRoleToProfile { profile, role } => self.add_role(profile, role),
             Action::RemoveRoleFromProfile { profile, role } => {
                 let profile = self.profile("iam:RemoveRoleFromInstanceProfile", profile)?;
-                let held = profile.role.as_ref().filter(|held| {
-                    key_of(held.as_str()) == key_of(role.as_str())
-                });
+                let held = profile
+                    .role
+                    .as_ref()
+                    .filter(|held| key_of(held.as_str()) == key_of(role.as_str()));
                 let held = held.ok_or_else(|| Rejection::missing("role", role))?;
                 let (profile, role) = (profile.name.clone(), held.clone());
                 self.emit(EventKind::ProfileRoleRemoved { profile, role });

@@ -160,7 +160,8 @@ impl Carried {
         }
         for (key, value) in &draft.tags {
             if tags.keys().any(|other| other.eq_ignore_ascii_case(key)) {
-                let rule = format!("`{key}` is given twice or is transitive in the caller's session");
+                let rule =
+                    format!("`{key}` is given twice or is transitive in the caller's session");
                 return Err(Invalid::new("tags", rule).into());
             }
             tags.insert(key.clone(), value.clone());
@@ -243,7 +244,8 @@ fn request_context(request: &SessionRequest, carried: &Carried) -> Context {
 
 fn check_duration(command: &Command, role: &Role, asked: Duration) -> Result<(), Rejection> {
     if asked > role.max_session {
-        let rule = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+        let rule =
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
         return Err(Invalid::new("durationSeconds", rule).into());
     }
     let chained = matches!(command.caller.principal, Principal::AssumedRole { .. });

@@ -22,10 +22,8 @@ enum Quantifier {
 /// One operator on one key.
 #[derive(Clone, Debug)]
 pub(super) struct Condition {
-    /// As it stands in the policy.
-    pub(super) operator: String,
     /// In lower case.
-    pub(super) key: String,
+    key: String,
     quantifier: Quantifier,
     if_exists: bool,
     kind: Kind,
@@ -62,7 +60,6 @@ impl Condition {
         }
         let values = values.iter().map(|value| Expected::new(kind, value, variables));
         Ok(Self {
-            operator: operator.to_owned(),
             key: key.to_ascii_lowercase(),
             quantifier,
             if_exists,
@@ -110,4 +107,9 @@ impl Condition {
         // An empty list of values matches nothing.
         (readable || self.values.is_empty() || !self.kind.is_parsed()).then_some(false)
     }
+}
+
+/// Every operator, for suggestions.
+pub(super) fn operator_names() -> Vec<&'static str> {
+    operator::OPERATORS.iter().map(|(name, ..)| *name).collect()
 }

@@ -49,7 +49,7 @@ impl Order {
 }
 
 /// Every operator's name, without prefix and `IfExists`.
-const OPERATORS: [(&str, Kind, bool); 29] = [
+pub(super) const OPERATORS: [(&str, Kind, bool); 29] = [
     ("StringEquals", Kind::StringEquals, false),
     ("StringNotEquals", Kind::StringEquals, true),
     ("StringEqualsIgnoreCase", Kind::StringEqualsIgnoreCase, false),

@@ -1,0 +1,130 @@
+//! The IAM policy language: documents, request contexts and their evaluation. Pure.
+//! Source: IAM User Guide, reference_policies and reference_policies_evaluation-logic.
+
+mod condition;
+mod context;
+mod decision;
+mod error;
+mod evaluate;
+mod json;
+mod parse;
+mod pattern;
+mod principal;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use context::Context;
+pub use decision::{Decision, Matched, Verdict};
+pub use error::ParseError;
+pub use evaluate::{Level, Named, Policies, Request, evaluate};
+pub use parse::DOCUMENT_BYTES_MAX;
+
+use parse::Statement;
+
+/// What a policy is attached to; each kind has elements of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyKind {
+    /// In or attached to a user or role.
+    Identity,
+    /// A role's: who may assume it.
+    Trust,
+    /// A resource's.
+    Resource,
+    /// The most that a user or role may do.
+    Boundary,
+    /// Passed when a session is asked for.
+    Session,
+    /// The most that an account's principals may do.
+    ServiceControl,
+    /// The most that anyone may do to an account's resources.
+    ResourceControl,
+}
+
+/// A policy document, read once and cheap to clone. Equal if the texts and kinds are.
+#[derive(Clone)]
+pub struct Policy(Arc<Document>);
+
+struct Document {
+    text: String,
+    kind: PolicyKind,
+    statements: Vec<Statement>,
+}
+
+impl Policy {
+    /// Reads a document and checks it by the rules of its kind.
+    ///
+    /// # Errors
+    /// The first mistake, with its place.
+    pub fn parse(text: &str, kind: PolicyKind) -> Result<Self, ParseError> {
+        let statements = parse::statements(text, kind)?;
+        Ok(Self(Arc::new(Document { text: text.to_owned(), kind, statements })))
+    }
+
+    /// The document as it was given.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// What it is attached to.
+    #[must_use]
+    pub fn kind(&self) -> PolicyKind {
+        self.0.kind
+    }
+
+    /// Characters without white space, which is what quotas count.
+    #[must_use]
+    pub fn size_without_whitespace(&self) -> usize {
+        self.0.text.chars().filter(|c| !c.is_whitespace()).count()
+    }
+
+    /// This policy with each user or role that `id_of` knows by its ARN named by its unique id instead,
+    /// so that a later entity of the same name is not meant.
+    #[must_use]
+    pub fn bind_principals(&self, id_of: &dyn Fn(&str) -> Option<String>) -> Self {
+        self.with_principals(&|named| match named {
+            principal::Named::Entity(arn) => id_of(arn),
+            _ => None,
+        })
+    }
+
+    /// The text with each unique id that `arn_of` knows written as that ARN again.
+    #[must_use]
+    pub fn principals_display(&self, arn_of: &dyn Fn(&str) -> Option<String>) -> String {
+        let shown = self.with_principals(&|named| match named {
+            principal::Named::UniqueId(id) => arn_of(id),
+            _ => None,
+        });
+        shown.0.text.clone()
+    }
+
+    fn with_principals(&self, replacement: &dyn Fn(&principal::Named) -> Option<String>) -> Self {
+        let mut text = self.0.text.clone();
+        let placed = self.0.statements.iter().filter_map(|statement| statement.principals.as_ref());
+        let mut replaced: Vec<_> = placed
+            .flat_map(|principals| &principals.items)
+            .filter_map(|item| Some((item.span.clone(), replacement(&item.named)?)))
+            .collect();
+        // From the end, so that the places before stay where they are.
+        replaced.sort_by_key(|(span, _)| std::cmp::Reverse(span.start));
+        for (span, name) in replaced {
+            text.replace_range(span, &format!("\"{name}\""));
+        }
+        Self::parse(&text, self.0.kind).unwrap_or_else(|_| self.clone())
+    }
+}
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.kind == other.0.kind && self.0.text == other.0.text
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Policy").field(&self.0.kind).field(&self.0.text).finish()
+    }
+}

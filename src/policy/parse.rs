@@ -1,0 +1,361 @@
+//! From JSON to statements, with the rules of each kind of policy.
+//! Source: IAM User Guide, reference_policies_grammar and the pages of its elements.
+
+use std::ops::Range;
+
+use super::PolicyKind;
+use super::condition::Condition;
+use super::error::ParseError;
+use super::json::{self, Member, Node, Value};
+use super::pattern::{ArnPattern, Glob};
+use super::principal::Named;
+
+/// Bytes of a policy document (IAM API Reference, PutRolePolicy).
+pub const DOCUMENT_BYTES_MAX: usize = 131_072;
+
+const POLICY_ELEMENTS: [&str; 3] = ["Version", "Id", "Statement"];
+const STATEMENT_ELEMENTS: [&str; 9] = [
+    "Sid",
+    "Effect",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Principal",
+    "NotPrincipal",
+    "Condition",
+];
+const PRINCIPAL_KINDS: [&str; 4] = ["AWS", "Service", "Federated", "CanonicalUser"];
+
+/// Whether a statement allows or denies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    Allow,
+    Deny,
+}
+
+/// A list of patterns that has to match, or with `Not...` must not.
+#[derive(Clone, Debug)]
+pub(super) struct Selection<T> {
+    pub(super) not: bool,
+    pub(super) items: Vec<T>,
+}
+
+/// One statement, ready to be matched.
+#[derive(Clone, Debug)]
+pub(super) struct Statement {
+    pub(super) sid: Option<String>,
+    pub(super) effect: Effect,
+    /// In lower case.
+    pub(super) actions: Selection<Glob>,
+    pub(super) resources: Option<Selection<ArnPattern>>,
+    pub(super) principals: Option<Selection<PlacedPrincipal>>,
+    pub(super) conditions: Vec<Condition>,
+}
+
+/// A principal and where its text stands, quotes included.
+#[derive(Clone, Debug)]
+pub(super) struct PlacedPrincipal {
+    pub(super) named: Named,
+    pub(super) span: Range<usize>,
+}
+
+/// Reads the statements of a policy.
+pub(super) fn statements(text: &str, kind: PolicyKind) -> Result<Vec<Statement>, ParseError> {
+    let root = json::read(text)?;
+    if text.len() > DOCUMENT_BYTES_MAX {
+        let rule = format!("a policy has at most {DOCUMENT_BYTES_MAX} bytes");
+        return Err(ParseError::new("$", root.at, &rule));
+    }
+    let Value::Object(members) = &root.value else {
+        return Err(ParseError::new("$", root.at, "a policy is a JSON object"));
+    };
+    known_elements("$", members, &POLICY_ELEMENTS)?;
+    let variables = version(members)?;
+    let Some(statement) = member(members, "Statement") else {
+        return Err(ParseError::new("$", root.at, "`Statement` is missing"));
+    };
+    let nodes = match &statement.node.value {
+        Value::List(nodes) => nodes.iter().collect(),
+        _ => vec![&statement.node],
+    };
+    if nodes.is_empty() {
+        return Err(ParseError::new("$.Statement", statement.node.at, "holds no statement"));
+    }
+    let several = matches!(statement.node.value, Value::List(_));
+    let mut statements: Vec<Statement> = Vec::new();
+    for (index, node) in nodes.into_iter().enumerate() {
+        let path = if several { format!("$.Statement[{index}]") } else { "$.Statement".to_owned() };
+        let reader = StatementReader { path, kind, variables };
+        let statement = reader.read(node)?;
+        let twice = |other: &Statement| other.sid.is_some() && other.sid == statement.sid;
+        if statements.iter().any(twice) {
+            return Err(ParseError::new(&reader.path, node.at, "`Sid` is not unique"));
+        }
+        statements.push(statement);
+    }
+    Ok(statements)
+}
+
+/// Whether the version knows policy variables.
+fn version(members: &[Member]) -> Result<bool, ParseError> {
+    let Some(version) = member(members, "Version") else { return Ok(false) };
+    match &version.node.value {
+        Value::Text(text) if text == "2012-10-17" => Ok(true),
+        Value::Text(text) if text == "2008-10-17" => Ok(false),
+        _ => {
+            let rule = "must be \"2012-10-17\" or \"2008-10-17\"";
+            let mut error = ParseError::new("$.Version", version.node.at, rule);
+            error.suggestion = Some("2012-10-17".to_owned());
+            Err(error)
+        }
+    }
+}
+
+fn member<'a>(members: &'a [Member], key: &str) -> Option<&'a Member> {
+    members.iter().find(|member| member.key == key)
+}
+
+fn known_elements(path: &str, members: &[Member], known: &[&str]) -> Result<(), ParseError> {
+    for member in members {
+        if !known.contains(&member.key.as_str()) {
+            let rule = format!("unknown element `{}`", member.key);
+            let error = ParseError::new(path, member.key_at, &rule);
+            return Err(error.suggest(&member.key, known));
+        }
+    }
+    Ok(())
+}
+
+struct StatementReader {
+    path: String,
+    kind: PolicyKind,
+    variables: bool,
+}
+
+impl StatementReader {
+    fn error(&self, element: &str, node: &Node, rule: &str) -> ParseError {
+        ParseError::new(&format!("{}{element}", self.path), node.at, rule)
+    }
+
+    fn read(&self, node: &Node) -> Result<Statement, ParseError> {
+        let Value::Object(members) = &node.value else {
+            return Err(self.error("", node, "a statement is a JSON object"));
+        };
+        known_elements(&self.path, members, &STATEMENT_ELEMENTS)?;
+        Ok(Statement {
+            sid: self.sid(members)?,
+            effect: self.effect(node, members)?,
+            actions: self.actions(node, members)?,
+            resources: self.resources(node, members)?,
+            principals: self.principals(node, members)?,
+            conditions: self.conditions(members)?,
+        })
+    }
+
+    fn sid(&self, members: &[Member]) -> Result<Option<String>, ParseError> {
+        let Some(sid) = member(members, "Sid") else { return Ok(None) };
+        let Value::Text(text) = &sid.node.value else {
+            return Err(self.error(".Sid", &sid.node, "must be a string"));
+        };
+        let narrow = self.kind == PolicyKind::Identity;
+        if narrow && !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(self.error(".Sid", &sid.node, "may hold A-Z, a-z and 0-9 only"));
+        }
+        Ok(Some(text.clone()).filter(|text| !text.is_empty()))
+    }
+
+    fn effect(&self, node: &Node, members: &[Member]) -> Result<Effect, ParseError> {
+        let Some(effect) = member(members, "Effect") else {
+            return Err(self.error("", node, "`Effect` is missing"));
+        };
+        match &effect.node.value {
+            Value::Text(text) if text == "Allow" => Ok(Effect::Allow),
+            Value::Text(text) if text == "Deny" => Ok(Effect::Deny),
+            Value::Text(text) => {
+                let error = self.error(".Effect", &effect.node, "must be `Allow` or `Deny`");
+                Err(error.suggest(text, &["Allow", "Deny"]))
+            }
+            _ => Err(self.error(".Effect", &effect.node, "must be `Allow` or `Deny`")),
+        }
+    }
+
+    /// The element or its `Not...` form; not both.
+    fn either<'a>(
+        &self,
+        members: &'a [Member],
+        element: &str,
+    ) -> Result<Option<(bool, &'a Member)>, ParseError> {
+        let not = member(members, &format!("Not{element}"));
+        match (member(members, element), not) {
+            (Some(_), Some(not)) => {
+                let rule = format!("`{element}` and `Not{element}` exclude each other");
+                Err(self.error("", &not.node, &rule))
+            }
+            (Some(plain), None) => Ok(Some((false, plain))),
+            (None, Some(not)) => Ok(Some((true, not))),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// A string or a list of strings.
+    fn texts<'a>(
+        &self,
+        element: &str,
+        node: &'a Node,
+    ) -> Result<Vec<(&'a str, &'a Node)>, ParseError> {
+        let nodes = match &node.value {
+            Value::List(nodes) => nodes.iter().collect(),
+            _ => vec![node],
+        };
+        let text = |node: &'a Node| match &node.value {
+            Value::Text(text) => Ok((text.as_str(), node)),
+            _ => Err(self.error(element, node, "must be a string or a list of strings")),
+        };
+        nodes.into_iter().map(text).collect()
+    }
+
+    fn actions(&self, node: &Node, members: &[Member]) -> Result<Selection<Glob>, ParseError> {
+        let Some((not, found)) = self.either(members, "Action")? else {
+            return Err(self.error("", node, "`Action` or `NotAction` is missing"));
+        };
+        let element = format!(".{}", found.key);
+        let mut items = Vec::new();
+        for (text, node) in self.texts(&element, &found.node)? {
+            let service = text.split_once(':').map(|(service, _)| service);
+            let whole = text == "*" && self.kind != PolicyKind::Trust;
+            if !whole && service.is_none_or(str::is_empty) {
+                let rule = "an action is `*` or `service:Action`";
+                return Err(self.error(&element, node, rule));
+            }
+            let sts = service.is_some_and(|service| service.eq_ignore_ascii_case("sts"));
+            if self.kind == PolicyKind::Trust && !sts {
+                let rule = "AssumeRole policy may only specify STS AssumeRole actions.";
+                return Err(self.error(&element, node, rule));
+            }
+            items.push(Glob::new(&text.to_ascii_lowercase()));
+        }
+        if items.is_empty() {
+            return Err(self.error(&element, &found.node, "holds no action"));
+        }
+        Ok(Selection { not, items })
+    }
+
+    fn resources(
+        &self,
+        node: &Node,
+        members: &[Member],
+    ) -> Result<Option<Selection<ArnPattern>>, ParseError> {
+        let found = self.either(members, "Resource")?;
+        let Some((not, found)) = found else {
+            return match self.kind {
+                PolicyKind::Trust | PolicyKind::Resource => Ok(None),
+                _ => Err(self.error("", node, "`Resource` or `NotResource` is missing")),
+            };
+        };
+        if self.kind == PolicyKind::Trust {
+            return Err(self.error("", &found.node, "Has prohibited field Resource"));
+        }
+        let element = format!(".{}", found.key);
+        let mut items = Vec::new();
+        for (text, node) in self.texts(&element, &found.node)? {
+            let pattern = ArnPattern::new(text, self.variables);
+            items.push(pattern.map_err(|rule| self.error(&element, node, rule))?);
+        }
+        Ok(Some(Selection { not, items }))
+    }
+
+    fn principals(
+        &self,
+        node: &Node,
+        members: &[Member],
+    ) -> Result<Option<Selection<PlacedPrincipal>>, ParseError> {
+        let needed = matches!(self.kind, PolicyKind::Trust | PolicyKind::Resource);
+        let resource_control = self.kind == PolicyKind::ResourceControl;
+        let Some((not, found)) = self.either(members, "Principal")? else {
+            return if needed {
+                Err(self.error("", node, "`Principal` is missing"))
+            } else {
+                Ok(None)
+            };
+        };
+        if !needed && !resource_control {
+            let rule = "Policy document should not specify a principal.";
+            return Err(self.error("", &found.node, rule));
+        }
+        let element = format!(".{}", found.key);
+        let mut items = Vec::new();
+        match &found.node.value {
+            Value::Text(text) if text == "*" => items
+                .push(PlacedPrincipal { named: Named::Everyone, span: found.node.span.clone() }),
+            Value::Object(kinds) => {
+                known_elements(&format!("{}{element}", self.path), kinds, &PRINCIPAL_KINDS)?;
+                for kind in kinds {
+                    self.principals_of_kind(&element, kind, &mut items)?;
+                }
+            }
+            _ => {
+                let rule = "must be \"*\" or an object with `AWS`, `Service` or `Federated`";
+                return Err(self.error(&element, &found.node, rule));
+            }
+        }
+        Ok(Some(Selection { not, items }))
+    }
+
+    fn principals_of_kind(
+        &self,
+        element: &str,
+        kind: &Member,
+        items: &mut Vec<PlacedPrincipal>,
+    ) -> Result<(), ParseError> {
+        let element = format!("{element}.{}", kind.key);
+        for (text, node) in self.texts(&element, &kind.node)? {
+            let named = match kind.key.as_str() {
+                "AWS" => Named::aws(text).map_err(|rule| self.error(&element, node, rule))?,
+                "Service" => Named::Service(text.to_owned()),
+                "Federated" => Named::Federated(text.to_owned()),
+                _ => Named::CanonicalUser(text.to_owned()),
+            };
+            items.push(PlacedPrincipal { named, span: node.span.clone() });
+        }
+        Ok(())
+    }
+
+    fn conditions(&self, members: &[Member]) -> Result<Vec<Condition>, ParseError> {
+        let Some(block) = member(members, "Condition") else { return Ok(Vec::new()) };
+        let Value::Object(operators) = &block.node.value else {
+            return Err(self.error(".Condition", &block.node, "must be an object"));
+        };
+        let mut conditions = Vec::new();
+        for operator in operators {
+            let element = format!(".Condition.{}", operator.key);
+            let Value::Object(keys) = &operator.node.value else {
+                return Err(self.error(&element, &operator.node, "must be an object"));
+            };
+            for key in keys {
+                let values = self.condition_values(&element, &key.node)?;
+                let condition = Condition::new(&operator.key, &key.key, &values, self.variables);
+                conditions.push(condition.map_err(|rule| {
+                    let error =
+                        ParseError::new(&format!("{}{element}", self.path), operator.key_at, &rule);
+                    error.suggest(&operator.key, &super::condition::operator_names())
+                })?);
+            }
+        }
+        Ok(conditions)
+    }
+
+    /// Strings, and booleans and numbers, which people write without quotes.
+    fn condition_values(&self, element: &str, node: &Node) -> Result<Vec<String>, ParseError> {
+        let nodes = match &node.value {
+            Value::List(nodes) => nodes.iter().collect(),
+            _ => vec![node],
+        };
+        let text = |node: &Node| match &node.value {
+            Value::Text(text) | Value::Number(text) => Ok(text.clone()),
+            Value::Bool(value) => Ok(value.to_string()),
+            _ => Err(self.error(element, node, "a value is a string, number or boolean")),
+        };
+        nodes.into_iter().map(text).collect()
+    }
+}
