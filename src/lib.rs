@@ -9,4 +9,5 @@
 pub mod clock;
 pub mod domain;
 pub mod identity;
+pub mod log;
 pub mod policy;

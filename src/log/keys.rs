@@ -1,0 +1,48 @@
+//! Every column family and key in one place. All numbers are big-endian, so that keys sort as numbers do.
+//!
+//! ```text
+//! records     shard u16 | sequence u64                 -> record (`record.rs`)
+//! by_account  account u64 | shard u16 | sequence u64   -> nothing
+//! meta        "format"                                 -> format version u8
+//! ```
+
+use super::Sequence;
+use crate::identity::AccountId;
+
+/// The log's format; a newer one is refused.
+pub(super) const FORMAT: u8 = 1;
+/// The one shard there is so far.
+pub(super) const SHARD: u16 = 0;
+
+pub(super) const RECORDS: &str = "records";
+pub(super) const BY_ACCOUNT: &str = "by_account";
+pub(super) const META: &str = "meta";
+pub(super) const META_FORMAT: &[u8] = b"format";
+
+/// Bytes of a key of `records`.
+const RECORD_KEY: usize = 10;
+/// Bytes of a key of `by_account`.
+const ACCOUNT_KEY: usize = 18;
+
+pub(super) fn record(sequence: Sequence) -> [u8; RECORD_KEY] {
+    let [s0, s1] = SHARD.to_be_bytes();
+    let [n0, n1, n2, n3, n4, n5, n6, n7] = sequence.0.to_be_bytes();
+    [s0, s1, n0, n1, n2, n3, n4, n5, n6, n7]
+}
+
+pub(super) fn by_account(account: AccountId, sequence: Sequence) -> Vec<u8> {
+    let mut key = Vec::with_capacity(ACCOUNT_KEY);
+    key.extend_from_slice(&account.get().to_be_bytes());
+    key.extend_from_slice(&record(sequence));
+    key
+}
+
+/// The sequence at the end of a key of `records` or `by_account`.
+pub(super) fn sequence_of(key: &[u8]) -> Option<Sequence> {
+    key.last_chunk::<8>().map(|bytes| Sequence(u64::from_be_bytes(*bytes)))
+}
+
+/// Whether a key of `by_account` is of this account.
+pub(super) fn is_of(account: AccountId, key: &[u8]) -> bool {
+    key.starts_with(&account.get().to_be_bytes())
+}
