@@ -9,5 +9,7 @@
 pub mod clock;
 pub mod domain;
 pub mod identity;
+pub mod ledger;
 pub mod log;
 pub mod policy;
+pub mod proto;

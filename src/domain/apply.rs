@@ -336,7 +336,9 @@ impl Account {
                 self.instances.insert(id.clone(), Arc::new(instance));
             }
             EventKind::InstanceTerminated { id } => {
-                Arc::make_mut(self.instances.get_mut(id)?).running = false;
+                let instance = Arc::make_mut(self.instances.get_mut(id)?);
+                instance.running = false;
+                instance.identity_key = None;
             }
             EventKind::ProfileAssociated {
                 association,

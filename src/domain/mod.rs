@@ -9,5 +9,9 @@ pub mod event;
 pub mod history;
 pub mod rejection;
 pub mod state;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use apply::Nonsense;

@@ -9,6 +9,8 @@
 
 pub mod codec;
 mod recover;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::sync::Arc;

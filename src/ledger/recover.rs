@@ -67,7 +67,7 @@ pub(super) fn recover(log: &EventLog) -> Result<(View, Opened), OpenError> {
 ///
 /// # Errors
 /// A record cannot be read, decoded or applied; the error names it.
-pub fn replay(log: &EventLog, view: &mut View) -> Result<(), OpenError> {
+pub(super) fn replay(log: &EventLog, view: &mut View) -> Result<(), OpenError> {
     loop {
         let from = Sequence(view.sequence.saturating_add(1));
         let records =

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Installs what compiling Locum needs and this machine lacks. Says what and why; does nothing if all is there.
+set -euo pipefail
+
+missing=()
+need() { # package, why
+    echo "setup: installing $1: $2"
+    missing+=("$1")
+}
+
+command -v c++ >/dev/null || need build-essential "RocksDB, which holds the event log, is C++"
+if ! ldconfig -p | grep -q 'libclang[-.]' && ! compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null; then
+    need libclang-dev "the Rust bindings of RocksDB are made from its headers"
+fi
+
+if ((${#missing[@]})); then
+    as_root=()
+    ((EUID == 0)) || as_root=(sudo)
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi

@@ -1,0 +1,279 @@
+//! The stories of "IAM roles for Amazon EC2" and its rules, as commands and the events they lead to.
+
+use std::convert::Infallible;
+
+use super::command::{Action, ProfileRef};
+use super::event::{EventKind, Fact};
+use super::rejection::Rejection;
+use super::state::State;
+use super::testing::*;
+use crate::policy::{Policy, PolicyKind};
+
+fn ec2_trust() -> Policy {
+    Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap()
+}
+
+/// Account A with a role Get-pics in a profile, and a developer who may launch.
+fn get_pics() -> World {
+    let mut world = World::default();
+    world.create_account(A);
+    world.create_role(A, "Get-pics", &ec2_trust());
+    world.create_role(A, "Other", &ec2_trust());
+    world.put_policy(A, of_role("Get-pics"), allow(&["s3:GetObject"], "arn:aws:s3:::photos/*"));
+    world.create_profile(A, "Get-pics");
+    world.create_profile(A, "Other");
+    world.create_user(A, "dev");
+    let may = allow(&["ec2:RunInstances", "ec2:AssociateIamInstanceProfile"], "*");
+    world.put_policy(A, of_user("dev"), may);
+    world
+}
+
+fn may_pass_get_pics(world: &mut World) {
+    let policy = allow(&["iam:PassRole"], "arn:aws:iam::111111111111:role/Get-pics");
+    let (owner, name) = (of_user("dev"), "pass".parse().unwrap());
+    world.root(A, Action::PutInlinePolicy { owner, name, policy });
+}
+
+fn message(rejection: Result<Vec<EventKind>, Rejection>) -> String {
+    rejection.unwrap_err().to_string()
+}
+
+/// Protects roles from being passed by those who may not: the refusal names iam:PassRole and the role.
+#[test]
+fn a_developer_launches_only_with_a_role_that_may_be_passed() {
+    let mut world = get_pics();
+    let dev = world.user(A, "dev");
+    let (_, launch) = world.launch(Some("Get-pics"));
+    let told = message(world.by(dev.clone(), A, launch));
+    assert!(
+        told.contains("iam:PassRole") && told.contains("arn:aws:iam::111111111111:role/Get-pics")
+    );
+    may_pass_get_pics(&mut world);
+    let (id, launch) = world.launch(Some("Get-pics"));
+    let kinds = world.by(dev.clone(), A, launch).unwrap();
+    let names: Vec<_> = kinds.iter().map(EventKind::name).collect();
+    assert_eq!(
+        names,
+        ["InstanceLaunched", "AccessKeyCreated", "ProfileAssociated", "CredentialsRotated"]
+    );
+    assert!(world.state.account(account(A)).unwrap().instances.contains_key(&id));
+    let (_, launch) = world.launch(Some("Other"));
+    let told = message(world.by(dev, A, launch));
+    assert!(told.contains("arn:aws:iam::111111111111:role/Other"), "{told}");
+}
+
+/// Protects the rule of one role: in a profile, and on an instance.
+#[test]
+fn one_role_at_a_time() {
+    let mut world = get_pics();
+    let second = Action::AddRoleToProfile {
+        profile: "Get-pics".parse().unwrap(),
+        role: "Other".parse().unwrap(),
+    };
+    let told = world.by(root(A), A, second).unwrap_err();
+    assert_eq!(told.code(), "LimitExceeded");
+    let (id, launch) = world.launch(Some("Get-pics"));
+    world.root(A, launch);
+    let action = Action::AssociateProfile {
+        instance: id,
+        profile: ProfileRef::Name("Other".parse().unwrap()),
+        association: "iip-assoc-0123456789abcdef0".parse().unwrap(),
+        minting: world.minting(),
+    };
+    let told = world.by(root(A), A, action).unwrap_err();
+    assert_eq!(told.code(), "IncorrectState");
+}
+
+/// Protects metadata: each change counts up the generation, and the old role's set goes with it.
+#[test]
+fn a_replaced_profile_brings_its_own_credentials_only() {
+    let mut world = get_pics();
+    let (id, launch) = world.launch(Some("Get-pics"));
+    world.root(A, launch);
+    let instance = |world: &World| world.state.account(account(A)).unwrap().instances[&id].clone();
+    let before = instance(&world);
+    let first = before.association.clone().unwrap();
+    let minting = world.minting();
+    let replace = Action::ReplaceProfile {
+        association: first.id,
+        profile: ProfileRef::Name("Other".parse().unwrap()),
+        new_association: "iip-assoc-0123456789abcdef0".parse().unwrap(),
+        minting,
+    };
+    world.root(A, replace.clone());
+    let after = instance(&world);
+    assert!(after.generation > before.generation);
+    let credentials = after.association.clone().unwrap().credentials.unwrap();
+    assert_eq!(credentials.role.as_str(), "Other");
+    assert_eq!(credentials.epoch, 1);
+    assert_eq!(world.by(root(A), A, replace).unwrap_err().code(), "InvalidAssociationID.NotFound");
+    let association = after.association.clone().unwrap().id;
+    world.root(A, Action::DisassociateProfile { association });
+    assert_eq!(instance(&world).association, None);
+}
+
+/// Protects an instance whose role does not trust the EC2 service: no credentials, and the reason is kept.
+#[test]
+fn a_role_that_does_not_trust_ec2_gives_no_credentials() {
+    let mut world = get_pics();
+    world.create_role(A, "People", &trust(r#"{"AWS":"111111111111"}"#));
+    world.create_profile(A, "People");
+    let (_, launch) = world.launch(Some("People"));
+    let kinds = world.root(A, launch);
+    assert!(matches!(&kinds[3], EventKind::CredentialsRefused { code, .. }
+        if &**code == "AssumeRoleUnauthorizedAccess"));
+}
+
+/// Protects both sides of a cross-account call, and the hour of a chained session.
+#[test]
+fn switching_to_a_role_of_another_account_needs_both_sides() {
+    let mut world = get_pics();
+    world.create_account(B);
+    world.create_role(A, "abcd", &ec2_trust());
+    let caller = world.session(A, "abcd", "i-0123456789abcdef0");
+    let assume = world.assume(B, "efgh", 3600);
+    let nobody = message(world.by(caller.clone(), B, assume));
+    world.create_role(B, "efgh", &trust(r#"{"Service":"ec2.amazonaws.com"}"#));
+    let assume = world.assume(B, "efgh", 3600);
+    let untrusted = message(world.by(caller.clone(), B, assume));
+    assert!(untrusted.contains("no resource-based policy allows the sts:AssumeRole action"));
+    // A role that is not there is told as one that trusts nobody.
+    assert_eq!(nobody, untrusted);
+    let role = "efgh".parse().unwrap();
+    let open = trust(r#"{"AWS":"arn:aws:iam::111111111111:role/abcd"}"#);
+    world.root(B, Action::UpdateTrustPolicy { role, trust: open });
+    let assume = world.assume(B, "efgh", 3600);
+    let unable = message(world.by(caller.clone(), B, assume));
+    assert!(unable.contains("no identity-based policy allows the sts:AssumeRole action"));
+    let may = allow(&["sts:AssumeRole"], "arn:aws:iam::222222222222:role/efgh");
+    world.put_policy(A, of_role("abcd"), may);
+    let assume = world.assume(B, "efgh", 3601);
+    let long = message(world.by(caller.clone(), B, assume));
+    assert!(long.contains("1 hour session limit for roles assumed by role chaining"));
+    let assume = world.assume(B, "efgh", 3600);
+    let kinds = world.by(caller, B, assume).unwrap();
+    assert!(
+        matches!(&kinds[..], [EventKind::SessionIssued { session }] if session.chain_depth == 1)
+    );
+}
+
+/// Protects a deleted role's trust from its successor of the same name.
+#[test]
+fn a_successor_of_the_same_name_is_not_trusted() {
+    let mut world = get_pics();
+    world.create_role(A, "worker", &ec2_trust());
+    let named = trust(r#"{"AWS":"arn:aws:iam::111111111111:role/worker"}"#);
+    world.create_role(A, "target", &named);
+    let caller = world.session(A, "worker", "one");
+    let assume = world.assume(A, "target", 3600);
+    assert!(world.by(caller, A, assume).is_ok());
+    world.root(A, Action::DeleteRole { name: "worker".parse().unwrap() });
+    world.create_role(A, "worker", &ec2_trust());
+    let caller = world.session(A, "worker", "one");
+    let assume = world.assume(A, "target", 3600);
+    assert_eq!(world.by(caller, A, assume).unwrap_err().code(), "AccessDenied");
+}
+
+/// Protects tenants from each other: an account's root can do nothing in another account.
+#[test]
+fn nobody_acts_in_another_account() {
+    let mut world = get_pics();
+    world.create_account(B);
+    let actions = [
+        Action::DeleteRole { name: "Get-pics".parse().unwrap() },
+        Action::CreateAccessKey {
+            owner: super::event::KeyOwner::Root,
+            key: "AKIAAAAAAAAAAAAAAAAA".parse().unwrap(),
+        },
+        Action::DisableAccount,
+    ];
+    for action in actions {
+        assert_eq!(world.by(root(B), A, action).unwrap_err().code(), "AccessDenied");
+    }
+}
+
+/// Protects a disabled account: nothing is issued or changed, and enabling brings everything back.
+#[test]
+fn a_disabled_account_does_nothing() {
+    let mut world = get_pics();
+    let service = super::access::Caller::service;
+    world.by(service(), A, Action::DisableAccount).unwrap();
+    let (_, launch) = world.launch(None);
+    assert_eq!(world.by(root(A), A, launch.clone()).unwrap_err().code(), "AccessDenied");
+    world.by(service(), A, Action::EnableAccount).unwrap();
+    assert!(world.by(root(A), A, launch).is_ok());
+}
+
+/// Protects restarts: the shortest history leads to the same state, with every kind of thing in it.
+#[test]
+fn the_shortest_history_leads_to_the_same_state() {
+    let mut world = busy_world();
+    let (id, launch) = world.launch(Some("Get-pics"));
+    world.root(A, launch);
+    world.root(A, Action::TerminateInstance { id });
+    world.by(super::access::Caller::service(), B, Action::DisableAccount).unwrap();
+    assert_eq!(retold(&world.state), world.state);
+}
+
+/// Protects replay: the same facts lead to the same state.
+#[test]
+fn replay_leads_to_the_same_state() {
+    let world = busy_world();
+    let mut state = State::default();
+    for (index, fact) in world.facts.iter().enumerate() {
+        state.apply(index as u64 + 1, fact).unwrap();
+    }
+    assert_eq!(state, world.state);
+}
+
+fn retold(state: &State) -> State {
+    let mut again = State::default();
+    let mut take = |(sequence, fact): (u64, Fact)| -> Result<(), Infallible> {
+        again.apply(sequence, &fact).unwrap();
+        Ok(())
+    };
+    let Ok(()) = state.retell(&mut take);
+    again
+}
+
+/// A world in which most things have happened.
+pub(crate) fn busy_world() -> World {
+    let mut world = get_pics();
+    world.create_account(B);
+    may_pass_get_pics(&mut world);
+    let user_key = "AKIAAAAAAAAAAAAAAAAB".parse().unwrap();
+    let owner = super::event::KeyOwner::User("dev".parse().unwrap());
+    world.root(A, Action::CreateAccessKey { owner: owner.clone(), key: user_key });
+    let key = "AKIAAAAAAAAAAAAAAAAB".parse().unwrap();
+    world.root(A, Action::UpdateAccessKey { owner, key, active: false });
+    let name: crate::identity::PolicyName = "Bound".parse().unwrap();
+    let policy = allow(&["*"], "*");
+    let (path, id) = (crate::identity::Path::default(), "ANPAAAAAAAAAAAAAAAAAA".parse().unwrap());
+    let description = std::sync::Arc::from("all");
+    let create = Action::CreatePolicy { name, path, id, description, policy: policy.clone() };
+    world.root(A, create);
+    let policy_arn: crate::identity::Arn =
+        "arn:aws:iam::111111111111:policy/Bound".parse().unwrap();
+    world.root(A, Action::CreatePolicyVersion { policy_arn: policy_arn.clone(), policy });
+    world.root(A, Action::AttachPolicy { owner: of_role("Other"), policy_arn: policy_arn.clone() });
+    world.root(A, Action::PutBoundary { owner: of_user("dev"), policy_arn });
+    let create = Action::CreateAgent {
+        name: "host-1".parse().unwrap(),
+        id: "AGNTAAAAAAAAAAAAAAAAA".parse().unwrap(),
+        key: "AKIAAAAAAAAAAAAAAAAC".parse().unwrap(),
+    };
+    world.root(A, create);
+    let dev = world.user(A, "dev");
+    let (_, launch) = world.launch(Some("Get-pics"));
+    world.by(dev, A, launch).unwrap();
+    let (id, launch) = world.launch(Some("Other"));
+    world.root(A, launch);
+    let minting = world.minting();
+    let service = super::access::Caller::service();
+    world.by(service, A, Action::RotateCredentials { instance: id, minting }).unwrap();
+    let assume = world.assume(A, "Open", 3600);
+    world.create_role(A, "Open", &trust(r#"{"AWS":"*"}"#));
+    let caller = world.session(A, "Other", "one");
+    world.by(caller, A, assume).unwrap();
+    world
+}

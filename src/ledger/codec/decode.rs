@@ -1,0 +1,318 @@
+//! From stored to domain. Every part is checked again: the disk is not trusted to hold legal values.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::CodecError;
+use crate::clock::Timestamp;
+use crate::domain::event::{
+    Event, EventKind, Fact, Idempotency, InstanceFacts, KeyOwner, PolicyOwner, RoleCredentials,
+    Session, SessionSubject, WrappedAccountKey,
+};
+use crate::identity::{AccountId, Path, UniqueId};
+use crate::policy::{Policy, PolicyKind};
+use crate::proto::stored::{self, event::Kind};
+
+type Decoded<T> = Result<T, CodecError>;
+
+fn part(what: impl ToString) -> CodecError {
+    CodecError::Part(what.to_string())
+}
+
+fn read<T: FromStr<Err: ToString>>(text: &str) -> Decoded<T> {
+    text.parse().map_err(|error: T::Err| part(error.to_string()))
+}
+
+/// Empty means absent.
+fn optional<T: FromStr<Err: ToString>>(text: &str) -> Decoded<Option<T>> {
+    if text.is_empty() { Ok(None) } else { read(text).map(Some) }
+}
+
+fn required<T>(value: Option<T>, what: &str) -> Decoded<T> {
+    value.ok_or_else(|| part(format!("`{what}` is missing")))
+}
+
+fn account(number: u64) -> Decoded<AccountId> {
+    required(AccountId::new(number), "account")
+}
+
+fn policy(text: &str, kind: PolicyKind) -> Decoded<Policy> {
+    Policy::parse(text, kind).map_err(part)
+}
+
+fn tags(tags: BTreeMap<String, String>) -> BTreeMap<Arc<str>, Arc<str>> {
+    tags.into_iter().map(|(key, value)| (Arc::from(key), Arc::from(value))).collect()
+}
+
+pub(super) fn fact(fact: stored::Fact) -> Decoded<Fact> {
+    let idempotency = fact.idempotency.map(|idempotency| {
+        let fingerprint = idempotency.fingerprint.try_into();
+        Ok(Idempotency {
+            account: account(idempotency.account)?,
+            token: Arc::from(idempotency.token),
+            fingerprint: fingerprint.map_err(|_| part("`fingerprint` must have 16 bytes"))?,
+        })
+    });
+    Ok(Fact {
+        time: Timestamp::from_millis(fact.time_ms),
+        actor: Arc::from(fact.actor),
+        request_id: Arc::from(fact.request_id),
+        trace_id: Arc::from(fact.trace_id),
+        idempotency: idempotency.transpose()?,
+        events: fact.events.into_iter().map(event).collect::<Decoded<_>>()?,
+    })
+}
+
+fn event(event: stored::Event) -> Decoded<Event> {
+    let kind = kind(required(event.kind, "kind")?)?;
+    Ok(Event { account: account(event.account)?, kind })
+}
+
+/// Name, path and id of an entity.
+fn entity<N: FromStr<Err: ToString>>(entity: &stored::Entity) -> Decoded<(N, Path, UniqueId)> {
+    let path = optional(&entity.path)?.unwrap_or_default();
+    Ok((read(&entity.name)?, path, read(&entity.id)?))
+}
+
+fn kind(kind: Kind) -> Decoded<EventKind> {
+    Ok(match kind {
+        Kind::AccountCreated(created) => EventKind::AccountCreated {
+            name: Arc::from(created.name),
+            key: WrappedAccountKey {
+                keyring_version: created.keyring_version,
+                bytes: Arc::from(created.wrapped_key),
+            },
+        },
+        Kind::AccountDisabled(_) => EventKind::AccountDisabled,
+        Kind::AccountEnabled(_) => EventKind::AccountEnabled,
+        Kind::UserCreated(user) => {
+            let (name, path, id) = entity(&user)?;
+            EventKind::UserCreated { name, path, id }
+        }
+        Kind::UserDeleted(name) => EventKind::UserDeleted { name: read(&name)? },
+        Kind::AccessKeyCreated(created) => EventKind::AccessKeyCreated {
+            key: read(&created.key)?,
+            owner: key_owner(required(created.owner, "owner")?)?,
+        },
+        Kind::AccessKeyStatusChanged(changed) => {
+            EventKind::AccessKeyStatusChanged { key: read(&changed.key)?, active: changed.active }
+        }
+        Kind::AccessKeyDeleted(key) => EventKind::AccessKeyDeleted { key: read(&key)? },
+        Kind::ProfileCreated(profile) => {
+            let (name, path, id) = entity(&profile)?;
+            EventKind::ProfileCreated { name, path, id }
+        }
+        Kind::ProfileDeleted(name) => EventKind::ProfileDeleted { name: read(&name)? },
+        Kind::ProfileRoleAdded(added) => {
+            EventKind::ProfileRoleAdded { profile: read(&added.profile)?, role: read(&added.role)? }
+        }
+        Kind::ProfileRoleRemoved(removed) => EventKind::ProfileRoleRemoved {
+            profile: read(&removed.profile)?,
+            role: read(&removed.role)?,
+        },
+        Kind::AgentCreated(agent) => {
+            EventKind::AgentCreated { name: read(&agent.name)?, id: read(&agent.id)? }
+        }
+        Kind::AgentDeleted(name) => EventKind::AgentDeleted { name: read(&name)? },
+        Kind::SessionIssued(issued) => EventKind::SessionIssued { session: session(issued)? },
+        Kind::RoleCreated(_)
+        | Kind::RoleUpdated(_)
+        | Kind::TrustPolicyChanged(_)
+        | Kind::RoleDeleted(_) => role_kind(kind)?,
+        Kind::InstanceLaunched(_)
+        | Kind::InstanceTerminated(_)
+        | Kind::ProfileAssociated(_)
+        | Kind::ProfileDisassociated(_)
+        | Kind::CredentialsRotated(_)
+        | Kind::CredentialsRefused(_) => instance_kind(kind)?,
+        other => policy_kind(other)?,
+    })
+}
+
+fn key_owner(owner: stored::KeyOwner) -> Decoded<KeyOwner> {
+    use stored::key_owner::Owner;
+    Ok(match owner.owner {
+        None => KeyOwner::Root,
+        Some(Owner::User(name)) => KeyOwner::User(read(&name)?),
+        Some(Owner::Instance(id)) => KeyOwner::Instance(read(&id)?),
+        Some(Owner::Agent(name)) => KeyOwner::Agent(read(&name)?),
+    })
+}
+
+fn policy_owner(owner: Option<stored::PolicyOwner>) -> Decoded<PolicyOwner> {
+    use stored::policy_owner::Owner;
+    match required(owner.and_then(|owner| owner.owner), "owner")? {
+        Owner::User(name) => read(&name).map(PolicyOwner::User),
+        Owner::Role(name) => read(&name).map(PolicyOwner::Role),
+    }
+}
+
+fn role_kind(kind: Kind) -> Decoded<EventKind> {
+    Ok(match kind {
+        Kind::RoleCreated(created) => {
+            let (name, path, id) = entity(&required(created.role, "role")?)?;
+            EventKind::RoleCreated {
+                name,
+                path,
+                id,
+                description: Arc::from(created.description),
+                max_session: Duration::from_secs(created.max_session_seconds),
+                trust: policy(&created.trust, PolicyKind::Trust)?,
+            }
+        }
+        Kind::RoleUpdated(updated) => EventKind::RoleUpdated {
+            name: read(&updated.name)?,
+            description: Arc::from(updated.description),
+            max_session: Duration::from_secs(updated.max_session_seconds),
+        },
+        Kind::TrustPolicyChanged(changed) => EventKind::TrustPolicyChanged {
+            role: read(&changed.name)?,
+            trust: policy(&changed.policy, PolicyKind::Trust)?,
+        },
+        Kind::RoleDeleted(name) => EventKind::RoleDeleted { name: read(&name)? },
+        _ => return Err(part("is no kind of a role")),
+    })
+}
+
+fn policy_kind(kind: Kind) -> Decoded<EventKind> {
+    Ok(match kind {
+        Kind::InlinePolicyPut(put) => EventKind::InlinePolicyPut {
+            owner: policy_owner(put.owner)?,
+            name: read(&put.name)?,
+            policy: policy(&put.policy, PolicyKind::Identity)?,
+        },
+        Kind::InlinePolicyDeleted(deleted) => EventKind::InlinePolicyDeleted {
+            owner: policy_owner(deleted.owner)?,
+            name: read(&deleted.name)?,
+        },
+        Kind::PolicyCreated(created) => {
+            let (name, path, id) = entity(&required(created.policy, "policy")?)?;
+            EventKind::PolicyCreated {
+                name,
+                path,
+                id,
+                description: Arc::from(created.description),
+                policy: policy(&created.document, PolicyKind::Identity)?,
+            }
+        }
+        Kind::PolicyVersionCreated(created) => EventKind::PolicyVersionCreated {
+            name: read(&created.name)?,
+            version: created.version,
+            policy: policy(&created.document, PolicyKind::Identity)?,
+        },
+        Kind::PolicyDeleted(name) => EventKind::PolicyDeleted { name: read(&name)? },
+        Kind::PolicyAttached(attached) => EventKind::PolicyAttached {
+            owner: policy_owner(attached.owner)?,
+            policy: read(&attached.policy)?,
+        },
+        Kind::PolicyDetached(detached) => EventKind::PolicyDetached {
+            owner: policy_owner(detached.owner)?,
+            policy: read(&detached.policy)?,
+        },
+        Kind::BoundaryPut(put) => {
+            EventKind::BoundaryPut { owner: policy_owner(put.owner)?, policy: read(&put.policy)? }
+        }
+        Kind::BoundaryDeleted(deleted) => {
+            EventKind::BoundaryDeleted { owner: policy_owner(deleted.owner)? }
+        }
+        _ => return Err(part("is no kind of a policy")),
+    })
+}
+
+fn instance_kind(kind: Kind) -> Decoded<EventKind> {
+    Ok(match kind {
+        Kind::InstanceLaunched(launched) => self::launched(launched)?,
+        Kind::InstanceTerminated(id) => EventKind::InstanceTerminated { id: read(&id)? },
+        Kind::ProfileAssociated(associated) => EventKind::ProfileAssociated {
+            association: read(&associated.association)?,
+            instance: read(&associated.instance)?,
+            profile: read(&associated.profile)?,
+            profile_id: read(&associated.profile_id)?,
+            generation: associated.generation,
+        },
+        Kind::ProfileDisassociated(ended) => EventKind::ProfileDisassociated {
+            association: read(&ended.association)?,
+            instance: read(&ended.instance)?,
+            generation: ended.generation,
+        },
+        Kind::CredentialsRotated(rotated) => {
+            let (role, path, role_id) = entity(&required(rotated.role, "role")?)?;
+            EventKind::CredentialsRotated {
+                association: read(&rotated.association)?,
+                instance: read(&rotated.instance)?,
+                credentials: RoleCredentials {
+                    epoch: rotated.epoch,
+                    key: read(&rotated.key)?,
+                    role,
+                    path,
+                    role_id,
+                    issued_at: Timestamp::from_unix_seconds(rotated.issued_at),
+                    expires_at: Timestamp::from_unix_seconds(rotated.expires_at),
+                },
+            }
+        }
+        Kind::CredentialsRefused(refused) => EventKind::CredentialsRefused {
+            association: read(&refused.association)?,
+            instance: read(&refused.instance)?,
+            code: Arc::from(refused.code),
+            message: Arc::from(refused.message),
+        },
+        _ => return Err(part("is no kind of an instance")),
+    })
+}
+
+fn launched(launched: stored::InstanceLaunched) -> Decoded<EventKind> {
+    let private_ip = match launched.private_ip.as_slice() {
+        [] => None,
+        bytes => {
+            let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+            let sixteen = || <[u8; 16]>::try_from(bytes).map(IpAddr::from);
+            Some(four.or_else(|_| sixteen()).map_err(|_| part("`private_ip` is no address"))?)
+        }
+    };
+    Ok(EventKind::InstanceLaunched {
+        id: read(&launched.id)?,
+        facts: InstanceFacts {
+            image_id: Arc::from(launched.image_id),
+            instance_type: Arc::from(launched.instance_type),
+            region: Arc::from(launched.region),
+            zone: Arc::from(launched.zone),
+            private_ip,
+            agent: optional(&launched.agent)?,
+            tags: tags(launched.tags),
+            http_tokens_required: launched.http_tokens_required,
+        },
+    })
+}
+
+fn session(session: stored::Session) -> Decoded<Session> {
+    use stored::session::Subject;
+    let subject = match session.subject {
+        None => SessionSubject::Root,
+        Some(Subject::Role(role)) => {
+            let (role, path, role_id) = entity(&role)?;
+            SessionSubject::Role { role, path, role_id, session: read(&session.name)? }
+        }
+        Some(Subject::User(user)) => {
+            let (user, path, user_id) = entity(&user)?;
+            SessionSubject::User { user, path, user_id }
+        }
+    };
+    let arns = session.policy_arns.iter().map(|arn| read(arn));
+    Ok(Session {
+        key: read(&session.key)?,
+        subject,
+        issued_at: Timestamp::from_unix_seconds(session.issued_at),
+        expires_at: Timestamp::from_unix_seconds(session.expires_at),
+        policy: Some(session.policy).filter(|text| !text.is_empty()).map(Arc::from),
+        policy_arns: arns.collect::<Decoded<_>>()?,
+        tags: tags(session.tags),
+        transitive_tag_keys: session.transitive_tag_keys.into_iter().map(Arc::from).collect(),
+        source_identity: optional(&session.source_identity)?,
+        chain_depth: u8::try_from(session.chain_depth).map_err(|_| part("`chain_depth`"))?,
+        parent: optional(&session.parent)?,
+    })
+}

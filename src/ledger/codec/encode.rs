@@ -1,0 +1,283 @@
+//! From domain to stored.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::domain::event::{
+    Event, EventKind, Fact, InstanceFacts, KeyOwner, PolicyOwner, Session, SessionSubject,
+};
+use crate::identity::{InstanceId, Path, UniqueId};
+use crate::proto::stored::{self, event::Kind};
+
+pub(super) fn fact(fact: &Fact) -> stored::Fact {
+    stored::Fact {
+        time_ms: fact.time.as_millis(),
+        actor: fact.actor.to_string(),
+        request_id: fact.request_id.to_string(),
+        trace_id: fact.trace_id.to_string(),
+        idempotency: fact.idempotency.as_ref().map(|idempotency| stored::Idempotency {
+            account: idempotency.account.get(),
+            token: idempotency.token.to_string(),
+            fingerprint: idempotency.fingerprint.to_vec(),
+        }),
+        events: fact.events.iter().map(event).collect(),
+    }
+}
+
+fn event(event: &Event) -> stored::Event {
+    stored::Event { account: event.account.get(), kind: Some(kind(&event.kind)) }
+}
+
+fn entity(name: &impl ToString, path: &Path, id: &UniqueId) -> stored::Entity {
+    let path = if path.as_str() == "/" { String::new() } else { path.to_string() };
+    stored::Entity { name: name.to_string(), path, id: id.to_string() }
+}
+
+fn kind(kind: &EventKind) -> Kind {
+    match kind {
+        EventKind::AccountCreated { name, key } => Kind::AccountCreated(stored::AccountCreated {
+            name: name.to_string(),
+            keyring_version: key.keyring_version,
+            wrapped_key: key.bytes.to_vec(),
+        }),
+        EventKind::AccountDisabled => Kind::AccountDisabled(stored::Nothing {}),
+        EventKind::AccountEnabled => Kind::AccountEnabled(stored::Nothing {}),
+        EventKind::UserCreated { name, path, id } => Kind::UserCreated(entity(name, path, id)),
+        EventKind::UserDeleted { name } => Kind::UserDeleted(name.to_string()),
+        EventKind::AccessKeyCreated { key, owner } => {
+            let owner = Some(key_owner(owner));
+            Kind::AccessKeyCreated(stored::AccessKeyCreated { key: key.to_string(), owner })
+        }
+        EventKind::AccessKeyStatusChanged { key, active } => {
+            let (key, active) = (key.to_string(), *active);
+            Kind::AccessKeyStatusChanged(stored::AccessKeyStatus { key, active })
+        }
+        EventKind::AccessKeyDeleted { key } => Kind::AccessKeyDeleted(key.to_string()),
+        EventKind::ProfileCreated { name, path, id } => {
+            Kind::ProfileCreated(entity(name, path, id))
+        }
+        EventKind::ProfileDeleted { name } => Kind::ProfileDeleted(name.to_string()),
+        EventKind::ProfileRoleAdded { profile, role } => {
+            Kind::ProfileRoleAdded(profile_role(profile, role))
+        }
+        EventKind::ProfileRoleRemoved { profile, role } => {
+            Kind::ProfileRoleRemoved(profile_role(profile, role))
+        }
+        EventKind::AgentCreated { name, id } => {
+            Kind::AgentCreated(entity(name, &Path::default(), id))
+        }
+        EventKind::AgentDeleted { name } => Kind::AgentDeleted(name.to_string()),
+        EventKind::SessionIssued { session } => Kind::SessionIssued(self::session(session)),
+        role @ (EventKind::RoleCreated { .. }
+        | EventKind::RoleUpdated { .. }
+        | EventKind::TrustPolicyChanged { .. }
+        | EventKind::RoleDeleted { .. }) => role_kind(role),
+        instance @ (EventKind::InstanceLaunched { .. }
+        | EventKind::InstanceTerminated { .. }
+        | EventKind::ProfileAssociated { .. }
+        | EventKind::ProfileDisassociated { .. }
+        | EventKind::CredentialsRotated { .. }
+        | EventKind::CredentialsRefused { .. }) => instance_kind(instance),
+        policy => policy_kind(policy),
+    }
+}
+
+fn key_owner(owner: &KeyOwner) -> stored::KeyOwner {
+    use stored::key_owner::Owner;
+    let owner = match owner {
+        KeyOwner::Root => None,
+        KeyOwner::User(name) => Some(Owner::User(name.to_string())),
+        KeyOwner::Instance(id) => Some(Owner::Instance(id.to_string())),
+        KeyOwner::Agent(name) => Some(Owner::Agent(name.to_string())),
+    };
+    stored::KeyOwner { owner }
+}
+
+fn policy_owner(owner: &PolicyOwner) -> Option<stored::PolicyOwner> {
+    use stored::policy_owner::Owner;
+    let owner = match owner {
+        PolicyOwner::User(name) => Owner::User(name.to_string()),
+        PolicyOwner::Role(name) => Owner::Role(name.to_string()),
+    };
+    Some(stored::PolicyOwner { owner: Some(owner) })
+}
+
+fn profile_role(profile: &impl ToString, role: &impl ToString) -> stored::ProfileRole {
+    stored::ProfileRole { profile: profile.to_string(), role: role.to_string() }
+}
+
+fn role_kind(kind: &EventKind) -> Kind {
+    match kind {
+        EventKind::RoleCreated { name, path, id, description, max_session, trust } => {
+            Kind::RoleCreated(stored::RoleCreated {
+                role: Some(entity(name, path, id)),
+                description: description.to_string(),
+                max_session_seconds: max_session.as_secs(),
+                trust: trust.text().to_owned(),
+            })
+        }
+        EventKind::RoleUpdated { name, description, max_session } => {
+            Kind::RoleUpdated(stored::RoleUpdated {
+                name: name.to_string(),
+                description: description.to_string(),
+                max_session_seconds: max_session.as_secs(),
+            })
+        }
+        EventKind::TrustPolicyChanged { role, trust } => {
+            let (name, policy) = (role.to_string(), trust.text().to_owned());
+            Kind::TrustPolicyChanged(stored::NamedPolicy { name, policy })
+        }
+        EventKind::RoleDeleted { name } => Kind::RoleDeleted(name.to_string()),
+        _ => unreachable!("`kind` hands over kinds of roles only"),
+    }
+}
+
+fn policy_kind(kind: &EventKind) -> Kind {
+    let attachment = |owner: &PolicyOwner, policy: String| stored::Attachment {
+        owner: policy_owner(owner),
+        policy,
+    };
+    match kind {
+        EventKind::InlinePolicyPut { owner, name, policy } => {
+            Kind::InlinePolicyPut(stored::InlinePolicy {
+                owner: policy_owner(owner),
+                name: name.to_string(),
+                policy: policy.text().to_owned(),
+            })
+        }
+        EventKind::InlinePolicyDeleted { owner, name } => {
+            Kind::InlinePolicyDeleted(stored::InlinePolicy {
+                owner: policy_owner(owner),
+                name: name.to_string(),
+                policy: String::new(),
+            })
+        }
+        EventKind::PolicyCreated { name, path, id, description, policy } => {
+            Kind::PolicyCreated(stored::PolicyCreated {
+                policy: Some(entity(name, path, id)),
+                description: description.to_string(),
+                document: policy.text().to_owned(),
+            })
+        }
+        EventKind::PolicyVersionCreated { name, version, policy } => {
+            Kind::PolicyVersionCreated(stored::PolicyVersion {
+                name: name.to_string(),
+                version: *version,
+                document: policy.text().to_owned(),
+            })
+        }
+        EventKind::PolicyDeleted { name } => Kind::PolicyDeleted(name.to_string()),
+        EventKind::PolicyAttached { owner, policy } => {
+            Kind::PolicyAttached(attachment(owner, policy.to_string()))
+        }
+        EventKind::PolicyDetached { owner, policy } => {
+            Kind::PolicyDetached(attachment(owner, policy.to_string()))
+        }
+        EventKind::BoundaryPut { owner, policy } => {
+            Kind::BoundaryPut(attachment(owner, policy.to_string()))
+        }
+        EventKind::BoundaryDeleted { owner } => {
+            Kind::BoundaryDeleted(attachment(owner, String::new()))
+        }
+        _ => unreachable!("`kind` hands over kinds of policies only"),
+    }
+}
+
+fn instance_kind(kind: &EventKind) -> Kind {
+    match kind {
+        EventKind::InstanceLaunched { id, facts } => Kind::InstanceLaunched(launched(id, facts)),
+        EventKind::InstanceTerminated { id } => Kind::InstanceTerminated(id.to_string()),
+        EventKind::ProfileAssociated { association, instance, profile, profile_id, generation } => {
+            Kind::ProfileAssociated(stored::ProfileAssociated {
+                association: association.to_string(),
+                instance: instance.to_string(),
+                profile: profile.to_string(),
+                profile_id: profile_id.to_string(),
+                generation: *generation,
+            })
+        }
+        EventKind::ProfileDisassociated { association, instance, generation } => {
+            Kind::ProfileDisassociated(stored::ProfileAssociated {
+                association: association.to_string(),
+                instance: instance.to_string(),
+                profile: String::new(),
+                profile_id: String::new(),
+                generation: *generation,
+            })
+        }
+        EventKind::CredentialsRotated { association, instance, credentials } => {
+            Kind::CredentialsRotated(stored::CredentialsRotated {
+                association: association.to_string(),
+                instance: instance.to_string(),
+                epoch: credentials.epoch,
+                key: credentials.key.to_string(),
+                role: Some(entity(&credentials.role, &credentials.path, &credentials.role_id)),
+                issued_at: credentials.issued_at.as_unix_seconds(),
+                expires_at: credentials.expires_at.as_unix_seconds(),
+            })
+        }
+        EventKind::CredentialsRefused { association, instance, code, message } => {
+            Kind::CredentialsRefused(stored::CredentialsRefused {
+                association: association.to_string(),
+                instance: instance.to_string(),
+                code: code.to_string(),
+                message: message.to_string(),
+            })
+        }
+        _ => unreachable!("`kind` hands over kinds of instances only"),
+    }
+}
+
+fn launched(id: &InstanceId, facts: &InstanceFacts) -> stored::InstanceLaunched {
+    stored::InstanceLaunched {
+        id: id.to_string(),
+        image_id: facts.image_id.to_string(),
+        instance_type: facts.instance_type.to_string(),
+        region: facts.region.to_string(),
+        zone: facts.zone.to_string(),
+        private_ip: match facts.private_ip {
+            None => Vec::new(),
+            Some(IpAddr::V4(ip)) => ip.octets().to_vec(),
+            Some(IpAddr::V6(ip)) => ip.octets().to_vec(),
+        },
+        agent: facts.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
+        tags: tags(&facts.tags),
+        http_tokens_required: facts.http_tokens_required,
+    }
+}
+
+fn tags(tags: &BTreeMap<Arc<str>, Arc<str>>) -> BTreeMap<String, String> {
+    tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+}
+
+fn session(session: &Session) -> stored::Session {
+    use stored::session::Subject;
+    let (subject, name) = match &session.subject {
+        SessionSubject::Role { role, path, role_id, session } => {
+            (Some(Subject::Role(entity(role, path, role_id))), session.to_string())
+        }
+        SessionSubject::User { user, path, user_id } => {
+            (Some(Subject::User(entity(user, path, user_id))), String::new())
+        }
+        SessionSubject::Root => (None, String::new()),
+    };
+    stored::Session {
+        key: session.key.to_string(),
+        subject,
+        name,
+        issued_at: session.issued_at.as_unix_seconds(),
+        expires_at: session.expires_at.as_unix_seconds(),
+        policy: session.policy.as_deref().unwrap_or_default().to_owned(),
+        policy_arns: session.policy_arns.iter().map(ToString::to_string).collect(),
+        tags: tags(&session.tags),
+        transitive_tag_keys: session.transitive_tag_keys.iter().map(ToString::to_string).collect(),
+        source_identity: session
+            .source_identity
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        chain_depth: u32::from(session.chain_depth),
+        parent: session.parent.as_ref().map(ToString::to_string).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,147 @@
+//! What the ledger promises: an acknowledged command is in the log, and the log leads back to the state.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::domain::access::Caller;
+use crate::domain::command::Action;
+use crate::domain::event::{EventKind, Idempotency};
+use crate::domain::testing::{A, World, account, allow, of_role, trust};
+use crate::domain::tests::busy_world;
+
+fn open(folder: &std::path::Path) -> (Ledger, WriterHandle, Opened) {
+    Ledger::open(EventLog::open(folder).unwrap().0).unwrap()
+}
+
+/// Account A with the role Open, which anyone in it may assume.
+async fn with_open_role(ledger: &Ledger) -> World {
+    let mut world = World::default();
+    world.create_account(A);
+    world.create_role(A, "Open", &trust(r#"{"AWS":"*"}"#));
+    world.put_policy(A, of_role("Open"), allow(&["*"], "*"));
+    let create = |world: &mut World, action| world.command(A, Caller::service(), action);
+    let key =
+        crate::domain::event::WrappedAccountKey { keyring_version: 1, bytes: Arc::from([7; 60]) };
+    let root_key = "AKIAAAAAAAAAAAAAAAAA".parse().unwrap();
+    let action = Action::CreateAccount { name: Arc::from("test"), key, root_key };
+    let command = create(&mut world, action);
+    ledger.submit(command).await.unwrap();
+    let role =
+        world.state.account(account(A)).unwrap().role(&"Open".parse().unwrap()).unwrap().clone();
+    let action = Action::CreateRole {
+        name: role.name.clone(),
+        path: role.path.clone(),
+        id: role.id.clone(),
+        description: Arc::from(""),
+        max_session: role.max_session,
+        trust: role.trust.clone(),
+    };
+    let command = create(&mut world, action);
+    ledger.submit(command).await.unwrap();
+    world
+}
+
+/// Protects the stored format: every kind of event is read back as it was, and a state that is rebuilt
+/// through it is the same.
+#[test]
+fn every_fact_survives_its_stored_form() {
+    for fact in busy_world().facts {
+        assert_eq!(codec::decode(&codec::encode(&fact)).unwrap(), fact);
+    }
+}
+
+/// Protects the size of what is written most: an issued session.
+#[test]
+fn an_issued_session_is_small() {
+    let world = busy_world();
+    let issued = |fact: &&Fact| matches!(fact.events[0].kind, EventKind::SessionIssued { .. });
+    let fact = world.facts.iter().find(issued).unwrap();
+    let bytes = codec::encode(fact);
+    assert!(bytes.len() < 250, "{} bytes", bytes.len());
+}
+
+/// Protects durability: after a stop without ceremony, replay leads to the same state; after an orderly
+/// one, the snapshot does.
+#[tokio::test]
+async fn the_log_leads_back_to_the_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, writer, _) = open(folder.path());
+    let mut world = with_open_role(&ledger).await;
+    let caller = world.session(A, "Open", "one");
+    for _ in 0..20 {
+        let action = world.assume(A, "Open", 3600);
+        let command = world.command(A, caller.clone(), action);
+        ledger.submit(command).await.unwrap();
+    }
+    let before = ledger.view();
+    assert_eq!(before.sequence, 22);
+    tokio::task::spawn_blocking(|| writer.close()).await.unwrap();
+    drop(ledger);
+    let (ledger, writer, opened) = open(folder.path());
+    assert_eq!((opened.sequence, opened.snapshot_sequence), (22, 22));
+    assert_eq!(ledger.view().state, before.state);
+    tokio::task::spawn_blocking(|| writer.close()).await.unwrap();
+    drop(ledger);
+    std::fs::remove_dir_all(folder.path().join("snapshots")).unwrap();
+    let (ledger, _writer, opened) = open(folder.path());
+    assert_eq!(opened.snapshot_sequence, 0);
+    assert_eq!(ledger.view().state, before.state);
+}
+
+/// Protects retries: the same token gives the first answer and does nothing twice, also after a restart;
+/// for another request it is refused.
+#[tokio::test]
+async fn a_retry_is_answered_and_not_done_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, writer, _) = open(folder.path());
+    let mut world = with_open_role(&ledger).await;
+    let caller = world.session(A, "Open", "one");
+    let action = world.assume(A, "Open", 3600);
+    let mut command = world.command(A, caller, action);
+    let token =
+        |fingerprint| Some(Idempotency { account: account(A), token: Arc::from("t"), fingerprint });
+    command.idempotency = token([1; 16]);
+    let first = ledger.submit(command.clone()).await.unwrap();
+    let retry = ledger.submit(command.clone()).await.unwrap();
+    assert_eq!(first.sequence, retry.sequence);
+    assert_eq!(first.fact, retry.fact);
+    let mut other = command.clone();
+    other.idempotency = token([2; 16]);
+    let refused = ledger.submit(other).await.unwrap_err();
+    assert!(matches!(refused, SubmitError::Rejected(Rejection::IdempotencyMismatch)));
+    tokio::task::spawn_blocking(|| writer.close()).await.unwrap();
+    drop(ledger);
+    let (ledger, _writer, _) = open(folder.path());
+    let retry = ledger.submit(command).await.unwrap();
+    assert_eq!(first.fact, retry.fact);
+}
+
+/// Protects callers: a refused command changes nothing and takes no place in the log.
+#[tokio::test]
+async fn a_refused_command_leaves_no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, _writer, _) = open(folder.path());
+    let mut world = with_open_role(&ledger).await;
+    let before = ledger.view();
+    let stranger = Caller { principal: crate::identity::Principal::Anonymous, ..Caller::service() };
+    let action = world.assume(A, "Open", 60);
+    let command = world.command(A, stranger, action);
+    assert!(matches!(ledger.submit(command).await, Err(SubmitError::Rejected(_))));
+    assert_eq!(ledger.view().sequence, before.sequence);
+    assert_eq!(ledger.log().head().sequence.0, before.sequence);
+}
+
+/// Protects readers of their own writes: a read waits for its record, and not for ever.
+#[tokio::test]
+async fn a_read_waits_for_its_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, _writer, _) = open(folder.path());
+    let patience = Duration::from_millis(20);
+    assert_eq!(ledger.view_at(2, patience).await.unwrap_err(), Behind { wanted: 2, newest: 0 });
+    let waiting = tokio::spawn({
+        let ledger = ledger.clone();
+        async move { ledger.view_at(2, Duration::from_secs(30)).await.map(|view| view.sequence) }
+    });
+    with_open_role(&ledger).await;
+    assert_eq!(waiting.await.unwrap().unwrap(), 2);
+}
