@@ -13,3 +13,4 @@ pub mod ledger;
 pub mod log;
 pub mod policy;
 pub mod proto;
+pub mod signing;

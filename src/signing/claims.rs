@@ -1,8 +1,9 @@
 //! What a session token says of its session, and the bytes that are sealed.
 //!
-//! The bytes are protobuf, fields in the order of their numbers and tags sorted by key, so that the same
-//! claims are the same bytes on every node. Times are whole seconds: fractions are cut when sealing. Tokens
-//! live for days at most, yet nodes of two versions run side by side: fields are added, never renumbered.
+//! The bytes are protobuf, fields in the order of their numbers and tags sorted by key, so that
+//! the same claims are the same bytes on every node. Times are whole seconds: fractions are cut
+//! when sealing. Tokens live for days at most, yet nodes of two versions run side by side: fields
+//! are added, never renumbered.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use crate::identity::{
     AccountId, Arn, Path, Principal, RoleName, SessionName, SourceIdentity, UniqueId, UserName,
 };
 
-/// The most that session policies, their ARNs and tags may take together as sealed. With the longest names
-/// beside them the token still keeps to its own limit (there is a test).
+/// The most that session policies, their ARNs and tags may take together as sealed. With the
+/// longest names beside them the token still keeps to its own limit (there is a test).
 pub const PACKED_BYTES_MAX: usize = 2176;
 
 /// Who a session stands for, within the account that its token names.
@@ -108,8 +109,8 @@ impl Claims {
         now >= self.expires_at
     }
 
-    /// How much of `PACKED_BYTES_MAX` the session's policies and tags take, in percent rounded up: the
-    /// `PackedPolicySize` of STS. Over 100 the token cannot be sealed.
+    /// How much of `PACKED_BYTES_MAX` the session's policies and tags take, in percent rounded up:
+    /// the `PackedPolicySize` of STS. Over 100 the token cannot be sealed.
     #[must_use]
     pub fn packed_percent(&self) -> u32 {
         let percent = self.packed().encoded_len().saturating_mul(100).div_ceil(PACKED_BYTES_MAX);
@@ -159,7 +160,8 @@ impl Claims {
         stored.encode_to_vec()
     }
 
-    /// Reads what `encode` wrote; none for anything that a newer version may have written otherwise.
+    /// Reads what `encode` wrote; none for anything that a newer version may have written
+    /// otherwise.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let stored = Stored::decode(bytes).ok()?;
         let subject = match stored.subject? {

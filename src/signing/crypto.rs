@@ -1,8 +1,8 @@
-//! The few primitives that the module is built on, each in one place: HKDF-SHA256 with a label for every
-//! purpose, AES-256-GCM, SHA-256 in hex.
+//! The few primitives that the module is built on, each in one place: HKDF-SHA256 with a label for
+//! every purpose, AES-256-GCM, SHA-256 in hex.
 //!
-//! Invariant: a key is derived for exactly one `Purpose`. Labels end in a NUL and are distinct, so that no
-//! label together with its context can read as another.
+//! Invariant: a key is derived for exactly one `Purpose`. Labels end in a NUL and are distinct, so
+//! that no label together with its context can read as another.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::{digest, hkdf};
@@ -59,8 +59,8 @@ impl hkdf::KeyType for Length {
     }
 }
 
-/// HKDF-Expand of `N` bytes from a uniformly random key: without the extract step, which is for keys that
-/// are not uniform (RFC 5869, section 3.3).
+/// HKDF-Expand of `N` bytes from a uniformly random key: without the extract step, which is for
+/// keys that are not uniform (RFC 5869, section 3.3).
 #[expect(clippy::expect_used, reason = "fails only over 255 * 32 bytes, and N is a small constant")]
 pub(super) fn derive<const N: usize>(
     key: &[u8; KEY_BYTES],
@@ -75,7 +75,10 @@ pub(super) fn derive<const N: usize>(
     out
 }
 
-#[expect(clippy::expect_used, reason = "fails only when the key is not 32 bytes, which its type says")]
+#[expect(
+    clippy::expect_used,
+    reason = "fails only when the key is not 32 bytes, which its type says"
+)]
 fn aes(key: &[u8; KEY_BYTES]) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("a key of 32 bytes"))
 }
@@ -93,7 +96,8 @@ pub(super) fn seal(
         .expect("a short plaintext");
 }
 
-/// Opens `data` in place; none when key, nonce, header or any bit of the data is not what was sealed.
+/// Opens `data` in place; none when key, nonce, header or any bit of the data is not what was
+/// sealed.
 pub(super) fn open<'a>(
     key: &[u8; KEY_BYTES],
     nonce: [u8; NONCE_BYTES],

@@ -1,9 +1,9 @@
 //! An account's key and the secret access keys that come from it.
 //!
-//! secret access key = base64(HKDF-SHA256(account key, "secret-access-key" || access key id), 30 bytes):
-//! 40 characters, as AWS makes them. The same fact gives the same secret on every node and after every
-//! restart; without the account's key it is 240 bits of chance. Both types are wiped when dropped and print
-//! nothing of themselves.
+//! secret access key = base64(HKDF-SHA256(account key, "secret-access-key" || access key id), 30
+//! bytes): 40 characters, as AWS makes them. The same fact gives the same secret on every node and
+//! after every restart; without the account's key it is 240 bits of chance. Both types are wiped
+//! when dropped and print nothing of themselves.
 
 use std::fmt;
 
@@ -102,10 +102,11 @@ mod tests {
 
     #[test]
     fn a_secret_stays_the_same_for_the_same_fact() {
-        // Written down once: a change of label or length would void every key that is out.
+        // Written down once, and computed apart from this code: a change of label or length would
+        // void every key that is out.
         let key = AccountKey::from_bytes([7; 32]);
         let secret = key.secret(&id("AKIAIOSFODNN7EXAMPLE"));
-        assert_eq!(secret.expose(), "GOLDEN_SECRET");
+        assert_eq!(secret.expose(), "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");
         assert_eq!(secret.expose().len(), 40);
         assert_eq!(secret, key.secret(&id("AKIAIOSFODNN7EXAMPLE")));
     }

@@ -1,14 +1,16 @@
-//! The keyring: versions of the root key, in JSON, from a file of mode 0600 or from an environment secret.
+//! The keyring: versions of the root key, in JSON, from a file of mode 0600 or from an environment
+//! secret.
 //!
 //! ```text
 //! {"format":1,"id":"hex 16","keys":[{"version":1,"state":"active","fingerprint":"hex 16","key":"base64"}]}
 //! ```
 //!
-//! A version is `next` (every node can unwrap with it, none wraps yet), `active` (wraps) or `retired` (only
-//! unwraps). Exactly one is active, at most one is next, versions ascend. `id` and fingerprints are derived
-//! from the keys one way: they may be logged, and they show a wrong or damaged keyring before it is used.
-//! A wrapped account key is nonce 12 | AES-256-GCM(key), tag 16, with account and version authenticated;
-//! the nonce is random, which is safe for the few million accounts that one root key ever wraps (2^32).
+//! A version is `next` (every node can unwrap with it, none wraps yet), `active` (wraps) or
+//! `retired` (only unwraps). Exactly one is active, at most one is next, versions ascend. `id` and
+//! fingerprints are derived from the keys one way: they may be logged, and they show a wrong or
+//! damaged keyring before it is used. A wrapped account key is nonce 12 | AES-256-GCM(key), tag
+//! 16, with account and version authenticated; the nonce is random, which is safe for the few
+//! million accounts that one root key ever wraps (2^32).
 
 mod file;
 
@@ -42,7 +44,9 @@ pub enum KeyringError {
         source: std::io::Error,
     },
     /// Others than its owner may read or write the file.
-    #[error("keyring file `{path}` has mode {mode:04o}: it must be a file for its owner alone (0600)")]
+    #[error(
+        "keyring file `{path}` has mode {mode:04o}: it must be a file for its owner alone (0600)"
+    )]
     Permissions {
         /// The file.
         path: String,

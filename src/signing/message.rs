@@ -1,12 +1,14 @@
-//! Sealed messages: what a denied caller is shown of the reasons (DecodeAuthorizationMessage). Base64url of
+//! Sealed messages: what a denied caller is shown of the reasons (DecodeAuthorizationMessage).
+//! Base64url of
 //!
 //! ```text
 //! version u8 = 1 | account u64 BE | salt 24 | AES-256-GCM(bytes), tag 16
 //! ```
 //!
-//! Why no nonce repeats under a key: every message has a key of its own, derived from the account's key and
-//! 192 random bits, and the nonce is zero. A key for all messages of an account with random nonces would
-//! be bounded at 2^32 messages, which a caller who is denied on purpose could reach.
+//! Why no nonce repeats under a key: every message has a key of its own, derived from the
+//! account's key and 192 random bits, and the nonce is zero. A key for all messages of an account
+//! with random nonces would be bounded at 2^32 messages, which a caller who is denied on purpose
+//! could reach.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -53,7 +55,8 @@ pub fn message_account(text: &str) -> Result<AccountId, TokenError> {
 /// Opens a message of the account that has this key.
 pub fn open_message(account_key: &AccountKey, text: &str) -> Result<Vec<u8>, TokenError> {
     let (_, bytes) = read(text)?;
-    let (header, sealed) = bytes.split_at_checked(1 + 8 + SALT_BYTES).ok_or(TokenError::Malformed)?;
+    let (header, sealed) =
+        bytes.split_at_checked(1 + 8 + SALT_BYTES).ok_or(TokenError::Malformed)?;
     let salt = header.last_chunk::<SALT_BYTES>().ok_or(TokenError::Malformed)?;
     let key = crypto::derive(account_key.bytes(), Purpose::Message, salt);
     let mut sealed = sealed.to_vec();

@@ -1,9 +1,10 @@
 //! Proof: what stands between a fact of the log and a caller who shows a key.
 //!
-//! Root keys (the keyring) wrap one random key per account; from an account's key come the secret access
-//! keys and the sealed session tokens of that account. Nothing here is stored but the wrapped account keys,
-//! so that the log holds no secret and every node that has the keyring gives the same answer.
-//! Uses `identity`, `clock` and ring; knows no domain, no I/O but the keyring's file, and draws no time.
+//! Root keys (the keyring) wrap one random key per account; from an account's key come the secret
+//! access keys and the sealed session tokens of that account. Nothing here is stored but the
+//! wrapped account keys, so that the log holds no secret and every node that has the keyring gives
+//! the same answer. Uses `identity`, `clock` and ring; knows no domain, no I/O but the keyring's
+//! file, and draws no time.
 
 mod claims;
 mod crypto;

@@ -4,15 +4,16 @@
 //! version u8 = 1 | account u64 BE | length u8, access key id | nonce 12 | AES-256-GCM(claims), tag 16
 //! ```
 //!
-//! All before the sealed claims, the nonce too, is authenticated. The sealing key is derived from the account's
-//! key and the access key id, so that a token opens only in its account and only under its own id. Sealing
-//! draws nothing: the same fact is the same token on every node.
+//! All before the sealed claims, the nonce too, is authenticated. The sealing key is derived from
+//! the account's key and the access key id, so that a token opens only in its account and only
+//! under its own id. Sealing draws nothing: the same fact is the same token on every node.
 //!
-//! Why no nonce repeats under a key: an access key id names one issue of credentials, so a sealing key
-//! sees one plaintext. Even where it should see more (a node of a newer version adds a field and seals the
-//! same session again; two random ids of an account collide) the nonce is 96 bits of HMAC-SHA256 over header
-//! and plaintext under a key of its own: equal nonces mean equal plaintexts, and so the same token, but
-//! for a chance of q^2 / 2^97 with q plaintexts under one id. A fixed nonce would leave that to the callers.
+//! Why no nonce repeats under a key: an access key id names one issue of credentials, so a sealing
+//! key sees one plaintext. Even where it should see more (a node of a newer version adds a field
+//! and seals the same session again; two random ids of an account collide) the nonce is 96 bits of
+//! HMAC-SHA256 over header and plaintext under a key of its own: equal nonces mean equal
+//! plaintexts, and so the same token, but for a chance of q^2 / 2^97 with q plaintexts under one
+//! id. A fixed nonce would leave that to the callers.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,6 +1,7 @@
-//! The keyring's file. Created with mode 0600 and only where no file is; refused when anyone but its owner
-//! has a right to it; replaced whole or not at all (temporary file, sync, rename, sync of the directory).
-//! The mode is asked of the open file, not of its name, so that the file looked at is the file read.
+//! The keyring's file. Created with mode 0600 and only where no file is; refused when anyone but
+//! its owner has a right to it; replaced whole or not at all (temporary file, sync, rename, sync
+//! of the directory). The mode is asked of the open file, not of its name, so that the file looked
+//! at is the file read.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -71,7 +72,8 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     if written.is_err() {
-        // Half a keyring would stand in the way of the next try; the first error is the one to tell.
+        // Half a keyring would stand in the way of the next try; the first error is the one to
+        // tell.
         let _ = fs::remove_file(path);
     }
     written
