@@ -8,9 +8,11 @@
 
 pub mod clock;
 pub mod domain;
+pub mod grpc;
 pub mod identity;
 pub mod ledger;
 pub mod log;
 pub mod policy;
 pub mod proto;
 pub mod signing;
+pub mod sts;

@@ -5,6 +5,7 @@
     missing_docs,
     unreachable_pub,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     clippy::use_self,
     clippy::too_many_lines,
     reason = "generated; documented in proto/locum/v1"
@@ -18,6 +19,7 @@ pub mod v1 {
     missing_docs,
     unreachable_pub,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     clippy::use_self,
     clippy::too_many_lines,
     reason = "generated; documented in proto/locum/stored/v1"

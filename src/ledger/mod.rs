@@ -14,7 +14,6 @@ mod tests;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -109,10 +108,11 @@ pub struct Ledger {
     queue: mpsc::Sender<Submission>,
 }
 
-/// The writer's end: stops it and waits for what it still has to do.
+/// The writer's end. Dropping it lets the writer finish what is queued, write a snapshot and end, and
+/// blocks until then.
 pub struct WriterHandle {
     close: Option<oneshot::Sender<()>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Ledger {
@@ -133,7 +133,7 @@ impl Ledger {
         let (queue, submissions) = mpsc::channel(QUEUE_COMMANDS_MAX);
         let (close, closed) = oneshot::channel();
         let thread = writer::start(shared.clone(), submissions, closed, opened.snapshot_sequence)?;
-        let handle = WriterHandle { close: Some(close), thread: Mutex::new(Some(thread)) };
+        let handle = WriterHandle { close: Some(close), thread: Some(thread) };
         Ok((Self { shared, queue }, handle, opened))
     }
 
@@ -204,14 +204,12 @@ impl Ledger {
     }
 }
 
-impl WriterHandle {
-    /// Lets the writer finish what is queued, write a snapshot and end. Blocks until then.
-    pub fn close(mut self) {
+impl Drop for WriterHandle {
+    fn drop(&mut self) {
         if let Some(close) = self.close.take() {
             let _ = close.send(());
         }
-        let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
-        if let Some(thread) = thread
+        if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
             tracing::error!("the writer ended by a panic");

@@ -75,12 +75,12 @@ async fn the_log_leads_back_to_the_state() {
     }
     let before = ledger.view();
     assert_eq!(before.sequence, 22);
-    tokio::task::spawn_blocking(|| writer.close()).await.unwrap();
+    tokio::task::spawn_blocking(|| drop(writer)).await.unwrap();
     drop(ledger);
     let (ledger, writer, opened) = open(folder.path());
     assert_eq!((opened.sequence, opened.snapshot_sequence), (22, 22));
     assert_eq!(ledger.view().state, before.state);
-    tokio::task::spawn_blocking(|| writer.close()).await.unwrap();
+    tokio::task::spawn_blocking(|| drop(writer)).await.unwrap();
     drop(ledger);
     std::fs::remove_dir_all(folder.path().join("snapshots")).unwrap();
     let (ledger, _writer, opened) = open(folder.path());
@@ -109,7 +109,7 @@ async fn a_retry_is_answered_and_not_done_twice() {
     other.idempotency = token([2; 16]);
     let refused = ledger.submit(other).await.unwrap_err();
     assert!(matches!(refused, SubmitError::Rejected(Rejection::IdempotencyMismatch)));
-    tokio::task::spawn_blocking(|| writer.close()).await.unwrap();
+    tokio::task::spawn_blocking(|| drop(writer)).await.unwrap();
     drop(ledger);
     let (ledger, _writer, _) = open(folder.path());
     let retry = ledger.submit(command).await.unwrap();

@@ -1,0 +1,216 @@
+//! What the domain holds as messages of the API.
+
+use std::time::Duration;
+
+use prost_types::Timestamp as ProtoTimestamp;
+
+use crate::clock::Timestamp;
+use crate::domain::event::PolicyOwner;
+use crate::domain::state::{
+    AccessKey, Account, Agent, Association, Instance, ManagedPolicy, Permissions, Profile, Role,
+    State, User,
+};
+use crate::identity::{AccessKeyId, Arn, Invalid};
+use crate::proto::v1;
+use crate::signing::Secret;
+use crate::sts::IssuedCredentials;
+
+pub(super) fn time(time: Timestamp) -> Option<ProtoTimestamp> {
+    let millis = time.as_millis();
+    let nanos = i32::try_from(millis.rem_euclid(1000) * 1_000_000).unwrap_or_default();
+    Some(ProtoTimestamp { seconds: millis.div_euclid(1000), nanos })
+}
+
+/// A duration of a request, in whole seconds; none if absent.
+pub(super) fn duration(
+    field: &'static str,
+    duration: Option<prost_types::Duration>,
+) -> Result<Option<Duration>, Invalid> {
+    let Some(duration) = duration else { return Ok(None) };
+    let seconds = u64::try_from(duration.seconds);
+    match seconds {
+        Ok(seconds) if duration.nanos == 0 => Ok(Some(Duration::from_secs(seconds))),
+        _ => Err(Invalid::new(field, "must be a positive number of whole seconds")),
+    }
+}
+
+pub(super) fn account(account: &Account) -> v1::Account {
+    v1::Account {
+        account_id: account.id.to_string(),
+        name: account.name.to_string(),
+        enabled: account.enabled,
+        created_at: time(account.created_at),
+    }
+}
+
+/// A key; with its secret only where it was just made.
+pub(super) fn access_key(
+    id: &AccessKeyId,
+    key: &AccessKey,
+    secret: Option<&Secret>,
+) -> v1::AccessKey {
+    v1::AccessKey {
+        access_key_id: id.to_string(),
+        secret_access_key: secret.map(Secret::expose).unwrap_or_default().to_owned(),
+        active: key.active,
+        created_at: time(key.created_at),
+    }
+}
+
+pub(super) fn credentials(issued: &IssuedCredentials) -> v1::Credentials {
+    v1::Credentials {
+        access_key_id: issued.key.to_string(),
+        secret_access_key: issued.secret.expose().to_owned(),
+        session_token: issued.token.expose().to_owned(),
+        expires_at: time(issued.expires_at),
+    }
+}
+
+fn inline(permissions: &Permissions) -> Vec<v1::InlinePolicy> {
+    let shown = permissions.inline.iter().map(|(name, policy)| v1::InlinePolicy {
+        policy_name: name.to_string(),
+        policy: policy.text().to_owned(),
+    });
+    shown.collect()
+}
+
+fn managed_arn(account: &Account, key: &str) -> Option<String> {
+    let managed = account.policies.get(key)?;
+    Some(Arn::policy(account.id, &managed.path, &managed.name).to_string())
+}
+
+fn attached(account: &Account, permissions: &Permissions) -> Vec<String> {
+    permissions.attached.iter().filter_map(|key| managed_arn(account, key)).collect()
+}
+
+fn boundary(account: &Account, permissions: &Permissions) -> String {
+    let key = permissions.boundary.as_deref();
+    key.and_then(|key| managed_arn(account, key)).unwrap_or_default()
+}
+
+pub(super) fn user(account: &Account, user: &User) -> v1::User {
+    v1::User {
+        user_name: user.name.to_string(),
+        path: user.path.to_string(),
+        user_id: user.id.to_string(),
+        arn: Arn::user(account.id, &user.path, &user.name).to_string(),
+        created_at: time(user.created_at),
+        inline_policies: inline(&user.permissions),
+        attached_policy_arns: attached(account, &user.permissions),
+        permissions_boundary_arn: boundary(account, &user.permissions),
+    }
+}
+
+/// A role; trusted users and roles show as ARNs where they still are there.
+pub(super) fn role(state: &State, account: &Account, role: &Role) -> v1::Role {
+    v1::Role {
+        role_name: role.name.to_string(),
+        path: role.path.to_string(),
+        role_id: role.id.to_string(),
+        arn: Arn::role(account.id, &role.path, &role.name).to_string(),
+        created_at: time(role.created_at),
+        trust_policy: role.trust.principals_display(&|id| arn_of_id(state, id)),
+        description: role.description.to_string(),
+        max_session: i64::try_from(role.max_session.as_secs())
+            .ok()
+            .map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
+        inline_policies: inline(&role.permissions),
+        attached_policy_arns: attached(account, &role.permissions),
+        permissions_boundary_arn: boundary(account, &role.permissions),
+    }
+}
+
+fn arn_of_id(state: &State, id: &str) -> Option<String> {
+    state.accounts().find_map(|account| {
+        let role = account.roles.values().find(|role| role.id.as_str() == id);
+        let user = account.users.values().find(|user| user.id.as_str() == id);
+        let of_role = role.map(|role| Arn::role(account.id, &role.path, &role.name));
+        let arn = of_role.or_else(|| user.map(|u| Arn::user(account.id, &u.path, &u.name)));
+        arn.map(|arn| arn.to_string())
+    })
+}
+
+pub(super) fn managed_policy(account: &Account, policy: &ManagedPolicy) -> v1::ManagedPolicy {
+    v1::ManagedPolicy {
+        policy_name: policy.name.to_string(),
+        path: policy.path.to_string(),
+        policy_id: policy.id.to_string(),
+        arn: Arn::policy(account.id, &policy.path, &policy.name).to_string(),
+        created_at: time(policy.created_at),
+        description: policy.description.to_string(),
+        version: policy.version,
+        policy: policy.policy.text().to_owned(),
+        attachment_count: policy.uses,
+    }
+}
+
+pub(super) fn profile(account: &Account, profile: &Profile) -> v1::InstanceProfile {
+    v1::InstanceProfile {
+        instance_profile_name: profile.name.to_string(),
+        path: profile.path.to_string(),
+        instance_profile_id: profile.id.to_string(),
+        arn: Arn::profile(account.id, &profile.path, &profile.name).to_string(),
+        created_at: time(profile.created_at),
+        role_name: profile.role.as_ref().map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+pub(super) fn agent(account: &Account, agent: &Agent) -> v1::Agent {
+    v1::Agent {
+        agent_name: agent.name.to_string(),
+        arn: Arn::agent(account.id, &agent.name).to_string(),
+        created_at: time(agent.created_at),
+    }
+}
+
+pub(super) fn association(
+    account: &Account,
+    instance: &Instance,
+    association: &Association,
+) -> v1::InstanceProfileAssociation {
+    let profile = account.profile(&association.profile);
+    let arn = profile.map(|profile| Arn::profile(account.id, &profile.path, &profile.name));
+    v1::InstanceProfileAssociation {
+        association_id: association.id.to_string(),
+        instance_id: instance.id.to_string(),
+        instance_profile_arn: arn.map(|arn| arn.to_string()).unwrap_or_default(),
+        instance_profile_id: association.profile_id.to_string(),
+        state: v1::AssociationState::Associated.into(),
+        since: time(association.since),
+        generation: instance.generation,
+    }
+}
+
+pub(super) fn instance(account: &Account, instance: &Instance) -> v1::Instance {
+    let facts = &instance.facts;
+    let state =
+        if instance.running { v1::InstanceState::Running } else { v1::InstanceState::Terminated };
+    v1::Instance {
+        instance_id: instance.id.to_string(),
+        arn: Arn::instance(&facts.region, account.id, &instance.id).to_string(),
+        state: state.into(),
+        image_id: facts.image_id.to_string(),
+        instance_type: facts.instance_type.to_string(),
+        region: facts.region.to_string(),
+        availability_zone: facts.zone.to_string(),
+        private_ip: facts.private_ip.map(|ip| ip.to_string()).unwrap_or_default(),
+        agent_name: facts.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
+        tags: facts.tags.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+        http_tokens_optional: !facts.http_tokens_required,
+        launched_at: time(instance.launched_at),
+        association: instance
+            .association
+            .as_ref()
+            .map(|association| self::association(account, instance, association)),
+    }
+}
+
+/// The user or role that a request names.
+pub(super) fn policy_owner(owner: Option<v1::PolicyOwner>) -> Result<PolicyOwner, Invalid> {
+    use v1::policy_owner::Owner;
+    match owner.and_then(|owner| owner.owner) {
+        Some(Owner::UserName(name)) => Ok(PolicyOwner::User(name.parse()?)),
+        Some(Owner::RoleName(name)) => Ok(PolicyOwner::Role(name.parse()?)),
+        None => Err(Invalid::new("owner", "must name a user or a role")),
+    }
+}

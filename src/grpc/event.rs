@@ -1,0 +1,282 @@
+//! EventService: what has happened in an account, from its log.
+
+use std::pin::Pin;
+
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::{Front, convert, field, status};
+use crate::domain::event::{Event, EventKind, Fact, KeyOwner, PolicyOwner, SessionSubject};
+use crate::identity::AccountId;
+use crate::ledger::codec;
+use crate::log::Sequence;
+use crate::proto::v1;
+use crate::proto::v1::event_service_server::EventService;
+use crate::proto::v1::{
+    FollowEventsRequest, FollowEventsResponse, ReadEventsRequest, ReadEventsResponse,
+};
+use crate::sts::RequestInfo;
+
+/// Events of one answer.
+const EVENTS_MAX: u32 = 1000;
+const EVENTS_DEFAULT: u32 = 100;
+/// Events that wait for a slow follower.
+const FOLLOWER_QUEUE: usize = 64;
+
+#[tonic::async_trait]
+impl EventService for Front {
+    async fn read_events(
+        &self,
+        request: Request<ReadEventsRequest>,
+    ) -> Result<Response<ReadEventsResponse>, Status> {
+        let info = Self::info(&request)?;
+        let request = request.into_inner();
+        let account = self.readable_account(&info, &request.account_id)?;
+        let view = self.view(request.min_sequence).await?;
+        let limit = match request.limit {
+            0 => EVENTS_DEFAULT,
+            limit => limit.min(EVENTS_MAX),
+        };
+        let from = Sequence(request.from_sequence.max(1));
+        let (events, next) = self.events(account, from, limit as usize, &request.kinds)?;
+        let (next_sequence, sequence) = (next.0, view.sequence);
+        Ok(Response::new(ReadEventsResponse { events, next_sequence, sequence }))
+    }
+
+    type FollowEventsStream =
+        Pin<Box<dyn Stream<Item = Result<FollowEventsResponse, Status>> + Send>>;
+
+    async fn follow_events(
+        &self,
+        request: Request<FollowEventsRequest>,
+    ) -> Result<Response<Self::FollowEventsStream>, Status> {
+        let info = Self::info(&request)?;
+        let request = request.into_inner();
+        let account = self.readable_account(&info, &request.account_id)?;
+        let mut applied = self.service.ledger().applied();
+        let mut next = match request.from_sequence {
+            0 => Sequence(*applied.borrow_and_update()).next(),
+            from => Sequence(from),
+        };
+        let (sender, receiver) = mpsc::channel(FOLLOWER_QUEUE);
+        let front = self.clone();
+        // Ends when the follower goes away or the ledger does.
+        tokio::spawn(async move {
+            loop {
+                let read = front.events(account, next, EVENTS_MAX as usize, &request.kinds);
+                let (events, after) = match read {
+                    Ok(read) => read,
+                    Err(status) => {
+                        let _ = sender.send(Err(status)).await;
+                        return;
+                    }
+                };
+                for event in events {
+                    let response = FollowEventsResponse { event: Some(event) };
+                    if sender.send(Ok(response)).await.is_err() {
+                        return;
+                    }
+                }
+                if after > next {
+                    next = after;
+                    continue;
+                }
+                tokio::select! {
+                    changed = applied.changed() => if changed.is_err() { return },
+                    () = sender.closed() => return,
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}
+
+impl Front {
+    /// The account whose events are asked for, if the caller may read them.
+    fn readable_account(&self, info: &RequestInfo, asked: &str) -> Result<AccountId, Status> {
+        let own = Self::account_of(info)?;
+        let account = match asked {
+            "" => own,
+            text => field("account_id", text)?,
+        };
+        let owner = if account == own { own } else { AccountId::OPERATOR };
+        let view = self.service.view();
+        let resource = format!("arn:aws:locum::{owner}:account/{account}");
+        self.service
+            .require(&view.state, info, owner, "locum:ReadEvents", &resource)
+            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))?;
+        Ok(account)
+    }
+
+    /// Events of an account from a record on, whole records at a time, and where to go on.
+    fn events(
+        &self,
+        account: AccountId,
+        from: Sequence,
+        limit: usize,
+        kinds: &[String],
+    ) -> Result<(Vec<v1::Event>, Sequence), Status> {
+        let unreadable = |error: String| {
+            tracing::error!(%error, "the log cannot be read");
+            Status::data_loss("the log cannot be read")
+        };
+        let log = self.service.ledger().log();
+        let found = log.of_account(account, from, limit);
+        let mut events = Vec::new();
+        let mut next = from;
+        for sequence in found.map_err(|error| unreadable(error.to_string()))? {
+            // What is written but not applied yet is not told.
+            if events.len() >= limit || sequence.0 > self.service.view().sequence {
+                break;
+            }
+            let record = log.read_one(sequence).map_err(|error| unreadable(error.to_string()))?;
+            let Some(record) = record else { break };
+            let fact = codec::decode(&record.payload);
+            let fact = fact.map_err(|error| unreadable(error.to_string()))?;
+            for (index, event) in fact.events.iter().enumerate() {
+                let wanted = kinds.is_empty() || kinds.iter().any(|k| k == event.kind.name());
+                if event.account == account && wanted {
+                    events.push(shown(sequence, index, &fact, event));
+                }
+            }
+            next = sequence.next();
+        }
+        Ok((events, next))
+    }
+}
+
+fn shown(sequence: Sequence, index: usize, fact: &Fact, event: &Event) -> v1::Event {
+    v1::Event {
+        sequence: sequence.0,
+        index: u32::try_from(index).unwrap_or(u32::MAX),
+        time: convert::time(fact.time),
+        account_id: event.account.to_string(),
+        actor: fact.actor.to_string(),
+        request_id: fact.request_id.to_string(),
+        trace_id: fact.trace_id.to_string(),
+        kind: event.kind.name().to_owned(),
+        detail: detail(&event.kind).to_string(),
+    }
+}
+
+/// What is particular to a kind. Ids and names only: no policy text, no key material.
+fn detail(kind: &EventKind) -> serde_json::Value {
+    use serde_json::json;
+    match kind {
+        EventKind::AccountCreated { name, key } => {
+            json!({"name": &**name, "keyringVersion": key.keyring_version})
+        }
+        EventKind::AccountDisabled | EventKind::AccountEnabled => json!({}),
+        EventKind::UserCreated { name, id, .. } => {
+            json!({"userName": name.as_str(), "userId": id.as_str()})
+        }
+        EventKind::UserDeleted { name } => json!({"userName": name.as_str()}),
+        EventKind::AccessKeyCreated { key, owner } => {
+            json!({"accessKeyId": key.as_str(), "owner": key_owner(owner)})
+        }
+        EventKind::AccessKeyStatusChanged { key, active } => {
+            json!({"accessKeyId": key.as_str(), "active": active})
+        }
+        EventKind::AccessKeyDeleted { key } => json!({"accessKeyId": key.as_str()}),
+        EventKind::RoleCreated { name, id, .. } => {
+            json!({"roleName": name.as_str(), "roleId": id.as_str()})
+        }
+        EventKind::RoleUpdated { name, max_session, .. } => {
+            json!({"roleName": name.as_str(), "maxSessionSeconds": max_session.as_secs()})
+        }
+        EventKind::TrustPolicyChanged { role, .. } => json!({"roleName": role.as_str()}),
+        EventKind::RoleDeleted { name } => json!({"roleName": name.as_str()}),
+        EventKind::InlinePolicyPut { owner, name, .. }
+        | EventKind::InlinePolicyDeleted { owner, name } => {
+            json!({"owner": policy_owner(owner), "policyName": name.as_str()})
+        }
+        EventKind::PolicyCreated { name, id, .. } => {
+            json!({"policyName": name.as_str(), "policyId": id.as_str()})
+        }
+        EventKind::PolicyVersionCreated { name, version, .. } => {
+            json!({"policyName": name.as_str(), "version": version})
+        }
+        EventKind::PolicyDeleted { name } => json!({"policyName": name.as_str()}),
+        EventKind::PolicyAttached { owner, policy }
+        | EventKind::PolicyDetached { owner, policy }
+        | EventKind::BoundaryPut { owner, policy } => {
+            json!({"owner": policy_owner(owner), "policyName": policy.as_str()})
+        }
+        EventKind::BoundaryDeleted { owner } => json!({"owner": policy_owner(owner)}),
+        EventKind::ProfileCreated { name, id, .. } => {
+            json!({"instanceProfileName": name.as_str(), "instanceProfileId": id.as_str()})
+        }
+        EventKind::ProfileDeleted { name } => json!({"instanceProfileName": name.as_str()}),
+        EventKind::ProfileRoleAdded { profile, role }
+        | EventKind::ProfileRoleRemoved { profile, role } => {
+            json!({"instanceProfileName": profile.as_str(), "roleName": role.as_str()})
+        }
+        EventKind::AgentCreated { name, .. } | EventKind::AgentDeleted { name } => {
+            json!({"agentName": name.as_str()})
+        }
+        other => instance_detail(other),
+    }
+}
+
+fn instance_detail(kind: &EventKind) -> serde_json::Value {
+    use serde_json::json;
+    match kind {
+        EventKind::InstanceLaunched { id, .. } | EventKind::InstanceTerminated { id } => {
+            json!({"instanceId": id.as_str()})
+        }
+        EventKind::ProfileAssociated { association, instance, profile, generation, .. } => json!({
+            "associationId": association.as_str(),
+            "instanceId": instance.as_str(),
+            "instanceProfileName": profile.as_str(),
+            "generation": generation,
+        }),
+        EventKind::ProfileDisassociated { association, instance, generation } => json!({
+            "associationId": association.as_str(),
+            "instanceId": instance.as_str(),
+            "generation": generation,
+        }),
+        EventKind::CredentialsRotated { instance, credentials, .. } => json!({
+            "instanceId": instance.as_str(),
+            "accessKeyId": credentials.key.as_str(),
+            "roleName": credentials.role.as_str(),
+            "epoch": credentials.epoch,
+            "expiresAt": credentials.expires_at.iso8601(),
+        }),
+        EventKind::CredentialsRefused { instance, code, message, .. } => {
+            json!({"instanceId": instance.as_str(), "code": &**code, "message": &**message})
+        }
+        EventKind::SessionIssued { session } => {
+            let subject = match &session.subject {
+                SessionSubject::Role { role, session, .. } => format!("role/{role}/{session}"),
+                SessionSubject::User { user, .. } => format!("user/{user}"),
+                SessionSubject::Root => "root".to_owned(),
+            };
+            json!({
+                "accessKeyId": session.key.as_str(),
+                "subject": subject,
+                "expiresAt": session.expires_at.iso8601(),
+                "chainDepth": session.chain_depth,
+                "sourceIdentity": session.source_identity.as_ref().map(ToString::to_string),
+            })
+        }
+        _ => json!({}),
+    }
+}
+
+fn key_owner(owner: &KeyOwner) -> String {
+    match owner {
+        KeyOwner::Root => "root".to_owned(),
+        KeyOwner::User(name) => format!("user/{name}"),
+        KeyOwner::Instance(id) => format!("instance/{id}"),
+        KeyOwner::Agent(name) => format!("agent/{name}"),
+    }
+}
+
+fn policy_owner(owner: &PolicyOwner) -> String {
+    match owner {
+        PolicyOwner::User(name) => format!("user/{name}"),
+        PolicyOwner::Role(name) => format!("role/{name}"),
+    }
+}

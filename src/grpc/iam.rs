@@ -1,0 +1,61 @@
+//! IamService: every call by name; what each does stands in `iam_users`, `iam_roles`, `iam_policies` and
+//! `iam_profiles`.
+
+use tonic::{Request, Response, Status};
+
+use super::Front;
+use crate::proto::v1::iam_service_server::IamService;
+use crate::proto::v1::*;
+
+/// Passes each call with its circumstances to the function of its name in `Front`.
+macro_rules! calls {
+    ($($name:ident: $function:ident($request:ident) -> $response:ident;)*) => {
+        #[tonic::async_trait]
+        impl IamService for Front {
+            $(async fn $name(
+                &self,
+                request: Request<$request>,
+            ) -> Result<Response<$response>, Status> {
+                let info = Self::info(&request)?;
+                self.$function(&info, request.into_inner()).await.map(Response::new)
+            })*
+        }
+    };
+}
+
+calls! {
+    create_user: iam_create_user(CreateUserRequest) -> CreateUserResponse;
+    get_user: iam_get_user(GetUserRequest) -> GetUserResponse;
+    list_users: iam_list_users(ListUsersRequest) -> ListUsersResponse;
+    delete_user: iam_delete_user(DeleteUserRequest) -> DeleteUserResponse;
+    create_access_key: iam_create_access_key(CreateAccessKeyRequest) -> CreateAccessKeyResponse;
+    list_access_keys: iam_list_access_keys(ListAccessKeysRequest) -> ListAccessKeysResponse;
+    update_access_key: iam_update_access_key(UpdateAccessKeyRequest) -> UpdateAccessKeyResponse;
+    delete_access_key: iam_delete_access_key(DeleteAccessKeyRequest) -> DeleteAccessKeyResponse;
+    create_role: iam_create_role(CreateRoleRequest) -> CreateRoleResponse;
+    get_role: iam_get_role(GetRoleRequest) -> GetRoleResponse;
+    list_roles: iam_list_roles(ListRolesRequest) -> ListRolesResponse;
+    update_role: iam_update_role(UpdateRoleRequest) -> UpdateRoleResponse;
+    update_trust_policy: iam_update_trust_policy(UpdateTrustPolicyRequest) -> UpdateTrustPolicyResponse;
+    delete_role: iam_delete_role(DeleteRoleRequest) -> DeleteRoleResponse;
+    put_inline_policy: iam_put_inline_policy(PutInlinePolicyRequest) -> PutInlinePolicyResponse;
+    delete_inline_policy: iam_delete_inline_policy(DeleteInlinePolicyRequest) -> DeleteInlinePolicyResponse;
+    create_policy: iam_create_policy(CreatePolicyRequest) -> CreatePolicyResponse;
+    get_policy: iam_get_policy(GetPolicyRequest) -> GetPolicyResponse;
+    list_policies: iam_list_policies(ListPoliciesRequest) -> ListPoliciesResponse;
+    create_policy_version: iam_create_policy_version(CreatePolicyVersionRequest) -> CreatePolicyVersionResponse;
+    delete_policy: iam_delete_policy(DeletePolicyRequest) -> DeletePolicyResponse;
+    attach_policy: iam_attach_policy(AttachPolicyRequest) -> AttachPolicyResponse;
+    detach_policy: iam_detach_policy(DetachPolicyRequest) -> DetachPolicyResponse;
+    put_permissions_boundary: iam_put_permissions_boundary(PutPermissionsBoundaryRequest) -> PutPermissionsBoundaryResponse;
+    delete_permissions_boundary: iam_delete_permissions_boundary(DeletePermissionsBoundaryRequest) -> DeletePermissionsBoundaryResponse;
+    create_instance_profile: iam_create_instance_profile(CreateInstanceProfileRequest) -> CreateInstanceProfileResponse;
+    get_instance_profile: iam_get_instance_profile(GetInstanceProfileRequest) -> GetInstanceProfileResponse;
+    list_instance_profiles: iam_list_instance_profiles(ListInstanceProfilesRequest) -> ListInstanceProfilesResponse;
+    delete_instance_profile: iam_delete_instance_profile(DeleteInstanceProfileRequest) -> DeleteInstanceProfileResponse;
+    add_role_to_instance_profile: iam_add_role_to_instance_profile(AddRoleToInstanceProfileRequest) -> AddRoleToInstanceProfileResponse;
+    remove_role_from_instance_profile: iam_remove_role_from_instance_profile(RemoveRoleFromInstanceProfileRequest) -> RemoveRoleFromInstanceProfileResponse;
+    create_agent: iam_create_agent(CreateAgentRequest) -> CreateAgentResponse;
+    list_agents: iam_list_agents(ListAgentsRequest) -> ListAgentsResponse;
+    delete_agent: iam_delete_agent(DeleteAgentRequest) -> DeleteAgentResponse;
+}

@@ -1,0 +1,200 @@
+//! The gRPC edge: decodes requests, hands them to `sts`, and shows what came of it. Callers sign their
+//! calls (`signing::grpc`); health and reflection are open.
+
+mod account;
+mod auth;
+mod authorization;
+mod convert;
+mod event;
+mod iam;
+mod iam_policies;
+mod iam_profiles;
+mod iam_roles;
+mod iam_users;
+mod instance;
+mod metadata;
+mod status;
+mod sts;
+
+use std::future::Future;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Status};
+
+use crate::domain::command::Action;
+use crate::domain::state::Account;
+use crate::identity::{AccountId, Invalid};
+use crate::ledger::{Receipt, View};
+use crate::proto::v1;
+use crate::sts::{RequestInfo, Service};
+
+pub use auth::REQUEST_BYTES_MAX;
+
+/// Calls that one connection has under way at once.
+const STREAMS_PER_CONNECTION_MAX: u32 = 256;
+/// How long a unary call may take, whatever its own deadline says.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often an idle connection is asked whether it lives, and how long it may take to answer.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Entries of a page.
+const PAGE_SIZE_MAX: usize = 1000;
+const PAGE_SIZE_DEFAULT: usize = 100;
+
+/// All services, over one `Service`.
+#[derive(Clone)]
+struct Front {
+    service: Arc<Service>,
+}
+
+/// Serves gRPC on `listener` until `stop` resolves, then lets calls under way finish.
+///
+/// # Errors
+/// The transport fails.
+pub async fn serve(
+    service: Arc<Service>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(crate::proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let front = Front { service: service.clone() };
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    Server::builder()
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .timeout(CALL_TIMEOUT)
+        .layer(auth::AuthLayer::new(service))
+        .add_service(health)
+        .add_service(reflection)
+        .add_service(v1::account_service_server::AccountServiceServer::new(front.clone()))
+        .add_service(v1::iam_service_server::IamServiceServer::new(front.clone()))
+        .add_service(v1::sts_service_server::StsServiceServer::new(front.clone()))
+        .add_service(v1::instance_service_server::InstanceServiceServer::new(front.clone()))
+        .add_service(v1::metadata_service_server::MetadataServiceServer::new(front.clone()))
+        .add_service(v1::event_service_server::EventServiceServer::new(front.clone()))
+        .add_service(v1::authorization_service_server::AuthorizationServiceServer::new(front))
+        .serve_with_incoming_shutdown(incoming, stop)
+        .await?;
+    Ok(())
+}
+
+impl Front {
+    /// The circumstances that the authenticating layer left with the request.
+    fn info<T>(request: &Request<T>) -> Result<RequestInfo, Status> {
+        let info = request.extensions().get::<RequestInfo>().cloned();
+        info.ok_or_else(|| Status::unauthenticated("the call is not signed"))
+    }
+
+    /// The account of the caller.
+    fn account_of(info: &RequestInfo) -> Result<AccountId, Status> {
+        let account = info.caller.principal.account();
+        account.ok_or_else(|| Status::permission_denied("the caller has no account"))
+    }
+
+    /// Does `action` in the caller's account.
+    async fn perform(
+        &self,
+        info: &RequestInfo,
+        token: &str,
+        action: Action,
+    ) -> Result<Receipt, Status> {
+        let account = Self::account_of(info)?;
+        self.perform_in(info, token, account, action).await
+    }
+
+    async fn perform_in(
+        &self,
+        info: &RequestInfo,
+        token: &str,
+        account: AccountId,
+        action: Action,
+    ) -> Result<Receipt, Status> {
+        let done = self.service.perform(info, token, account, action).await;
+        done.map_err(|error| status::of_service_error(&error, &info.request_id))
+    }
+
+    /// The state at `min_sequence` or later.
+    async fn view(&self, min_sequence: u64) -> Result<Arc<View>, Status> {
+        let patience = self.service.settings().read_patience;
+        let view = self.service.ledger().view_at(min_sequence, patience).await;
+        view.map_err(|behind| Status::unavailable(behind.to_string()))
+    }
+
+    /// The state and the caller's account in it, for a caller who may do `action` on `resource`.
+    async fn read(
+        &self,
+        info: &RequestInfo,
+        min_sequence: u64,
+        action: &str,
+        resource: &str,
+    ) -> Result<(Arc<View>, Arc<Account>), Status> {
+        let view = self.view(min_sequence).await?;
+        let id = Self::account_of(info)?;
+        self.service
+            .require(&view.state, info, id, action, resource)
+            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))?;
+        let account = view.state.account(id).cloned();
+        let account = account.ok_or_else(|| Status::not_found("the account does not exist"))?;
+        Ok((view, account))
+    }
+
+    /// A drawn value, or why the system gives none.
+    fn drawn<T>(
+        info: &RequestInfo,
+        drawn: Result<T, crate::sts::ServiceError>,
+    ) -> Result<T, Status> {
+        drawn.map_err(|error| status::of_service_error(&error, &info.request_id))
+    }
+}
+
+/// Reads a field of a request as its type.
+fn field<T: FromStr<Err = Invalid>>(name: &'static str, text: &str) -> Result<T, Status> {
+    text.parse().map_err(|invalid: Invalid| {
+        status::of_invalid(&Invalid { field: name, rule: invalid.rule }, "")
+    })
+}
+
+/// As `field`; empty means absent.
+fn optional<T: FromStr<Err = Invalid>>(
+    name: &'static str,
+    text: &str,
+) -> Result<Option<T>, Status> {
+    if text.is_empty() { Ok(None) } else { field(name, text).map(Some) }
+}
+
+/// A sorted list cut to the page that is asked for, and the token of the next one. `key` is what the list
+/// is sorted by; a token is the key of the last entry before the page, so that pages stay right while
+/// entries come and go.
+fn page<'a, T: 'a>(
+    entries: impl Iterator<Item = T>,
+    key: impl Fn(&T) -> String,
+    size: u32,
+    token: &str,
+) -> Result<(Vec<T>, String), Status> {
+    let size = match usize::try_from(size).unwrap_or(usize::MAX) {
+        0 => PAGE_SIZE_DEFAULT,
+        size if size <= PAGE_SIZE_MAX => size,
+        _ => {
+            let rule = format!("must be at most {PAGE_SIZE_MAX}");
+            return Err(status::of_invalid(&Invalid::new("page_size", rule), ""));
+        }
+    };
+    let mut rest = entries.skip_while(|entry| !token.is_empty() && key(entry).as_str() <= token);
+    let page: Vec<T> = rest.by_ref().take(size).collect();
+    let next = match (rest.next(), page.last()) {
+        (Some(_), Some(last)) => key(last),
+        _ => String::new(),
+    };
+    Ok((page, next))
+}

@@ -1,0 +1,99 @@
+//! Errors as gRPC statuses, in this one place. `ErrorInfo.reason` is the AWS error code; a broken field is
+//! named in `BadRequest`; `RequestInfo` repeats the request's id.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::domain::rejection::Rejection;
+use crate::identity::Invalid;
+use crate::ledger::SubmitError;
+use crate::policy::ParseError;
+use crate::signing::TokenError;
+use crate::sts::{AuthError, ServiceError};
+
+/// The domain of our reasons.
+const DOMAIN: &str = "locum.v1";
+
+fn status(code: Code, reason: &str, message: &str, request_id: &str) -> Status {
+    details(code, reason, message, request_id, |_| {})
+}
+
+fn details(
+    code: Code,
+    reason: &str,
+    message: &str,
+    request_id: &str,
+    add: impl FnOnce(&mut ErrorDetails),
+) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    if !request_id.is_empty() {
+        details.set_request_info(request_id, "");
+    }
+    add(&mut details);
+    Status::with_error_details(code, message, details)
+}
+
+pub(super) fn of_auth_error(error: &AuthError, request_id: &str) -> Status {
+    let code = match error {
+        AuthError::AccountDisabled => Code::PermissionDenied,
+        _ => Code::Unauthenticated,
+    };
+    status(code, error.code(), &error.to_string(), request_id)
+}
+
+pub(super) fn of_invalid(invalid: &Invalid, request_id: &str) -> Status {
+    let message = invalid.to_string();
+    details(Code::InvalidArgument, "ValidationError", &message, request_id, |details| {
+        details.add_bad_request_violation(invalid.field, &invalid.rule);
+    })
+}
+
+pub(super) fn of_policy_error(field: &'static str, error: &ParseError) -> Status {
+    let message = format!("`{field}` is no policy: {error}");
+    details(Code::InvalidArgument, "MalformedPolicyDocument", &message, "", |details| {
+        details.add_bad_request_violation(field, error.to_string());
+    })
+}
+
+pub(super) fn of_rejection(rejection: &Rejection, request_id: &str) -> Status {
+    let code = match rejection {
+        Rejection::Invalid(invalid) => return of_invalid(invalid, request_id),
+        Rejection::AccessDenied(_) | Rejection::AccountDisabled(_) => Code::PermissionDenied,
+        Rejection::NoSuchEntity { .. }
+        | Rejection::NoSuchInstance(_)
+        | Rejection::NoSuchAssociation(_) => Code::NotFound,
+        Rejection::EntityAlreadyExists { .. } => Code::AlreadyExists,
+        Rejection::LimitExceeded { .. } => Code::ResourceExhausted,
+        Rejection::DeleteConflict { .. } | Rejection::IncorrectState(_) => Code::FailedPrecondition,
+        Rejection::InvalidProfile(_) | Rejection::IdempotencyMismatch => Code::InvalidArgument,
+    };
+    status(code, rejection.code(), &rejection.to_string(), request_id)
+}
+
+pub(super) fn of_service_error(error: &ServiceError, request_id: &str) -> Status {
+    let message = error.to_string();
+    match error {
+        ServiceError::Submit(SubmitError::Rejected(rejection)) => {
+            of_rejection(rejection, request_id)
+        }
+        ServiceError::Submit(SubmitError::Overloaded) => {
+            status(Code::ResourceExhausted, "Throttling", &message, request_id)
+        }
+        ServiceError::Submit(SubmitError::Stopped(_)) => {
+            status(Code::Unavailable, "ServiceUnavailable", &message, request_id)
+        }
+        ServiceError::Invalid(invalid) => of_invalid(invalid, request_id),
+        ServiceError::Token(TokenError::TooLarge) => {
+            status(Code::InvalidArgument, "PackedPolicyTooLarge", &message, request_id)
+        }
+        ServiceError::NoRandomness(_)
+        | ServiceError::Keyring(_)
+        | ServiceError::Token(_)
+        | ServiceError::Answer(_) => {
+            tracing::error!(request_id, error = %message, "a request failed inside");
+            status(Code::Internal, "InternalFailure", "the request failed inside", request_id)
+        }
+    }
+}

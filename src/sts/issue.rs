@@ -1,0 +1,121 @@
+//! Credentials from facts: the secret is derived and the token sealed anew whenever they are shown.
+
+use super::{Service, ServiceError};
+use crate::clock::Timestamp;
+use crate::domain::event::{RoleCredentials, Session, SessionSubject, WrappedAccountKey};
+use crate::domain::state::{Account, Instance};
+use crate::identity::{AccessKeyId, AccountId, Arn, SessionName};
+use crate::signing::{AccountKey, Claims, KeyringError, Sealed, Secret, Subject, seal};
+
+/// Temporary credentials, ready to hand out.
+#[derive(Debug)]
+pub struct IssuedCredentials {
+    /// `ASIA...`
+    pub key: AccessKeyId,
+    /// The secret.
+    pub secret: Secret,
+    /// The sealed session token; a secret as well, so never shown by `Debug`.
+    pub token: Secret,
+    /// When they were issued.
+    pub issued_at: Timestamp,
+    /// When they end.
+    pub expires_at: Timestamp,
+    /// How much of the room for policies and tags is used.
+    pub packed_percent: u32,
+}
+
+impl Service {
+    pub(super) fn account_key(
+        &self,
+        account: AccountId,
+        key: &WrappedAccountKey,
+    ) -> Result<AccountKey, KeyringError> {
+        self.keyring.unwrap_account_key(account, key.keyring_version, &key.bytes)
+    }
+
+    /// When the session of a token ends; none if the token is not this account's.
+    #[must_use]
+    pub fn session_end(&self, account: &Account, token: Sealed) -> Option<Timestamp> {
+        let account_key = self.account_key(account.id, &account.key).ok()?;
+        Some(token.open(&account_key).ok()?.expires_at)
+    }
+
+    /// The secret of a long-term key.
+    ///
+    /// # Errors
+    /// The keyring does not hold the account's key.
+    pub fn secret_of(&self, account: &Account, key: &AccessKeyId) -> Result<Secret, ServiceError> {
+        Ok(self.account_key(account.id, &account.key)?.secret(key))
+    }
+
+    /// The credentials of an issued session.
+    ///
+    /// # Errors
+    /// The keyring does not hold the account's key, or the session is too large for a token.
+    pub fn session_credentials(
+        &self,
+        account: &Account,
+        session: &Session,
+    ) -> Result<IssuedCredentials, ServiceError> {
+        let subject = match session.subject.clone() {
+            SessionSubject::Role { role, path, role_id, session } => {
+                Subject::Role { path, role, role_id, session }
+            }
+            SessionSubject::User { user, path, user_id } => {
+                Subject::User { path, name: user, id: user_id }
+            }
+            SessionSubject::Root => Subject::Root,
+        };
+        let claims = Claims {
+            policy: session.policy.clone(),
+            policy_arns: session.policy_arns.clone(),
+            tags: session.tags.clone(),
+            transitive_tag_keys: session.transitive_tag_keys.clone(),
+            source_identity: session.source_identity.clone(),
+            chain_depth: session.chain_depth,
+            ..Claims::new(subject, session.issued_at, session.expires_at)
+        };
+        self.issued(account, &session.key, &claims)
+    }
+
+    /// The credentials of an instance's role.
+    ///
+    /// # Errors
+    /// The keyring does not hold the account's key.
+    pub fn role_credentials(
+        &self,
+        account: &Account,
+        instance: &Instance,
+        credentials: &RoleCredentials,
+    ) -> Result<IssuedCredentials, ServiceError> {
+        let subject = Subject::Role {
+            path: credentials.path.clone(),
+            role: credentials.role.clone(),
+            role_id: credentials.role_id.clone(),
+            session: SessionName::parse(instance.id.as_str())?,
+        };
+        let claims = Claims {
+            instance: Some(Arn::instance(&instance.facts.region, account.id, &instance.id)),
+            ..Claims::new(subject, credentials.issued_at, credentials.expires_at)
+        };
+        self.issued(account, &credentials.key, &claims)
+    }
+
+    fn issued(
+        &self,
+        account: &Account,
+        key: &AccessKeyId,
+        claims: &Claims,
+    ) -> Result<IssuedCredentials, ServiceError> {
+        let account_key = self.account_key(account.id, &account.key)?;
+        let token = seal(&account_key, key, account.id, claims)?;
+        Ok(IssuedCredentials {
+            key: key.clone(),
+            secret: account_key.secret(key),
+            token: Secret::new(token),
+            issued_at: claims.issued_at,
+            expires_at: claims.expires_at,
+            packed_percent: claims.packed_percent(),
+        })
+    }
+}

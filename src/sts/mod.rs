@@ -1,0 +1,289 @@
+//! Use cases: what an edge asks for, with the caller known. Time and randomness are drawn here, so that
+//! decisions below stay pure.
+
+mod authenticate;
+mod authorize;
+mod issue;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::clock::{Clock, Timestamp};
+use crate::domain::access::Caller;
+use crate::domain::command::{Action, Command, Minting};
+use crate::domain::event::{Idempotency, WrappedAccountKey};
+use crate::identity::{AccessKeyId, AccountId, Invalid, base32_id, hex_id};
+use crate::ledger::{Ledger, Receipt, SubmitError, View};
+use crate::signing::sigv4::SigningKeyCache;
+use crate::signing::{AccountKey, Keyring, KeyringError, NoRandomness, TokenError};
+
+pub use authenticate::AuthError;
+pub use authorize::{Ask, Judged};
+pub use issue::IssuedCredentials;
+
+/// Keys of scopes that are kept derived.
+const SIGNING_KEYS_MAX: usize = 100_000;
+
+/// What an installation sets.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The region of instances that name none.
+    pub region: String,
+    /// The regions for which signatures are taken.
+    pub regions: Vec<String>,
+    /// How long credentials of instances live.
+    pub credentials_lifetime: Duration,
+    /// How long a read waits for the record it asks for.
+    pub read_patience: Duration,
+}
+
+/// A request's circumstances, as an edge learned them.
+#[derive(Clone, Debug)]
+pub struct RequestInfo {
+    /// Who asks.
+    pub caller: Caller,
+    /// The request's id, told to the caller.
+    pub request_id: Arc<str>,
+    /// The W3C trace id, empty where there is none.
+    pub trace_id: Arc<str>,
+    /// A digest of who asks for what, which an idempotency token is bound to.
+    pub fingerprint: [u8; 16],
+}
+
+/// Why a use case failed for a reason that is not the caller's.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The command was refused or could not be written.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The system gave no random bytes.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// The keyring does not fit.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// A token cannot be sealed.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// What the caller sent breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The log gave another fact than the command leads to.
+    #[error("the answer is not in the log: {0}")]
+    Answer(&'static str),
+}
+
+/// The service behind all edges.
+pub struct Service {
+    ledger: Ledger,
+    keyring: Arc<Keyring>,
+    clock: Clock,
+    random: SystemRandom,
+    settings: Settings,
+    signing_keys: SigningKeyCache,
+}
+
+impl Service {
+    /// Puts the service together and checks that the keyring is the log's.
+    ///
+    /// # Errors
+    /// The keyring did not wrap the keys that the log holds.
+    pub fn new(
+        ledger: Ledger,
+        keyring: Arc<Keyring>,
+        clock: Clock,
+        settings: Settings,
+    ) -> Result<Self, KeyringError> {
+        let signing_keys = SigningKeyCache::new(SIGNING_KEYS_MAX);
+        let random = SystemRandom::new();
+        let service = Self { ledger, keyring, clock, random, settings, signing_keys };
+        // Any account shows it; the first is the operator's.
+        if let Some(account) = service.ledger.view().state.accounts().next() {
+            service.account_key(account.id, &account.key)?;
+        }
+        Ok(service)
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The newest state.
+    #[must_use]
+    pub fn view(&self) -> Arc<View> {
+        self.ledger.view()
+    }
+
+    /// Decides and writes `action` in `account` for the caller of `info`. `token` is the caller's
+    /// idempotency token, empty for none.
+    ///
+    /// # Errors
+    /// The action is refused or cannot be written.
+    pub async fn perform(
+        &self,
+        info: &RequestInfo,
+        token: &str,
+        account: AccountId,
+        action: Action,
+    ) -> Result<Receipt, ServiceError> {
+        let command = Command {
+            account,
+            caller: info.caller.clone(),
+            time: self.now(),
+            request_id: info.request_id.clone(),
+            trace_id: info.trace_id.clone(),
+            idempotency: self.idempotency(info, token)?,
+            action,
+        };
+        Ok(self.ledger.submit(command).await?)
+    }
+
+    /// The name space of tokens is the caller's account.
+    fn idempotency(&self, info: &RequestInfo, token: &str) -> Result<Option<Idempotency>, Invalid> {
+        /// Characters of a token.
+        const TOKEN_MAX: usize = 64;
+        if token.is_empty() {
+            return Ok(None);
+        }
+        if token.len() > TOKEN_MAX || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let rule = format!("must be at most {TOKEN_MAX} printable ASCII characters");
+            return Err(Invalid::new("idempotency_token", rule));
+        }
+        let account = info.caller.principal.account().unwrap_or(AccountId::OPERATOR);
+        let (token, fingerprint) = (Arc::from(token), info.fingerprint);
+        Ok(Some(Idempotency { account, token, fingerprint }))
+    }
+
+    /// The circumstances of what the service does by itself.
+    #[must_use]
+    pub fn own_request(&self, id: &str) -> RequestInfo {
+        RequestInfo {
+            caller: Caller::service(),
+            request_id: Arc::from(id),
+            trace_id: Arc::from(""),
+            fingerprint: [0; 16],
+        }
+    }
+
+    fn draw<const N: usize>(&self) -> Result<[u8; N], NoRandomness> {
+        let mut bytes = [0; N];
+        self.random.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A new id of a user, role, profile, policy or key: `prefix` and 16 characters.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn draw_id<T: std::str::FromStr<Err = Invalid>>(
+        &self,
+        prefix: &str,
+    ) -> Result<T, ServiceError> {
+        Ok(base32_id(prefix, self.draw()?).parse()?)
+    }
+
+    /// A new id of an instance or association: `prefix` and 17 hexadecimal digits.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn draw_hex_id<T: std::str::FromStr<Err = Invalid>>(
+        &self,
+        prefix: &str,
+    ) -> Result<T, ServiceError> {
+        Ok(hex_id(prefix, self.draw()?).parse()?)
+    }
+
+    /// A request id in the form of a random UUID.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn draw_request_id(&self) -> Result<Arc<str>, NoRandomness> {
+        let bytes: [u8; 16] = self.draw()?;
+        let text = hex::encode(bytes);
+        let mut dashed = String::with_capacity(36);
+        for (at, c) in text.chars().enumerate() {
+            if matches!(at, 8 | 12 | 16 | 20) {
+                dashed.push('-');
+            }
+            dashed.push(c);
+        }
+        Ok(Arc::from(dashed))
+    }
+
+    /// What a set of an instance's credentials is made with.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn draw_minting(&self) -> Result<Minting, ServiceError> {
+        let lifetime = self.settings.credentials_lifetime;
+        Ok(Minting { key: self.draw_id("ASIA")?, lifetime })
+    }
+
+    /// A free account number.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn draw_account_id(&self) -> Result<AccountId, ServiceError> {
+        /// Account numbers have 12 digits and, when drawn, no leading zero.
+        const FIRST: u64 = 100_000_000_000;
+        const COUNT: u64 = 900_000_000_000;
+        loop {
+            let drawn = FIRST + u64::from_be_bytes(self.draw()?) % COUNT;
+            let free = |id: &AccountId| self.view().state.account(*id).is_none();
+            if let Some(id) = AccountId::new(drawn).filter(free) {
+                return Ok(id);
+            }
+        }
+    }
+
+    /// What makes an account: a new wrapped key and the id of its root's access key.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn draw_account(&self, id: AccountId, name: &str) -> Result<Action, ServiceError> {
+        let key = AccountKey::generate(&self.random)?;
+        let (version, bytes) = self.keyring.wrap_account_key(id, &key, &self.random)?;
+        let key = WrappedAccountKey { keyring_version: version, bytes: Arc::from(bytes) };
+        Ok(Action::CreateAccount {
+            name: Arc::from(name),
+            key,
+            root_key: self.draw_id::<AccessKeyId>("AKIA")?,
+        })
+    }
+
+    /// Makes the operator's account if there is none; gives the id of its root's key then.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn ensure_operator(&self) -> Result<Option<AccessKeyId>, ServiceError> {
+        if self.view().state.account(AccountId::OPERATOR).is_some() {
+            return Ok(None);
+        }
+        let action = self.draw_account(AccountId::OPERATOR, "operator")?;
+        let Action::CreateAccount { root_key, .. } = &action else {
+            return Err(ServiceError::Answer("no account was drawn"));
+        };
+        let root_key = root_key.clone();
+        let info = self.own_request("init");
+        self.perform(&info, "", AccountId::OPERATOR, action).await?;
+        Ok(Some(root_key))
+    }
+}

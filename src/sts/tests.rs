@@ -1,0 +1,206 @@
+//! What authentication promises: credentials work until they end, for whom they were made, and no others.
+
+use std::time::Duration;
+
+use super::*;
+use crate::domain::event::{EventKind, KeyOwner};
+use crate::domain::testing::{TRUST_EC2, allow, of_role};
+use crate::identity::{Arn, Path, Principal};
+use crate::log::EventLog;
+use crate::policy::{Policy, PolicyKind};
+use crate::signing::grpc::{Call, CallSigner, sign_call};
+
+const PATH: &str = "/locum.v1.StsService/GetCallerIdentity";
+const START: i64 = 1_764_000_000;
+
+struct Desk {
+    service: Service,
+    time: Arc<std::sync::atomic::AtomicI64>,
+    _writer: crate::ledger::WriterHandle,
+    _folder: tempfile::TempDir,
+}
+
+fn desk() -> Desk {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, writer, _) = Ledger::open(EventLog::open(folder.path()).unwrap().0).unwrap();
+    let keyring = Arc::new(Keyring::generate(&SystemRandom::new()).unwrap());
+    let time = Arc::new(std::sync::atomic::AtomicI64::new(START * 1000));
+    let settings = Settings {
+        region: "us-east-1".to_owned(),
+        regions: vec!["us-east-1".to_owned()],
+        credentials_lifetime: Duration::from_secs(3600),
+        read_patience: Duration::from_secs(1),
+    };
+    let clock = Clock::Manual(time.clone());
+    let service = Service::new(ledger, keyring, clock, settings).unwrap();
+    Desk { service, time, _writer: writer, _folder: folder }
+}
+
+impl Desk {
+    async fn own(&self, account: AccountId, action: Action) -> Vec<EventKind> {
+        let info = self.service.own_request("test");
+        let receipt = self.service.perform(&info, "", account, action).await.unwrap();
+        receipt.fact.unwrap().events.iter().map(|event| event.kind.clone()).collect()
+    }
+
+    async fn account(&self, id: &str) -> (AccountId, AccessKeyId) {
+        let id: AccountId = id.parse().unwrap();
+        let action = self.service.draw_account(id, "test").unwrap();
+        let kinds = self.own(id, action).await;
+        let EventKind::AccessKeyCreated { key, owner: KeyOwner::Root } = &kinds[1] else {
+            panic!()
+        };
+        (id, key.clone())
+    }
+
+    fn advance(&self, seconds: i64) {
+        self.time.fetch_add(seconds * 1000, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Signs a call and has it authenticated.
+    fn call(&self, key: &str, secret: &str, token: Option<&str>) -> Result<Caller, AuthError> {
+        let secret = crate::signing::Secret::new(secret);
+        let signer = CallSigner {
+            access_key: key,
+            secret: &secret,
+            session_token: token,
+            region: "us-east-1",
+        };
+        let added = sign_call(&signer, "locum:7400", PATH, b"", self.service.now());
+        let metadata: Vec<_> = added.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let call = Call { authority: "locum:7400", path: PATH, metadata: &metadata, message: b"" };
+        self.service.authenticate_call(&call)
+    }
+
+    async fn instance_credentials(&self, account: AccountId) -> IssuedCredentials {
+        let role: crate::identity::RoleName = "Get-pics".parse().unwrap();
+        let profile: crate::identity::ProfileName = "Get-pics".parse().unwrap();
+        let service = &self.service;
+        self.own(
+            account,
+            Action::CreateRole {
+                name: role.clone(),
+                path: Path::default(),
+                id: service.draw_id("AROA").unwrap(),
+                description: Arc::from(""),
+                max_session: Duration::from_secs(3600),
+                trust: Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap(),
+            },
+        )
+        .await;
+        let id = service.draw_id("AIPA").unwrap();
+        self.own(
+            account,
+            Action::CreateProfile { name: profile.clone(), path: Path::default(), id },
+        )
+        .await;
+        self.own(account, Action::AddRoleToProfile { profile, role }).await;
+        let mut world = crate::domain::testing::World::default();
+        let (id, launch) = world.launch(Some("Get-pics"));
+        self.own(account, launch).await;
+        let view = service.view();
+        let account = view.state.account(account).unwrap();
+        let instance = account.instances.get(&id).unwrap();
+        let credentials = instance.association.as_ref().unwrap().credentials.clone().unwrap();
+        service.role_credentials(account, instance, &credentials).unwrap()
+    }
+}
+
+/// Protects callers: a long-term key authenticates its owner, with its own secret only, while it is on.
+#[tokio::test]
+async fn a_long_term_key_authenticates_its_owner() {
+    let desk = desk();
+    let (id, key) = desk.account("111111111111").await;
+    let view = desk.service.view();
+    let secret = desk.service.secret_of(view.state.account(id).unwrap(), &key).unwrap();
+    let caller = desk.call(key.as_str(), secret.expose(), None).unwrap();
+    assert_eq!(caller.principal, Principal::Root { account: id });
+    let wrong = desk.call(key.as_str(), "wrong", None).unwrap_err();
+    assert_eq!(wrong.code(), "SignatureDoesNotMatch");
+    let unknown = desk.call("AKIAZZZZZZZZZZZZZZZZ", secret.expose(), None).unwrap_err();
+    assert_eq!(unknown.code(), "InvalidClientTokenId");
+    desk.own(
+        id,
+        Action::UpdateAccessKey { owner: KeyOwner::Root, key: key.clone(), active: false },
+    )
+    .await;
+    let off = desk.call(key.as_str(), secret.expose(), None).unwrap_err();
+    assert_eq!(off, unknown);
+}
+
+/// Protects sessions: they work until they end; a token of another session or account does not.
+#[tokio::test]
+async fn a_session_works_until_it_ends() {
+    let desk = desk();
+    let (a, _) = desk.account("111111111111").await;
+    let (b, _) = desk.account("222222222222").await;
+    let of_a = desk.instance_credentials(a).await;
+    let of_b = desk.instance_credentials(b).await;
+    let token = of_a.token.expose();
+    let caller = desk.call(of_a.key.as_str(), of_a.secret.expose(), Some(token)).unwrap();
+    assert!(
+        caller.principal.arn().starts_with("arn:aws:sts::111111111111:assumed-role/Get-pics/i-")
+    );
+    assert!(caller.session.unwrap().instance.is_some());
+    let foreign = desk.call(of_a.key.as_str(), of_a.secret.expose(), Some(of_b.token.expose()));
+    assert_eq!(foreign.unwrap_err().code(), "InvalidClientTokenId");
+    let without = desk.call(of_a.key.as_str(), of_a.secret.expose(), None);
+    assert_eq!(without.unwrap_err().code(), "InvalidClientTokenId");
+    desk.advance(3599);
+    assert!(desk.call(of_a.key.as_str(), of_a.secret.expose(), Some(token)).is_ok());
+    desk.advance(1);
+    let ended = desk.call(of_a.key.as_str(), of_a.secret.expose(), Some(token));
+    assert_eq!(ended.unwrap_err().code(), "ExpiredToken");
+}
+
+/// Protects a disabled account: its sessions authenticate nobody.
+#[tokio::test]
+async fn a_disabled_account_authenticates_nobody() {
+    let desk = desk();
+    let (a, _) = desk.account("111111111111").await;
+    let of_a = desk.instance_credentials(a).await;
+    desk.own(a, Action::DisableAccount).await;
+    let refused =
+        desk.call(of_a.key.as_str(), of_a.secret.expose(), Some(of_a.token.expose())).unwrap_err();
+    assert_eq!(refused, AuthError::AccountDisabled);
+}
+
+/// Protects an installation from being started with another one's keyring.
+#[tokio::test]
+async fn a_wrong_keyring_is_refused() {
+    let desk = desk();
+    desk.service.ensure_operator().await.unwrap();
+    let other = Arc::new(Keyring::generate(&SystemRandom::new()).unwrap());
+    let ledger = desk.service.ledger().clone();
+    let settings = desk.service.settings().clone();
+    assert!(Service::new(ledger, other, Clock::System, settings).is_err());
+}
+
+/// Protects the rule that a session may do what its role may do now.
+#[tokio::test]
+async fn a_change_of_the_role_works_at_once() {
+    let desk = desk();
+    let (a, _) = desk.account("111111111111").await;
+    let of_a = desk.instance_credentials(a).await;
+    let token = of_a.token.expose();
+    let caller = desk.call(of_a.key.as_str(), of_a.secret.expose(), Some(token)).unwrap();
+    let ask = Ask {
+        action: "s3:GetObject".to_owned(),
+        resource: "arn:aws:s3:::photos/cat".to_owned(),
+        resource_account: None,
+        resource_policy: None,
+        context: crate::policy::Context::default(),
+    };
+    let may = || {
+        let judged = desk.service.judge(&desk.service.view().state, &caller, &ask);
+        judged.decision.verdict() == crate::policy::Verdict::Allow
+    };
+    assert!(!may());
+    let policy = allow(&["s3:Get*"], "arn:aws:s3:::photos/*");
+    let name = "read".parse().unwrap();
+    desk.own(a, Action::PutInlinePolicy { owner: of_role("Get-pics"), name, policy }).await;
+    assert!(may());
+    let role = Arn::parse("arn:aws:iam::111111111111:role/Get-pics").unwrap();
+    let found = desk.service.caller_of_arn(&desk.service.view().state, a, &role).unwrap();
+    assert_eq!(found.principal.principal_arn(), role.as_str());
+}
