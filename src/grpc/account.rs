@@ -37,11 +37,11 @@ impl AccountService for Front {
         let receipt = self.perform_in(&info, token, id, action).await?;
         // A retry tells of the account that the first request made.
         let events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let made = events.filter_map(|event| match &event.kind {
+        let mut made = events.filter_map(|event| match &event.kind {
             EventKind::AccessKeyCreated { key, .. } => Some((event.account, key)),
             _ => None,
         });
-        let (id, key) = made.last().ok_or_else(|| Status::internal("no account was made"))?;
+        let (id, key) = made.next().ok_or_else(|| Status::internal("no account was made"))?;
         let view = self.service.view();
         let gone = || Status::not_found("the account does not exist");
         let account = view.state.account(id).ok_or_else(gone)?;

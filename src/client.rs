@@ -1,0 +1,163 @@
+//! A gRPC client that signs its calls: a channel for the generated clients of `proto::v1`.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use locum::client::{Credentials, connect};
+//! use locum::proto::v1::sts_service_client::StsServiceClient;
+//! use locum::proto::v1::GetCallerIdentityRequest;
+//!
+//! let credentials = Credentials::from_env()?;
+//! let mut sts = StsServiceClient::new(connect("http://127.0.0.1:7400", "us-east-1", credentials)?);
+//! let identity = sts.get_caller_identity(GetCallerIdentityRequest {}).await?.into_inner();
+//! println!("{}", identity.arn);
+//! # Ok(())
+//! # }
+//! ```
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{HeaderValue, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::transport::{Channel, Endpoint};
+use tower::Service;
+
+use crate::clock::Clock;
+use crate::signing::Secret;
+use crate::signing::grpc::{CallSigner, sign_call};
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What calls are signed with.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// `AKIA...` or `ASIA...`
+    pub access_key_id: String,
+    /// The secret.
+    pub secret_access_key: Secret,
+    /// For temporary credentials.
+    pub session_token: Option<Secret>,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The endpoint is no URL.
+    #[error("`{endpoint}` is no endpoint: {reason}")]
+    Endpoint {
+        /// What was given.
+        endpoint: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A variable is not set.
+    #[error("the environment variable `{0}` is not set")]
+    NoCredentials(&'static str),
+}
+
+impl Credentials {
+    /// From `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, if set, `AWS_SESSION_TOKEN`.
+    ///
+    /// # Errors
+    /// One of the first two is not set.
+    pub fn from_env() -> Result<Self, ClientError> {
+        let read = |name| std::env::var(name).map_err(|_| ClientError::NoCredentials(name));
+        Ok(Self {
+            access_key_id: read("AWS_ACCESS_KEY_ID")?,
+            secret_access_key: Secret::new(read("AWS_SECRET_ACCESS_KEY")?),
+            session_token: read("AWS_SESSION_TOKEN").ok().map(Secret::new),
+        })
+    }
+}
+
+/// A channel whose calls are signed.
+#[derive(Clone)]
+pub struct SignedChannel {
+    channel: Channel,
+    signer: Arc<Signer>,
+}
+
+struct Signer {
+    authority: String,
+    region: String,
+    credentials: Credentials,
+}
+
+/// A channel to `endpoint`, such as `http://127.0.0.1:7400`, that connects when it is first used.
+///
+/// # Errors
+/// The endpoint is no URL with a host.
+pub fn connect(
+    endpoint: &str,
+    region: &str,
+    credentials: Credentials,
+) -> Result<SignedChannel, ClientError> {
+    let invalid = |reason: String| ClientError::Endpoint { endpoint: endpoint.to_owned(), reason };
+    let transport =
+        Endpoint::from_shared(endpoint.to_owned()).map_err(|error| invalid(error.to_string()))?;
+    let authority = transport.uri().authority().map(ToString::to_string);
+    let authority = authority.ok_or_else(|| invalid("it has no host".to_owned()))?;
+    let channel = transport.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect_lazy();
+    let signer = Arc::new(Signer { authority, region: region.to_owned(), credentials });
+    Ok(SignedChannel { channel, signer })
+}
+
+impl Service<Request<Body>> for SignedChannel {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Status>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.channel.poll_ready(cx).map_err(unreachable)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let fresh = self.channel.clone();
+        let mut channel = std::mem::replace(&mut self.channel, fresh);
+        let signer = self.signer.clone();
+        Box::pin(async move {
+            let request = signer.sign(request).await?;
+            channel.call(request).await.map_err(unreachable)
+        })
+    }
+}
+
+fn unreachable(error: tonic::transport::Error) -> Status {
+    let mut reason = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        reason = format!("{reason}: {cause}");
+        source = cause.source();
+    }
+    Status::unavailable(reason)
+}
+
+impl Signer {
+    async fn sign(&self, request: Request<Body>) -> Result<Request<Body>, Status> {
+        let (mut parts, body) = request.into_parts();
+        let frame = body.collect().await?.to_bytes();
+        // What is signed is the message behind the five bytes of its frame.
+        let message = frame.get(5..).unwrap_or_default();
+        let signer = CallSigner {
+            access_key: &self.credentials.access_key_id,
+            secret: &self.credentials.secret_access_key,
+            session_token: self.credentials.session_token.as_ref().map(Secret::expose),
+            region: &self.region,
+        };
+        let path = parts.uri.path().to_owned();
+        let now = Clock::System.now();
+        for (name, value) in sign_call(&signer, &self.authority, &path, message, now) {
+            let mut value = HeaderValue::from_str(&value)
+                .map_err(|_| Status::invalid_argument("the credentials hold odd characters"))?;
+            value.set_sensitive(true);
+            parts.headers.insert(name, value);
+        }
+        Ok(Request::from_parts(parts, Body::new(Full::new(frame))))
+    }
+}
