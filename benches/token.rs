@@ -11,7 +11,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use locum::clock::Timestamp;
 use locum::identity::{AccessKeyId, AccountId, Arn, Path, RoleName, SessionName, UniqueId};
 use locum::signing::sigv4::{
-    Expectations, PathStyle, Signable, Signer, SigningKeyCache, body_sha256, parse, verify,
+    Expectations, PathStyle, Signable, Signer, body_sha256, parse, verify,
 };
 use locum::signing::{AccountKey, Claims, Secret, Subject, open, peek, seal};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -123,16 +123,11 @@ fn signatures(c: &mut Criterion) {
     let expected =
         Expectations { service: "sts".to_owned(), regions: vec!["us-east-1".to_owned()] };
     let credential = parse(&headers, "").expect("a credential");
-    let cache = SigningKeyCache::new(1024);
 
     let mut group = c.benchmark_group("sigv4");
     group.bench_function("parse", |b| b.iter(|| parse(black_box(&headers), "")));
     group.bench_function("verify", |b| {
         b.iter(|| verify(&secret, &credential, black_box(&request), now, &expected));
-    });
-    group.bench_function("verify, cached key", |b| {
-        let secret = || secret.clone();
-        b.iter(|| cache.verify(secret, &credential, black_box(&request), now, &expected));
     });
     group.bench_function("ring HMAC-SHA256, new key, 1024 bytes", |b| {
         b.iter(|| {

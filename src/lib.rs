@@ -1,15 +1,24 @@
 //! Locum: temporary credentials as a service.
 //!
-//! Layers, each of which may use only those below it:
+//! Layers, each of which may use only those above it in this list:
 //!
 //! ```text
-//! identity  clock      who, and when: pure values
+//! identity  clock  config  telemetry  proto    who and when, as pure values; settings; generated messages
+//! policy  signing  log                         the IAM language | keys, tokens, SigV4 | RocksDB
+//! domain                                       commands, events, state and the rules between them, pure
+//! ledger                                       the one path from a command to a recorded fact
+//! sts                                          use cases: authenticate, authorize, issue
+//! client  grpc  imds  rotation  health         edges and the scheduler
+//! serve  cli                                   puts it together
 //! ```
 
+pub mod cli;
 pub mod client;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod grpc;
+pub mod health;
 pub mod identity;
 pub mod imds;
 pub mod ledger;
@@ -17,5 +26,7 @@ pub mod log;
 pub mod policy;
 pub mod proto;
 pub mod rotation;
+pub mod serve;
 pub mod signing;
 pub mod sts;
+pub mod telemetry;

@@ -56,7 +56,7 @@ pub async fn run(service: Arc<Service>, interval: Duration) {
                     rotate(&service, &mut schedule, due).await;
                 }
             }
-            _ = stopped.wait_for(Option::is_some) => return,
+            () = async { drop(stopped.wait_for(Option::is_some).await) } => return,
         }
     }
 }

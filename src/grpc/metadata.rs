@@ -10,7 +10,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{Front, convert, field};
+use super::{Front, convert, field, status};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::state::{Account, Instance};
 use crate::identity::{AccountId, AgentName, InstanceId, Principal};
@@ -22,6 +22,7 @@ use crate::proto::v1::{
     GetInstanceMetadataRequest, GetInstanceMetadataResponse, InstanceMetadata,
     WatchInstancesRequest, WatchInstancesResponse,
 };
+use crate::sts::{Service, ServiceError};
 
 /// Changes that wait for a slow watcher; when it is full the watcher is served when it has caught up.
 const WATCHER_QUEUE: usize = 256;
@@ -73,7 +74,7 @@ impl MetadataService for Front {
         let (account, instance) =
             instance.ok_or_else(|| Status::not_found("the caller has no such instance"))?;
         Ok(Response::new(GetInstanceMetadataResponse {
-            metadata: Some(self.metadata(account, instance)?),
+            metadata: Some(shown(&self.service, account, instance)?),
             sequence: view.sequence,
         }))
     }
@@ -95,45 +96,58 @@ impl MetadataService for Front {
     }
 }
 
-impl Front {
-    /// What an instance may know of itself now.
-    fn metadata(&self, account: &Account, instance: &Instance) -> Result<InstanceMetadata, Status> {
-        use v1::instance_metadata::RoleCredentials;
-        let mut metadata = InstanceMetadata {
-            account_id: account.id.to_string(),
-            instance: Some(convert::instance(account, instance)),
-            generation: instance.generation,
-            ..InstanceMetadata::default()
-        };
-        let Some(association) = &instance.association else { return Ok(metadata) };
-        let shown = convert::association(account, instance, association);
-        metadata.instance_profile_arn = shown.instance_profile_arn;
-        metadata.instance_profile_id = shown.instance_profile_id;
-        if !account.enabled {
-            return Ok(metadata);
-        }
-        let role = account.associated_role(association);
-        let credentials = association.credentials.as_ref().filter(|credentials| {
-            // A role that was taken out of the profile or replaced gives nothing any more.
-            role.is_some_and(|role| role.id == credentials.role_id)
-        });
-        if let Some(role) = role {
-            metadata.role_name = role.name.to_string();
-        }
-        if let Some(credentials) = credentials.filter(|c| c.expires_at > self.service.now()) {
-            let issued = self.service.role_credentials(account, instance, credentials);
-            let issued = issued.map_err(|_| Status::internal("the request failed inside"))?;
-            metadata.updated_at = convert::time(credentials.issued_at);
-            let credentials = convert::credentials(&issued);
-            metadata.role_credentials = Some(RoleCredentials::Credentials(credentials));
-        } else if let Some((code, message, time)) = &association.refused {
-            metadata.updated_at = convert::time(*time);
-            let (code, message) = (code.to_string(), message.to_string());
-            let refusal = v1::CredentialsRefusal { code, message };
-            metadata.role_credentials = Some(RoleCredentials::Refusal(refusal));
-        }
-        Ok(metadata)
+/// What an instance may know of itself now.
+///
+/// # Errors
+/// Its credentials cannot be derived.
+pub fn instance_metadata(
+    service: &Service,
+    account: &Account,
+    instance: &Instance,
+) -> Result<InstanceMetadata, ServiceError> {
+    use v1::instance_metadata::RoleCredentials;
+    let mut metadata = InstanceMetadata {
+        account_id: account.id.to_string(),
+        instance: Some(convert::instance(account, instance)),
+        generation: instance.generation,
+        ..InstanceMetadata::default()
+    };
+    let Some(association) = &instance.association else { return Ok(metadata) };
+    let shown = convert::association(account, instance, association);
+    metadata.instance_profile_arn = shown.instance_profile_arn;
+    metadata.instance_profile_id = shown.instance_profile_id;
+    if !account.enabled {
+        return Ok(metadata);
     }
+    let role = account.associated_role(association);
+    let credentials = association.credentials.as_ref().filter(|credentials| {
+        // A role that was taken out of the profile or replaced gives nothing any more.
+        role.is_some_and(|role| role.id == credentials.role_id)
+    });
+    if let Some(role) = role {
+        metadata.role_name = role.name.to_string();
+    }
+    if let Some(credentials) = credentials.filter(|c| c.expires_at > service.now()) {
+        let issued = service.role_credentials(account, instance, credentials)?;
+        metadata.updated_at = convert::time(credentials.issued_at);
+        let credentials = convert::credentials(&issued);
+        metadata.role_credentials = Some(RoleCredentials::Credentials(credentials));
+    } else if let Some((code, message, time)) = &association.refused {
+        metadata.updated_at = convert::time(*time);
+        let (code, message) = (code.to_string(), message.to_string());
+        let refusal = v1::CredentialsRefusal { code, message };
+        metadata.role_credentials = Some(RoleCredentials::Refusal(refusal));
+    }
+    Ok(metadata)
+}
+
+fn shown(
+    service: &Service,
+    account: &Account,
+    instance: &Instance,
+) -> Result<InstanceMetadata, Status> {
+    let metadata = instance_metadata(service, account, instance);
+    metadata.map_err(|error| status::of_service_error(&error, ""))
 }
 
 /// One watcher's view of its instances.
@@ -213,7 +227,7 @@ impl Watch {
             }
             return Ok(());
         };
-        let metadata = match self.front.metadata(account, instance) {
+        let metadata = match shown(&self.front.service, account, instance) {
             Ok(metadata) => metadata,
             Err(status) => {
                 let _ = self.sender.send(Err(status)).await;

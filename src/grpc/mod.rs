@@ -34,6 +34,7 @@ use crate::proto::v1;
 use crate::sts::{RequestInfo, Service};
 
 pub use auth::REQUEST_BYTES_MAX;
+pub use metadata::instance_metadata;
 
 /// Calls that one connection has under way at once.
 const STREAMS_PER_CONNECTION_MAX: u32 = 256;

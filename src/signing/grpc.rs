@@ -17,7 +17,7 @@
 use super::Secret;
 use super::sigv4::{
     self, Credential, Expectations, Mismatch, PathStyle, Signable, SignatureError, Signer,
-    SigningKeyCache, body_sha256,
+    body_sha256,
 };
 use crate::clock::Timestamp;
 
@@ -87,18 +87,6 @@ impl Call<'_> {
         self.with_signable(|request| sigv4::verify(secret, credential, request, now, expectations))
     }
 
-    /// As `verify`, with keys kept from earlier calls.
-    pub fn verify_cached(
-        &self,
-        cache: &SigningKeyCache,
-        secret: impl FnOnce() -> Secret,
-        credential: &Credential,
-        now: Timestamp,
-        expectations: &Expectations,
-    ) -> Result<(), SignatureError> {
-        self.with_signable(|request| cache.verify(secret, credential, request, now, expectations))
-    }
-
     fn with_signable(
         &self,
         verify: impl FnOnce(&Signable<'_>) -> Result<(), SignatureError>,
@@ -153,9 +141,7 @@ mod tests {
             Expectations { service: SERVICE.to_owned(), regions: vec!["us-east-1".to_owned()] };
         let call = Call { authority, path, metadata, message };
         let credential = call.credential()?;
-        call.verify(&Secret::new("secret"), &credential, now(), &expectations)?;
-        let cache = SigningKeyCache::new(2);
-        call.verify_cached(&cache, || Secret::new("secret"), &credential, now(), &expectations)
+        call.verify(&Secret::new("secret"), &credential, now(), &expectations)
     }
 
     fn signed(token: Option<&str>) -> Vec<(&'static str, String)> {

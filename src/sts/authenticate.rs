@@ -9,8 +9,7 @@ use crate::domain::event::KeyOwner;
 use crate::domain::state::{Account, State};
 use crate::identity::{AccessKeyId, AccountId, Principal};
 use crate::policy::{Policy, PolicyKind};
-use crate::signing::sigv4::Expectations;
-use crate::signing::sigv4::{Credential, Signable, SignatureError};
+use crate::signing::sigv4::{Credential, Expectations, Signable, SignatureError, verify};
 use crate::signing::{Claims, Secret, grpc, peek};
 
 /// Why a request's signature is not taken.
@@ -60,7 +59,7 @@ impl Service {
         let expectations = self.expectations(grpc::SERVICE);
         let now = self.now();
         self.authenticate(&credential, |secret| {
-            call.verify_cached(&self.signing_keys, || secret, &credential, now, &expectations)
+            call.verify(&secret, &credential, now, &expectations)
         })
     }
 
@@ -77,7 +76,7 @@ impl Service {
         let expectations = self.expectations(service);
         let now = self.now();
         let caller = self.authenticate(&credential, |secret| {
-            self.signing_keys.verify(|| secret, &credential, request, now, &expectations)
+            verify(&secret, &credential, request, now, &expectations)
         })?;
         Ok((caller, credential))
     }
@@ -89,7 +88,7 @@ impl Service {
     fn authenticate(
         &self,
         credential: &Credential,
-        verify: impl FnOnce(Secret) -> Result<(), SignatureError>,
+        check: impl FnOnce(Secret) -> Result<(), SignatureError>,
     ) -> Result<Caller, AuthError> {
         let invalid = AuthError::InvalidClientTokenId;
         let key = AccessKeyId::parse(&credential.access_key).map_err(|_| invalid)?;
@@ -98,7 +97,7 @@ impl Service {
             Some(token) => self.of_session(&view.state, key, token)?,
             None => self.of_long_term_key(&view.state, key)?,
         };
-        verify(claimant.secret)?;
+        check(claimant.secret)?;
         if !claimant.enabled {
             return Err(AuthError::AccountDisabled);
         }

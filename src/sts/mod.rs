@@ -18,15 +18,11 @@ use crate::domain::command::{Action, Command, Minting};
 use crate::domain::event::{Idempotency, WrappedAccountKey};
 use crate::identity::{AccessKeyId, AccountId, Invalid, base32_id, hex_id};
 use crate::ledger::{Ledger, Receipt, SubmitError, View};
-use crate::signing::sigv4::SigningKeyCache;
 use crate::signing::{AccountKey, Keyring, KeyringError, NoRandomness, TokenError};
 
 pub use authenticate::AuthError;
 pub use authorize::{Ask, Judged};
 pub use issue::IssuedCredentials;
-
-/// Keys of scopes that are kept derived.
-const SIGNING_KEYS_MAX: usize = 100_000;
 
 /// What an installation sets.
 #[derive(Clone, Debug)]
@@ -84,7 +80,6 @@ pub struct Service {
     clock: Clock,
     random: SystemRandom,
     settings: Settings,
-    signing_keys: SigningKeyCache,
 }
 
 impl Service {
@@ -98,9 +93,8 @@ impl Service {
         clock: Clock,
         settings: Settings,
     ) -> Result<Self, KeyringError> {
-        let signing_keys = SigningKeyCache::new(SIGNING_KEYS_MAX);
         let random = SystemRandom::new();
-        let service = Self { ledger, keyring, clock, random, settings, signing_keys };
+        let service = Self { ledger, keyring, clock, random, settings };
         // Any account shows it; the first is the operator's.
         if let Some(account) = service.ledger.view().state.accounts().next() {
             service.account_key(account.id, &account.key)?;

@@ -10,7 +10,6 @@
 //! Error sentences are those that AWS services answer with, word by word, so that SDKs and people
 //! find them.
 
-mod cache;
 mod canonical;
 mod error;
 mod parse;
@@ -20,7 +19,6 @@ mod verify;
 
 use std::fmt;
 
-pub use cache::SigningKeyCache;
 pub use error::{Incomplete, Mismatch, SignatureError};
 pub use parse::parse;
 pub use sign::Signer;

@@ -1,0 +1,102 @@
+//! `locum log`: the log of a data folder, read as it lies on disk.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::Failure;
+use crate::ledger::codec;
+use crate::log::{EventLog, Sequence, verify};
+
+/// Records read at once.
+const CHUNK: usize = 1024;
+
+#[derive(Subcommand)]
+pub(super) enum LogCommand {
+    /// Reads every record, its checksum and the hash chain; fails at the first damage, with its place.
+    Verify {
+        /// The data folder.
+        data_dir: PathBuf,
+    },
+    /// Prints every record: number, time, actor, kinds of events, size.
+    Dump {
+        /// The data folder.
+        data_dir: PathBuf,
+        /// The first record.
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+    },
+    /// Prints how much of what the log holds.
+    Stats {
+        /// The data folder.
+        data_dir: PathBuf,
+    },
+}
+
+pub(super) fn run(command: &LogCommand) -> Result<(), Failure> {
+    match command {
+        LogCommand::Verify { data_dir } => {
+            let report = verify(data_dir)?;
+            let head = report.head;
+            println!("records {}  bytes {}  head {}", report.records, report.bytes, head.sequence);
+            println!("hash {}", hex::encode(head.hash));
+            match report.damage {
+                None => {
+                    println!("whole");
+                    Ok(())
+                }
+                Some(damage) => Err(damage.into()),
+            }
+        }
+        LogCommand::Dump { data_dir, from } => dump(&EventLog::open_to_read(data_dir)?, *from),
+        LogCommand::Stats { data_dir } => stats(&EventLog::open_to_read(data_dir)?),
+    }
+}
+
+fn each(
+    log: &EventLog,
+    from: u64,
+    mut take: impl FnMut(&crate::log::Record) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut next = Sequence(from.max(1));
+    loop {
+        let records = log.read(next, CHUNK)?;
+        let Some(last) = records.last() else { return Ok(()) };
+        next = last.sequence.next();
+        records.iter().try_for_each(&mut take)?;
+    }
+}
+
+fn dump(log: &EventLog, from: u64) -> Result<(), Failure> {
+    each(log, from, |record| {
+        let fact = codec::decode(&record.payload)
+            .map_err(|error| format!("record {}: {error}", record.sequence))?;
+        let kinds: Vec<_> = fact.events.iter().map(|event| event.kind.name()).collect();
+        let (sequence, time) = (record.sequence, record.time.iso8601());
+        println!("{sequence} {time} {} {} {}B", fact.actor, kinds.join(","), record.payload.len());
+        Ok(())
+    })
+}
+
+fn stats(log: &EventLog) -> Result<(), Failure> {
+    let mut kinds = std::collections::BTreeMap::<&str, (u64, u64)>::new();
+    let (mut records, mut bytes) = (0_u64, 0_u64);
+    each(log, 1, |record| {
+        let fact = codec::decode(&record.payload)
+            .map_err(|error| format!("record {}: {error}", record.sequence))?;
+        let size = record.payload.len() as u64;
+        records += 1;
+        bytes += size;
+        for event in &fact.events {
+            let (count, total) = kinds.entry(event.kind.name()).or_default();
+            *count += 1;
+            *total += size / fact.events.len() as u64;
+        }
+        Ok(())
+    })?;
+    println!("records {records}  payload bytes {bytes}  head {}", log.head().sequence);
+    for (kind, (count, bytes)) in kinds {
+        println!("{kind:<24} {count:>10} events  {:>6} bytes each", bytes / count);
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! The command line: `init`, `serve`, `dev`, `agent`, `log`, `events tail`, and every call of the API as
+//! `locum SERVICE METHOD`, made from the descriptors.
+
+mod call;
+mod dynamic;
+mod log;
+mod run;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Layer;
+
+/// Temporary credentials as a service.
+#[derive(Parser)]
+#[command(
+    name = "locum",
+    version,
+    after_help = "Every call of the API: locum account|iam|sts|instance|metadata|authorization|event METHOD --help"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes a keyring and a data folder, and the operator's key in DATA_DIR/operator.json.
+    Init(ServeArgs),
+    /// Runs the server.
+    Serve(ServeArgs),
+    /// Runs a server with an account and an administrator's key made for you, in DATA_DIR/dev.json.
+    Dev(run::DevArgs),
+    /// Serves metadata for one instance, or for many by source address.
+    Agent(run::AgentArgs),
+    /// Looks into the log of a data folder, also while a server has it.
+    #[command(subcommand)]
+    Log(log::LogCommand),
+    /// Events of an account.
+    #[command(subcommand)]
+    Events(call::EventsCommand),
+    /// A call of the API.
+    #[command(external_subcommand)]
+    Call(Vec<OsString>),
+}
+
+/// Settings of a server.
+#[derive(clap::Args)]
+struct ServeArgs {
+    /// A TOML file with settings.
+    #[arg(long, env = "LOCUM_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    layer: Layer,
+}
+
+/// What went wrong, for people.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the program with the arguments of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("locum: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Init(args) => run::init(args).await,
+            Command::Serve(args) => run::serve(args).await,
+            Command::Dev(args) => run::dev(args).await,
+            Command::Agent(args) => run::agent(args).await,
+            Command::Log(command) => log::run(&command),
+            Command::Events(command) => call::events(command).await,
+            Command::Call(words) => call::run(words).await,
+        }
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("locum: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

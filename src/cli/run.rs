@@ -1,0 +1,265 @@
+//! `init`, `serve`, `dev` and `agent`: the programs that stay.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, ServeArgs};
+use crate::client::{Credentials, connect};
+use crate::clock::Clock;
+use crate::config::{Config, Layer, Span};
+use crate::domain::event::EventKind;
+use crate::identity::{AccessKeyId, AccountId};
+use crate::imds::agent::{Mode, Watched};
+use crate::imds::{self, TokenKey};
+use crate::serve::{Listeners, Opened, open, run};
+use crate::signing::{Keyring, Secret};
+use crate::telemetry;
+
+/// `locum dev`
+#[derive(clap::Args)]
+pub(super) struct DevArgs {
+    /// Where to keep everything; a new temporary folder with --ephemeral.
+    #[arg(long, env = "LOCUM_DATA_DIR", required_unless_present = "ephemeral")]
+    data_dir: Option<PathBuf>,
+    /// Keeps nothing: the data folder is removed at the end.
+    #[arg(long)]
+    ephemeral: bool,
+    /// The account to make.
+    #[arg(long, default_value = "111111111111")]
+    account: AccountId,
+    /// Where gRPC is served; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:7400")]
+    grpc: SocketAddr,
+    /// Where metadata is served.
+    #[arg(long, default_value = "127.0.0.1:7402")]
+    metadata: SocketAddr,
+    /// Where health and metrics are served.
+    #[arg(long, default_value = "127.0.0.1:7403")]
+    health: SocketAddr,
+    /// How long credentials of instances live.
+    #[arg(long, default_value = "6h")]
+    credentials_lifetime: Span,
+    /// At which age they are renewed.
+    #[arg(long, default_value = "1h")]
+    rotation_interval: Span,
+}
+
+/// `locum agent`
+#[derive(clap::Args)]
+pub(super) struct AgentArgs {
+    /// The service.
+    #[arg(long, env = "LOCUM_ENDPOINT", default_value = "http://127.0.0.1:7400")]
+    endpoint: String,
+    /// The service's region.
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    region: String,
+    /// A JSON file with the agent's or instance's accessKeyId and secretAccessKey; the environment's
+    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY if not given.
+    #[arg(long)]
+    credentials: Option<PathBuf>,
+    /// Where metadata is served.
+    #[arg(long, default_value = "169.254.169.254:80")]
+    listen: SocketAddr,
+    /// Tells instances apart by their source address, for the identity of a host agent.
+    #[arg(long)]
+    by_source_address: bool,
+}
+
+impl ServeArgs {
+    fn config(self) -> Result<Config, Failure> {
+        let file = self.config.as_deref().map(Layer::from_file).transpose()?;
+        Ok(self.layer.over(file.unwrap_or_default()).finish()?)
+    }
+}
+
+pub(super) async fn init(args: ServeArgs) -> Result<(), Failure> {
+    let config = args.config()?;
+    let _telemetry = telemetry::start(None)?;
+    std::fs::create_dir_all(&config.data_dir)?;
+    let keyring = Keyring::create(&config.keyring)?;
+    println!("keyring {} in {}", keyring.id(), config.keyring.display());
+    let opened = open(&config).await?;
+    let key = opened.operator_key.clone().ok_or("the data folder has an operator already")?;
+    let path = config.data_dir.join("operator.json");
+    write_key(&path, &opened, AccountId::OPERATOR, &key, json!({}))?;
+    println!("operator's key in {}", path.display());
+    opened.close().await;
+    Ok(())
+}
+
+pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
+    let config = args.config()?;
+    let _telemetry = telemetry::start(config.otlp_endpoint.as_deref())?;
+    let listeners = Listeners::bind(&config).await?;
+    let opened = open(&config).await?;
+    let [grpc, metadata, health] = listeners.addresses()?;
+    tracing::info!(%grpc, %metadata, %health, "serving");
+    run(&config, opened, listeners, stop_signal()?).await?;
+    Ok(())
+}
+
+pub(super) async fn dev(args: DevArgs) -> Result<(), Failure> {
+    let _telemetry = telemetry::start(None)?;
+    let temporary = std::env::temp_dir().join(format!("locum-dev-{}", std::process::id()));
+    let data_dir = args.data_dir.clone().filter(|_| !args.ephemeral).unwrap_or(temporary);
+    let layer = Layer {
+        data_dir: Some(data_dir.clone()),
+        grpc: Some(args.grpc),
+        metadata: Some(args.metadata),
+        health: Some(args.health),
+        credentials_lifetime: Some(args.credentials_lifetime),
+        rotation_interval: Some(args.rotation_interval),
+        ..Layer::default()
+    };
+    let config = layer.finish()?;
+    std::fs::create_dir_all(&data_dir)?;
+    if !config.keyring.exists() {
+        Keyring::create(&config.keyring)?;
+    }
+    let listeners = Listeners::bind(&config).await?;
+    let opened = open(&config).await?;
+    prepare_dev(&args, &config, &opened, &listeners).await?;
+    let served = run(&config, opened, listeners, stop_signal()?).await;
+    if args.ephemeral {
+        std::fs::remove_dir_all(&data_dir)?;
+    }
+    Ok(served?)
+}
+
+/// Makes the account, and writes `dev.json` and the operator's key.
+async fn prepare_dev(
+    args: &DevArgs,
+    config: &Config,
+    opened: &Opened,
+    listeners: &Listeners,
+) -> Result<(), Failure> {
+    if let Some(key) = &opened.operator_key {
+        let path = config.data_dir.join("operator.json");
+        write_key(&path, opened, AccountId::OPERATOR, key, json!({}))?;
+    }
+    let service = &opened.service;
+    let root = crate::domain::event::KeyOwner::Root;
+    let known = service
+        .view()
+        .state
+        .account(args.account)
+        .map(|account| account.keys_of(&root).next().map(|(key, _)| key.clone()));
+    let key = match known {
+        Some(key) => key.ok_or("the account's root has no key any more")?,
+        None => {
+            let action = service.draw_account(args.account, "dev")?;
+            let info = service.own_request("dev");
+            let receipt = service.perform(&info, "", args.account, action).await?;
+            let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
+            let key = events.find_map(|event| match &event.kind {
+                EventKind::AccessKeyCreated { key, .. } => Some(key.clone()),
+                _ => None,
+            });
+            key.ok_or("the account was made without a key")?
+        }
+    };
+    let [grpc, metadata, health] = listeners.addresses()?;
+    let endpoints = json!({
+        "account": args.account.to_string(),
+        "region": config.region,
+        "endpoint": format!("http://{grpc}"),
+        "metadata": format!("http://{metadata}"),
+        "health": format!("http://{health}"),
+    });
+    let path = config.data_dir.join("dev.json");
+    let secret = write_key(&path, opened, args.account, &key, endpoints)?;
+    println!("# account {} is ready; the same as JSON: {}", args.account, path.display());
+    println!("export LOCUM_ENDPOINT=http://{grpc}");
+    println!("export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://{metadata}");
+    println!("export AWS_REGION={} AWS_ACCESS_KEY_ID={key}", config.region);
+    println!("export AWS_SECRET_ACCESS_KEY={}", secret.expose());
+    std::io::stdout().flush()?;
+    Ok(())
+}
+
+/// Writes a key with its secret, readable by its owner alone, beside `more`.
+fn write_key(
+    path: &Path,
+    opened: &Opened,
+    account: AccountId,
+    key: &AccessKeyId,
+    mut more: serde_json::Value,
+) -> Result<Secret, Failure> {
+    let view = opened.service.view();
+    let found = view.state.account(account).ok_or("the account is not there")?;
+    let secret = opened.service.secret_of(found, key)?;
+    if let Some(fields) = more.as_object_mut() {
+        fields.insert("accessKeyId".to_owned(), json!(key.as_str()));
+        fields.insert("secretAccessKey".to_owned(), json!(secret.expose()));
+    }
+    // Written beside and renamed, so that who waits for the file finds it whole.
+    let partial = path.with_extension("partial");
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(&partial)?;
+    writeln!(file, "{more:#}")?;
+    file.sync_all()?;
+    std::fs::rename(&partial, path)?;
+    Ok(secret)
+}
+
+/// Reads credentials from a file as `write_key` writes it, or from the environment.
+pub(super) fn credentials(file: Option<&Path>) -> Result<Credentials, Failure> {
+    let Some(path) = file else { return Ok(Credentials::from_env()?) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+    let value: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| format!("`{}` is no JSON: {error}", path.display()))?;
+    let field = |name: &str| value.get(name).and_then(serde_json::Value::as_str);
+    let missing = |name: &str| format!("`{}` has no `{name}`", path.display());
+    let id = field("accessKeyId").ok_or_else(|| missing("accessKeyId"))?;
+    let secret = field("secretAccessKey").ok_or_else(|| missing("secretAccessKey"))?;
+    Ok(Credentials {
+        access_key_id: id.to_owned(),
+        secret_access_key: Secret::new(secret),
+        session_token: field("sessionToken").map(Secret::new),
+    })
+}
+
+pub(super) async fn agent(args: AgentArgs) -> Result<(), Failure> {
+    let _telemetry = telemetry::start(None)?;
+    let credentials = credentials(args.credentials.as_deref())?;
+    let channel = connect(&args.endpoint, &args.region, credentials)?;
+    let mode = if args.by_source_address { Mode::BySourceAddress } else { Mode::One };
+    let watched = Watched::new(mode);
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
+    let key = TokenKey::generate().map_err(|_| "the system gives no random bytes")?;
+    let following = tokio::spawn({
+        let watched = watched.clone();
+        async move { watched.run(channel).await }
+    });
+    let mut stop = Box::pin(stop_signal()?);
+    tokio::select! {
+        () = watched.synced() => {}
+        () = &mut stop => return Ok(()),
+    }
+    println!("metadata on http://{}", listener.local_addr()?);
+    std::io::stdout().flush()?;
+    imds::serve(listener, watched, key, Clock::System, stop).await;
+    following.abort();
+    Ok(())
+}
+
+/// Resolves when the process is told to end.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,239 @@
+//! What an installation sets: flags win over environment variables, those over the file, those over the
+//! defaults. A mistake is told with the setting's name and the rule.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// A length of time as people write it: `90s`, `15m`, `6h`, `1d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let invalid = || ConfigError::Span(text.to_owned());
+        let unit = text.chars().last().ok_or_else(invalid)?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            _ => return Err(invalid()),
+        };
+        let count: u64 = text.trim_end_matches(unit).parse().map_err(|_| invalid())?;
+        count.checked_mul(seconds).map(|total| Self(Duration::from_secs(total))).ok_or_else(invalid)
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}s", self.0.as_secs())
+    }
+}
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No length of time.
+    #[error("`{0}` is no length of time such as `90s`, `15m`, `6h` or `1d`")]
+    Span(String),
+    /// The file cannot be read.
+    #[error("cannot read `{}`: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be; the message has the line.
+    #[error("`{}`: {reason}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// Two settings that do not go together, or one out of its bounds.
+    #[error("`{setting}` {rule}")]
+    Rule {
+        /// The setting.
+        setting: &'static str,
+        /// What it has to keep to.
+        rule: String,
+    },
+}
+
+/// One source of settings; whatever is not set is left to the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, clap::Args)]
+#[serde(deny_unknown_fields, default)]
+pub struct Layer {
+    /// The folder with the log and snapshots.
+    #[arg(long, env = "LOCUM_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The file with the root keys; `keyring.json` in the data folder if not set.
+    #[arg(long, env = "LOCUM_KEYRING")]
+    pub keyring: Option<PathBuf>,
+    /// Where gRPC is served [default: 127.0.0.1:7400].
+    #[arg(long, env = "LOCUM_GRPC")]
+    pub grpc: Option<SocketAddr>,
+    /// Where metadata is served [default: 127.0.0.1:7402].
+    #[arg(long, env = "LOCUM_METADATA")]
+    pub metadata: Option<SocketAddr>,
+    /// Where health and metrics are served [default: 127.0.0.1:7403].
+    #[arg(long, env = "LOCUM_HEALTH")]
+    pub health: Option<SocketAddr>,
+    /// The region of instances that name none, and of signatures [default: us-east-1].
+    #[arg(long, env = "LOCUM_REGION")]
+    pub region: Option<String>,
+    /// How long credentials of instances live [default: 6h].
+    #[arg(long, env = "LOCUM_CREDENTIALS_LIFETIME")]
+    pub credentials_lifetime: Option<Span>,
+    /// At which age credentials of instances are renewed [default: 1h].
+    #[arg(long, env = "LOCUM_ROTATION_INTERVAL")]
+    pub rotation_interval: Option<Span>,
+    /// How long calls under way may take to end when the server stops [default: 10s].
+    #[arg(long, env = "LOCUM_DRAIN_TIMEOUT")]
+    pub drain_timeout: Option<Span>,
+    /// Where traces are sent by OTLP over gRPC, such as `http://127.0.0.1:4317`; nowhere if not set.
+    #[arg(long, env = "LOCUM_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in `Layer`")]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub keyring: PathBuf,
+    pub grpc: SocketAddr,
+    pub metadata: SocketAddr,
+    pub health: SocketAddr,
+    pub region: String,
+    pub credentials_lifetime: Duration,
+    pub rotation_interval: Duration,
+    pub drain_timeout: Duration,
+    pub otlp_endpoint: Option<String>,
+}
+
+/// The shortest life of credentials.
+const LIFETIME_MIN: Duration = Duration::from_secs(10);
+/// The longest life of credentials: sessions of roles end after 12 hours.
+const LIFETIME_MAX: Duration = Duration::from_secs(43_200);
+
+impl Layer {
+    /// The settings of a TOML file.
+    ///
+    /// # Errors
+    /// It cannot be read, or holds what is no setting.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text)
+            .map_err(|error| ConfigError::File { path: path.to_owned(), reason: error.to_string() })
+    }
+
+    /// These settings, and those of `other` where these say nothing.
+    #[must_use]
+    pub fn over(self, other: Self) -> Self {
+        Self {
+            data_dir: self.data_dir.or(other.data_dir),
+            keyring: self.keyring.or(other.keyring),
+            grpc: self.grpc.or(other.grpc),
+            metadata: self.metadata.or(other.metadata),
+            health: self.health.or(other.health),
+            region: self.region.or(other.region),
+            credentials_lifetime: self.credentials_lifetime.or(other.credentials_lifetime),
+            rotation_interval: self.rotation_interval.or(other.rotation_interval),
+            drain_timeout: self.drain_timeout.or(other.drain_timeout),
+            otlp_endpoint: self.otlp_endpoint.or(other.otlp_endpoint),
+        }
+    }
+
+    /// All settings, with the defaults for what is not set.
+    ///
+    /// # Errors
+    /// A setting is missing, out of its bounds, or does not go with another.
+    pub fn finish(self) -> Result<Config, ConfigError> {
+        let rule = |setting, rule: String| ConfigError::Rule { setting, rule };
+        let data_dir = self.data_dir.ok_or_else(|| rule("data_dir", "must be set".to_owned()))?;
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let span = |span: Option<Span>, default| span.map_or(Duration::from_secs(default), |s| s.0);
+        let config = Config {
+            keyring: self.keyring.unwrap_or_else(|| data_dir.join("keyring.json")),
+            data_dir,
+            grpc: self.grpc.unwrap_or_else(|| local(7400)),
+            metadata: self.metadata.unwrap_or_else(|| local(7402)),
+            health: self.health.unwrap_or_else(|| local(7403)),
+            region: self.region.unwrap_or_else(|| "us-east-1".to_owned()),
+            credentials_lifetime: span(self.credentials_lifetime, 6 * 3600),
+            rotation_interval: span(self.rotation_interval, 3600),
+            drain_timeout: span(self.drain_timeout, 10),
+            otlp_endpoint: self.otlp_endpoint,
+        };
+        if !(LIFETIME_MIN..=LIFETIME_MAX).contains(&config.credentials_lifetime) {
+            let bounds =
+                format!("must be between {} and {}", Span(LIFETIME_MIN), Span(LIFETIME_MAX));
+            return Err(rule("credentials_lifetime", bounds));
+        }
+        // The old and the new set both work for the time in between.
+        if config.rotation_interval.is_zero()
+            || config.rotation_interval * 2 > config.credentials_lifetime
+        {
+            let half = "must be more than 0 and at most half of `credentials_lifetime`";
+            return Err(rule("rotation_interval", half.to_owned()));
+        }
+        if config.region.is_empty() {
+            return Err(rule("region", "must not be empty".to_owned()));
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(toml: &str) -> Layer {
+        toml::from_str(toml).unwrap()
+    }
+
+    /// Protects operators: what they say nearer wins, the rest has the documented defaults.
+    #[test]
+    fn nearer_settings_win() {
+        let flags = layer("grpc = '127.0.0.1:1'");
+        let file = layer("grpc = '127.0.0.1:2'\ndata_dir = '/d'\ncredentials_lifetime = '2h'");
+        let config = flags.over(file).finish().unwrap();
+        assert_eq!(config.grpc.port(), 1);
+        assert_eq!(config.metadata.to_string(), "127.0.0.1:7402");
+        assert_eq!(config.keyring, PathBuf::from("/d/keyring.json"));
+        assert_eq!(config.credentials_lifetime, Duration::from_secs(7200));
+    }
+
+    /// Protects operators from settings that are not taken, silently.
+    #[test]
+    fn mistakes_name_the_setting_and_the_rule() {
+        let told = |toml: &str| layer(toml).finish().unwrap_err().to_string();
+        assert_eq!(told(""), "`data_dir` must be set");
+        assert!(told("data_dir = '/d'\nrotation_interval = '4h'").contains("at most half"));
+        assert!(told("data_dir = '/d'\ncredentials_lifetime = '1s'").contains("between 10s"));
+        let unknown = toml::from_str::<Layer>("grcp = '127.0.0.1:1'").unwrap_err().to_string();
+        assert!(unknown.contains("grcp"), "{unknown}");
+        let span = toml::from_str::<Layer>("drain_timeout = '10'").unwrap_err().to_string();
+        assert!(span.contains("`10` is no length of time"), "{span}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The `locum` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    locum::cli::main()
+}

@@ -1,0 +1,64 @@
+//! Logs and traces. Logs go to standard error, as text or JSON, filtered by `LOCUM_LOG` (default `info`);
+//! traces go to an OTLP collector if one is named.
+
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry};
+
+/// Sends what is left when dropped.
+pub struct Telemetry {
+    provider: Option<SdkTracerProvider>,
+}
+
+/// Why there are no logs or traces.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter cannot be read.
+    #[error("`LOCUM_LOG`: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The collector's address cannot be used.
+    #[error("`otlp_endpoint`: {0}")]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+}
+
+/// Starts logs and traces. To be called within a runtime if there is an endpoint.
+///
+/// # Errors
+/// The filter or the endpoint cannot be used.
+pub fn start(otlp_endpoint: Option<&str>) -> Result<Telemetry, TelemetryError> {
+    let filter = match std::env::var("LOCUM_LOG") {
+        Ok(filter) => EnvFilter::try_new(filter)?,
+        Err(_) => EnvFilter::new("info"),
+    };
+    let json = std::env::var("LOCUM_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if json { lines.json().boxed() } else { lines.compact().boxed() };
+    let provider = otlp_endpoint.map(provider).transpose()?;
+    let spans = provider
+        .as_ref()
+        .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("locum")));
+    let registry = Registry::default().with(filter).with(lines).with(spans);
+    // In one process the first one stays.
+    let _ = registry.try_init();
+    Ok(Telemetry { provider })
+}
+
+fn provider(endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> {
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
+    let resource = Resource::builder().with_service_name("locum").build();
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let Some(provider) = &self.provider
+            && let Err(error) = provider.shutdown()
+        {
+            tracing::warn!(%error, "the last traces were not sent");
+        }
+    }
+}
