@@ -96,6 +96,10 @@ impl Desk {
         .await;
         self.own(account, Action::AddRoleToProfile { profile, role }).await;
         let mut world = crate::domain::testing::World::default();
+        // Ids that differ from account to account.
+        for _ in 0..account.get() % 5 {
+            world.random::<1>();
+        }
         let (id, launch) = world.launch(Some("Get-pics"));
         self.own(account, launch).await;
         let view = service.view();
