@@ -1,12 +1,22 @@
 # make setup  installs what compiling needs and is missing
+# make demo   builds the program and plays the stories of "IAM roles for Amazon EC2" through real clients
 # make test   sets up what is missing and passes all tests
 # make lint   format and lint checks; rewrites nothing
-.PHONY: setup test lint
+.PHONY: setup python demo test lint
 CARGO_FLAGS := --release --locked
+TARGET = $(shell cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+PYTHON = $(TARGET)/python
 
 # RocksDB is C++ and its bindings are made at build time: a C++ compiler and libclang are needed.
 setup:
 	@deploy/setup.sh
+
+python: setup
+	@deploy/python.sh $(PYTHON)
+
+demo: python
+	cargo build $(CARGO_FLAGS) --bin locum --example photos
+	$(PYTHON)/bin/python deploy/demo.py $(TARGET)/release/locum $(TARGET)/release/examples/photos
 
 test: setup
 	cargo test $(CARGO_FLAGS)

@@ -13,6 +13,10 @@ if ! ldconfig -p | grep -q 'libclang[-.]' && ! compgen -G '/usr/lib/llvm-*/lib/l
     need libclang-dev "the Rust bindings of RocksDB are made from its headers"
 fi
 
+if ! command -v python3 >/dev/null || ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
+    need python3-venv "demo and tests use Python's AWS SDK and gRPC client"
+fi
+
 if ((${#missing[@]})); then
     as_root=()
     ((EUID == 0)) || as_root=(sudo)

@@ -64,10 +64,14 @@ pub async fn serve(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(crate::proto::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
+    let described = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(crate::proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let reflection = described().build_v1()?;
+    // What clients in the field still ask for.
+    let reflection_alpha = described().build_v1alpha()?;
     let front = Front { service: service.clone() };
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     Server::builder()
@@ -78,6 +82,7 @@ pub async fn serve(
         .layer(auth::AuthLayer::new(service))
         .add_service(health)
         .add_service(reflection)
+        .add_service(reflection_alpha)
         .add_service(v1::account_service_server::AccountServiceServer::new(front.clone()))
         .add_service(v1::iam_service_server::IamServiceServer::new(front.clone()))
         .add_service(v1::sts_service_server::StsServiceServer::new(front.clone()))
