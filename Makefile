@@ -18,7 +18,7 @@ demo: python
 	cargo build $(CARGO_FLAGS) --bin locum --example photos
 	$(PYTHON)/bin/python deploy/demo.py $(TARGET)/release/locum $(TARGET)/release/examples/photos
 
-test: setup
+test: python
 	cargo test $(CARGO_FLAGS)
 
 lint: setup

@@ -1,0 +1,138 @@
+//! Keeps the house in order: layers, lengths, headers, and a project that speaks of itself alone.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines of a source file.
+const LINES_MAX: usize = 500;
+
+/// Modules and the layer they are in; each may use only modules of lower layers.
+const LAYERS: [(&str, u8); 18] = [
+    ("identity", 0),
+    ("clock", 0),
+    ("proto", 0),
+    ("config", 1),
+    ("telemetry", 1),
+    ("policy", 1),
+    ("signing", 1),
+    ("log", 1),
+    ("domain", 2),
+    ("ledger", 3),
+    ("client", 4),
+    ("sts", 4),
+    ("grpc", 5),
+    ("imds", 5),
+    ("rotation", 5),
+    ("health", 5),
+    ("serve", 6),
+    ("cli", 7),
+];
+
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn layer(module: &str) -> u8 {
+    let found = LAYERS.iter().find(|(name, _)| *name == module);
+    found.unwrap_or_else(|| panic!("`{module}` has no layer: give it one in this test")).1
+}
+
+/// Protects the layers: an arrow that points up or sideways is a mistake in the design.
+#[test]
+fn modules_use_lower_layers_only() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    for file in sources("src") {
+        let inside = file.strip_prefix(&root).unwrap();
+        let module = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+        if matches!(module, "lib" | "main") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            for used in line.split("crate::").skip(1) {
+                let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+                let known = LAYERS.iter().any(|(name, _)| *name == used);
+                if known && used != module && layer(used) >= layer(module) {
+                    wrong.push(format!("{}:{}: uses {used}", inside.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Protects readers: no file is longer than can be kept in mind, and each says what it is for.
+#[test]
+fn files_are_short_and_say_what_they_are_for() {
+    let mut wrong = Vec::new();
+    for file in ["src", "tests", "benches", "examples", "proto"].into_iter().flat_map(sources) {
+        let text = fs::read_to_string(&file).unwrap();
+        let is_rust = file.extension().is_some_and(|ending| ending == "rs");
+        if is_rust && !text.starts_with("//!") {
+            wrong.push(format!("{}: no header", file.display()));
+        }
+        if is_rust && text.lines().count() > LINES_MAX {
+            wrong.push(format!("{}: more than {LINES_MAX} lines", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Protects protobuf users: the rules of buf's STANDARD set that names can break.
+#[test]
+fn protos_keep_to_the_rules() {
+    let mut wrong = Vec::new();
+    for file in sources("proto").into_iter().filter(|file| file.extension().unwrap() == "proto") {
+        let text = fs::read_to_string(&file).unwrap();
+        let folder = file.parent().unwrap().to_str().unwrap().replace('/', ".");
+        let package = text.lines().find_map(|line| line.strip_prefix("package ")).unwrap();
+        let mut complain = |what: String| wrong.push(format!("{}: {what}", file.display()));
+        if !folder.ends_with(package.trim_end_matches(';')) {
+            complain(format!("package {package} does not match the folder"));
+        }
+        let mut before = "";
+        for line in text.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let documented = before.trim_start().starts_with("//");
+            match words.as_slice() {
+                ["service", name, ..] if !name.ends_with("Service") => {
+                    complain(format!("service {name} lacks the suffix"));
+                }
+                ["rpc", ..] => {
+                    let name = words[1].split('(').next().unwrap();
+                    let request = format!("({name}Request)");
+                    if !line.contains(&request) || !line.contains(&format!("{name}Response)")) {
+                        complain(format!("{name} needs a request and a response of its own"));
+                    }
+                    if !documented {
+                        complain(format!("{name} has no comment"));
+                    }
+                }
+                [first, .., "=", number]
+                    if number.ends_with(';') && *first != "syntax" && !documented =>
+                {
+                    complain(format!("`{}` has no comment", line.trim()));
+                }
+                _ => {}
+            }
+            before = line;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
