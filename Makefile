@@ -1,8 +1,9 @@
 # make setup  installs what compiling needs and is missing
 # make demo   builds the program and plays the stories of "IAM roles for Amazon EC2" through real clients
 # make test   sets up what is missing and passes all tests
+# make bench  measures, each figure beside a bare operation of the same run
 # make lint   format and lint checks; rewrites nothing
-.PHONY: setup python demo test lint
+.PHONY: setup python demo test bench lint
 CARGO_FLAGS := --release --locked
 TARGET = $(shell cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 PYTHON = $(TARGET)/python
@@ -20,6 +21,9 @@ demo: python
 
 test: python
 	cargo test $(CARGO_FLAGS)
+
+bench: setup
+	cargo bench --locked
 
 lint: setup
 	cargo fmt --check

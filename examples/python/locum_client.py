@@ -71,7 +71,10 @@ class Client:
     def __init__(self, authority, region, key_id, secret, token=None):
         self.authority, self.region = authority, region
         self.credentials = (key_id, secret, token)
-        self.channel = grpc.insecure_channel(authority)
+        # A connection of its own: grpc shares one by address, and with it the pause after one that failed.
+        self.channel = grpc.insecure_channel(
+            authority, options=[("grpc.use_local_subchannel_pool", 1)]
+        )
         self.pool = DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
 
     def call(self, service, method, request=None, timeout=10):

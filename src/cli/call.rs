@@ -13,7 +13,7 @@ use tonic::{Request, Status, Streaming};
 use tonic_types::StatusExt as _;
 
 use super::dynamic::{add_flags, kebab, message, table};
-use super::{Failure, run};
+use super::{Failure, run, say};
 use crate::client::{SignedChannel, connect};
 use crate::proto::DESCRIPTORS;
 
@@ -56,10 +56,7 @@ pub(super) async fn events(command: EventsCommand) -> Result<(), Failure> {
     let EventsCommand::Tail { from, target } = command;
     let method = find("event", "follow-events")?;
     let request = json!({"fromSequence": from.to_string()});
-    call(&target, &method, &request, |answer| {
-        println!("{}", answer.get("event").unwrap_or(answer));
-    })
-    .await
+    call(&target, &method, &request, |answer| Ok(say(answer.get("event").unwrap_or(answer))?)).await
 }
 
 fn services() -> Result<Vec<ServiceDescriptor>, Failure> {
@@ -105,7 +102,7 @@ pub(super) async fn run(words: Vec<OsString>) -> Result<(), Failure> {
     let request = message(&matches, &method.input())?;
     let json = wants_json(&matches);
     call(&target, &method, &request, |answer| {
-        println!("{}", if json { format!("{answer:#}") } else { table(answer) });
+        Ok(say(if json { format!("{answer:#}") } else { table(answer) })?)
     })
     .await
 }
@@ -119,7 +116,7 @@ async fn call(
     target: &Target,
     method: &MethodDescriptor,
     request: &Value,
-    mut take: impl FnMut(&Value),
+    mut take: impl FnMut(&Value) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let request = DynamicMessage::deserialize(method.input(), request)?;
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
@@ -131,7 +128,7 @@ async fn call(
     let mut answers: Streaming<Vec<u8>> = answers.map_err(|status| told(&status))?.into_inner();
     while let Some(bytes) = answers.message().await.map_err(|status| told(&status))? {
         let answer = DynamicMessage::decode(method.output(), bytes.as_slice())?;
-        take(&serde_json::to_value(&answer)?);
+        take(&serde_json::to_value(&answer)?)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::Failure;
+use super::{Failure, say};
 use crate::ledger::codec;
 use crate::log::{EventLog, Sequence, verify};
 
@@ -38,11 +38,14 @@ pub(super) fn run(command: &LogCommand) -> Result<(), Failure> {
         LogCommand::Verify { data_dir } => {
             let report = verify(data_dir)?;
             let head = report.head;
-            println!("records {}  bytes {}  head {}", report.records, report.bytes, head.sequence);
-            println!("hash {}", hex::encode(head.hash));
+            say(format_args!(
+                "records {}  bytes {}  head {}",
+                report.records, report.bytes, head.sequence
+            ))?;
+            say(format_args!("hash {}", hex::encode(head.hash)))?;
             match report.damage {
                 None => {
-                    println!("whole");
+                    say(format_args!("whole"))?;
                     Ok(())
                 }
                 Some(damage) => Err(damage.into()),
@@ -73,7 +76,12 @@ fn dump(log: &EventLog, from: u64) -> Result<(), Failure> {
             .map_err(|error| format!("record {}: {error}", record.sequence))?;
         let kinds: Vec<_> = fact.events.iter().map(|event| event.kind.name()).collect();
         let (sequence, time) = (record.sequence, record.time.iso8601());
-        println!("{sequence} {time} {} {} {}B", fact.actor, kinds.join(","), record.payload.len());
+        say(format_args!(
+            "{sequence} {time} {} {} {}B",
+            fact.actor,
+            kinds.join(","),
+            record.payload.len()
+        ))?;
         Ok(())
     })
 }
@@ -94,9 +102,9 @@ fn stats(log: &EventLog) -> Result<(), Failure> {
         }
         Ok(())
     })?;
-    println!("records {records}  payload bytes {bytes}  head {}", log.head().sequence);
+    say(format_args!("records {records}  payload bytes {bytes}  head {}", log.head().sequence))?;
     for (kind, (count, bytes)) in kinds {
-        println!("{kind:<24} {count:>10} events  {:>6} bytes each", bytes / count);
+        say(format_args!("{kind:<24} {count:>10} events  {:>6} bytes each", bytes / count))?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod log;
 mod run;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -60,6 +61,19 @@ struct ServeArgs {
 /// What went wrong, for people.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// Prints a line to standard output.
+fn say(line: impl std::fmt::Display) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// Whoever read the output has gone, as `head` does: no failure.
+fn reader_is_gone(error: &Failure) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -84,6 +98,7 @@ pub fn main() -> ExitCode {
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if reader_is_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("locum: {error}");
             ExitCode::FAILURE

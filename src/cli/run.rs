@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Failure, ServeArgs};
+use super::{Failure, ServeArgs, say};
 use crate::client::{Credentials, connect};
 use crate::clock::Clock;
 use crate::config::{Config, Layer, Span};
@@ -83,12 +83,12 @@ pub(super) async fn init(args: ServeArgs) -> Result<(), Failure> {
     let _telemetry = telemetry::start(None)?;
     std::fs::create_dir_all(&config.data_dir)?;
     let keyring = Keyring::create(&config.keyring)?;
-    println!("keyring {} in {}", keyring.id(), config.keyring.display());
+    say(format_args!("keyring {} in {}", keyring.id(), config.keyring.display()))?;
     let opened = open(&config).await?;
     let key = opened.operator_key.clone().ok_or("the data folder has an operator already")?;
     let path = config.data_dir.join("operator.json");
     write_key(&path, &opened, AccountId::OPERATOR, &key, json!({}))?;
-    println!("operator's key in {}", path.display());
+    say(format_args!("operator's key in {}", path.display()))?;
     opened.close().await;
     Ok(())
 }
@@ -174,12 +174,11 @@ async fn prepare_dev(
     });
     let path = config.data_dir.join("dev.json");
     let secret = write_key(&path, opened, args.account, &key, endpoints)?;
-    println!("# account {} is ready; the same as JSON: {}", args.account, path.display());
-    println!("export LOCUM_ENDPOINT=http://{grpc}");
-    println!("export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://{metadata}");
-    println!("export AWS_REGION={} AWS_ACCESS_KEY_ID={key}", config.region);
-    println!("export AWS_SECRET_ACCESS_KEY={}", secret.expose());
-    std::io::stdout().flush()?;
+    say(format_args!("# account {} is ready; the same as JSON: {}", args.account, path.display()))?;
+    say(format_args!("export LOCUM_ENDPOINT=http://{grpc}"))?;
+    say(format_args!("export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://{metadata}"))?;
+    say(format_args!("export AWS_REGION={} AWS_ACCESS_KEY_ID={key}", config.region))?;
+    say(format_args!("export AWS_SECRET_ACCESS_KEY={}", secret.expose()))?;
     Ok(())
 }
 
@@ -245,8 +244,7 @@ pub(super) async fn agent(args: AgentArgs) -> Result<(), Failure> {
         () = watched.synced() => {}
         () = &mut stop => return Ok(()),
     }
-    println!("metadata on http://{}", listener.local_addr()?);
-    std::io::stdout().flush()?;
+    say(format_args!("metadata on http://{}", listener.local_addr()?))?;
     imds::serve(listener, watched, key, Clock::System, stop).await;
     following.abort();
     Ok(())
