@@ -36,9 +36,10 @@ fn cpu_seconds() -> f64 {
 }
 
 /// Calls from many tasks for a while; prints and gives the rate.
-async fn measure<F, Fut>(what: &str, empty: Option<f64>, channels: &[SignedChannel], call: F) -> f64
+async fn measure<C, F, Fut>(what: &str, empty: Option<f64>, channels: &[C], call: F) -> f64
 where
-    F: Fn(SignedChannel) -> Fut + Send + Sync + 'static,
+    C: Clone + Send + 'static,
+    F: Fn(C) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send,
 {
     let (call, count) = (Arc::new(call), Arc::new(AtomicU64::new(0)));
@@ -116,7 +117,9 @@ async fn main() {
     let as_root = channels(&root);
     let user = prepare(as_root.first().expect("a channel")).await;
     let as_user = channels(&user);
-    let empty = measure("empty call (health)", None, &as_root, |channel| async move {
+    let plain = tonic::transport::Endpoint::new(endpoint.clone()).expect("an address");
+    let plain: Vec<_> = (0..CONNECTIONS).map(|_| plain.connect_lazy()).collect();
+    let empty = measure("empty call (health)", None, &plain, |channel| async move {
         let request = HealthCheckRequest { service: String::new() };
         HealthClient::new(channel).check(request).await.expect("an answer");
     })

@@ -16,11 +16,13 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service as TowerService};
+use tracing::Instrument as _;
 
 use super::status;
 use crate::domain::access::Caller;
 use crate::signing::grpc::Call;
 use crate::sts::{RequestInfo, Service};
+use crate::telemetry;
 
 /// Bytes of a request message with its frame.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
@@ -79,10 +81,20 @@ where
             if !request.uri().path().starts_with("/locum.v1.") {
                 return inner.call(request).await;
             }
-            match authenticate(&service, request).await {
-                Ok(request) => inner.call(request).await,
-                Err(status) => Ok(status.into_http()),
-            }
+            let span = tracing::debug_span!(
+                "call",
+                otel.name = request.uri().path(),
+                otel.kind = "server",
+                request_id = tracing::field::Empty,
+            );
+            telemetry::continue_trace(&span, request.headers());
+            let answer = async {
+                match authenticate(&service, request).await {
+                    Ok(request) => inner.call(request).await,
+                    Err(status) => Ok(status.into_http()),
+                }
+            };
+            answer.instrument(span).await
         })
     }
 }
@@ -109,6 +121,7 @@ async fn authenticate(service: &Service, request: Request<Body>) -> Result<Reque
         .unwrap_or_default();
     let request_id =
         service.draw_request_id().map_err(|error| Status::internal(error.to_string()))?;
+    tracing::Span::current().record("request_id", request_id.as_ref());
     let path = parts.uri.path();
     let call = Call { authority, path, metadata: &metadata, message };
     let caller = service
