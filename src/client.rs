@@ -67,7 +67,11 @@ impl Credentials {
     /// # Errors
     /// One of the first two is not set.
     pub fn from_env() -> Result<Self, ClientError> {
-        let read = |name| std::env::var(name).map_err(|_| ClientError::NoCredentials(name));
+        // Empty is as good as not set, as it is for the AWS SDKs.
+        let read = |name| {
+            let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+            value.ok_or(ClientError::NoCredentials(name))
+        };
         Ok(Self {
             access_key_id: read("AWS_ACCESS_KEY_ID")?,
             secret_access_key: Secret::new(read("AWS_SECRET_ACCESS_KEY")?),

@@ -87,6 +87,10 @@ pub async fn open(config: &Config) -> Result<Opened, ServeError> {
     let (ledger, writer, opened, recovery) = opened;
     let (sequence, snapshot) = (opened.sequence, opened.snapshot_sequence);
     tracing::info!(sequence, snapshot, clean = recovery.clean, took = ?opened.took, "log opened");
+    if let Some(torn) = recovery.torn {
+        let (file, offset) = (torn.file.display(), torn.offset);
+        tracing::warn!(%file, offset, "a write that was never acknowledged was cut off");
+    }
     let settings = Settings {
         region: config.region.clone(),
         regions: vec![config.region.clone()],

@@ -16,6 +16,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod wal;
 
 use std::fmt;
 use std::io;
@@ -29,6 +30,7 @@ use crate::identity::AccountId;
 pub use record::Record;
 pub use store::EventLog;
 pub use verify::{Report, verify};
+pub use wal::Place;
 
 /// Entries of one append.
 pub const APPEND_ENTRIES_MAX: usize = 4096;
@@ -74,13 +76,15 @@ pub struct Head {
 }
 
 /// What opening the log found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
     /// The newest record.
     pub head: Head,
     /// Whether the last server stopped in order. If not, RocksDB has replayed its write-ahead log, and a
     /// write that had not finished is cut off.
     pub clean: bool,
+    /// Where a write that had not finished was cut off.
+    pub torn: Option<Place>,
 }
 
 /// Why a data folder cannot be opened.
@@ -105,6 +109,9 @@ pub enum OpenError {
     /// RocksDB cannot open it; its message names file and offset where it knows them.
     #[error("cannot open the log: {0}")]
     Store(String),
+    /// The write-ahead log is not what was written.
+    #[error("the log is corrupt in `{}` at byte {}", .0.file.display(), .0.offset)]
+    Corrupt(Place),
     /// Written by a newer version.
     #[error("the log has format {found}; this version reads up to {known}")]
     Format {

@@ -11,6 +11,7 @@ use rocksdb::{
 };
 
 use super::lock::FolderLock;
+use super::wal::{self, Place};
 use super::{
     APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, AppendError, Entry, Head, OpenError, ReadError, Record,
     Recovery, Sequence, keys, record, snapshot,
@@ -63,6 +64,16 @@ fn families() -> Vec<ColumnFamilyDescriptor> {
         .collect()
 }
 
+/// Fails with the place where the write-ahead log is damaged; answers where it is torn.
+fn check_wal(folder: &Path) -> Result<Option<Place>, OpenError> {
+    let condition =
+        wal::inspect(folder).map_err(|source| OpenError::Io { path: folder.to_owned(), source })?;
+    match condition.corrupt {
+        Some(place) => Err(OpenError::Corrupt(place)),
+        None => Ok(condition.torn),
+    }
+}
+
 impl EventLog {
     /// Opens the log of `folder` for writing, making it if there is none.
     ///
@@ -72,6 +83,7 @@ impl EventLog {
         fs::create_dir_all(folder)
             .map_err(|source| OpenError::Io { path: folder.to_owned(), source })?;
         let lock = FolderLock::acquire(folder)?;
+        let torn = check_wal(&folder.join("log"))?;
         let db = DB::open_cf_descriptors(&options(), folder.join("log"), families())
             .map_err(|error| OpenError::Store(error.into_string()))?;
         let log = Self::with(db, folder, Some(lock))?;
@@ -89,7 +101,8 @@ impl EventLog {
         if clean.is_some() {
             fs::remove_file(&marker).map_err(|source| OpenError::Io { path: marker, source })?;
         }
-        Ok((log, Recovery { head, clean: clean.is_some() || head.sequence.0 == 0 }))
+        let clean = clean.is_some() || head.sequence.0 == 0;
+        Ok((log, Recovery { head, clean, torn }))
     }
 
     /// Opens the log of `folder` to read what is there now, also while a server has it.
@@ -99,6 +112,7 @@ impl EventLog {
     pub fn open_to_read(folder: &Path) -> Result<Self, OpenError> {
         let mut options = options();
         options.create_if_missing(false);
+        check_wal(&folder.join("log"))?;
         let db = DB::open_cf_descriptors_read_only(&options, folder.join("log"), families(), false)
             .map_err(|error| OpenError::Store(error.into_string()))?;
         let log = Self::with(db, folder, None)?;

@@ -43,7 +43,7 @@ fn appended_records_are_read_back_after_reopening() {
         log.append(&[entry("c")]).unwrap()
     };
     let (log, recovery) = EventLog::open(folder.path()).unwrap();
-    assert_eq!(recovery, Recovery { head, clean: false });
+    assert_eq!(recovery, Recovery { head, clean: false, torn: None });
     assert_eq!(payloads(&log), ["a", "b", "c"]);
     let account = "111111111111".parse().unwrap();
     assert_eq!(log.of_account(account, Sequence(2), 10).unwrap(), [Sequence(2), Sequence(3)]);
