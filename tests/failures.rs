@@ -69,7 +69,7 @@ fn bad_requests_are_told_and_change_nothing() {
         server.admin(&["sts", "assume-role", "--role-arn", arn, "--role-session-name", "one"])
     };
     refused("unknown account", assume("arn:aws:iam::999999999999:role/one"), &["AccessDenied"]);
-    refused("a name that is none", create("a b", TRUST_EC2), &["ValidationError", "oleName"]);
+    refused("a name that is none", create("a b", TRUST_EC2), &["ValidationError", "role_name"]);
     assert_eq!(head(&server), before, "nothing was recorded");
     server.stop();
 }
