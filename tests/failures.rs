@@ -65,10 +65,17 @@ fn bad_requests_are_told_and_change_nothing() {
     let misspelt = create("three", r#"{"Statment": []}"#);
     refused("misspelt policy", misspelt, &["did you mean `Statement`"]);
     refused("two roles in one profile", add("two"), &["LimitExceeded"]);
+    assert_eq!(head(&server), before, "nothing was recorded");
+
+    server.admin(&["iam", "create-user", "--user-name", "ana"]).unwrap();
+    let made = server.admin(&["iam", "create-access-key", "--user-name", "ana"]).unwrap();
+    let before = head(&server);
     let assume = |arn| {
-        server.admin(&["sts", "assume-role", "--role-arn", arn, "--role-session-name", "one"])
+        let words = ["sts", "assume-role", "--role-arn", arn, "--role-session-name", "one"];
+        server.call(&made["accessKey"], &words)
     };
-    refused("unknown account", assume("arn:aws:iam::999999999999:role/one"), &["AccessDenied"]);
+    let stranger = assume("arn:aws:iam::999999999999:role/one");
+    refused("unknown account", stranger, &["user/ana is not authorized", "sts:AssumeRole"]);
     refused("a name that is none", create("a b", TRUST_EC2), &["ValidationError", "role_name"]);
     assert_eq!(head(&server), before, "nothing was recorded");
     server.stop();
