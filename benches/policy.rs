@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use locum::identity::{Path, Principal, UniqueId, UserName};
-use locum::policy::{Context, Named, Policies, Policy, PolicyKind, Request, Verdict, evaluate};
+use locum::policy::{Context, Named, Policies, Policy, PolicyKind, Request, Verdict, decide};
 use ring::hmac;
 
 fn policy(statements: usize, conditions: bool) -> Policy {
@@ -23,7 +23,7 @@ fn policy(statements: usize, conditions: bool) -> Policy {
     Policy::parse(&text, PolicyKind::Identity).expect("a policy")
 }
 
-fn decide(c: &mut Criterion) {
+fn decisions(c: &mut Criterion) {
     let principal = Principal::User {
         account: "111111111111".parse().expect("an account"),
         path: Path::default(),
@@ -48,8 +48,8 @@ fn decide(c: &mut Criterion) {
         };
         let named = policies.iter().map(|policy| Named { name: "p", policy }).collect();
         let policies = Policies { identity: named, ..Policies::default() };
-        assert_eq!(evaluate(&request, &policies).verdict(), Verdict::Allow);
-        group.bench_function(name, |b| b.iter(|| evaluate(black_box(&request), &policies)));
+        assert_eq!(decide(&request, &policies).verdict(), Verdict::Allow);
+        group.bench_function(name, |b| b.iter(|| decide(black_box(&request), &policies)));
     }
     group.bench_function("ring HMAC-SHA256, new key, 256 bytes", |b| {
         b.iter(|| {
@@ -60,5 +60,5 @@ fn decide(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decide);
+criterion_group!(benches, decisions);
 criterion_main!(benches);

@@ -1,9 +1,10 @@
-//! The command line: `init`, `serve`, `dev`, `agent`, `log`, `events tail`, and every call of the API as
+//! The command line: `init`, `serve`, `dev`, `agent`, `log`, `policy`, `events tail`, and every call of the API as
 //! `locum SERVICE METHOD`, made from the descriptors.
 
 mod call;
 mod dynamic;
 mod log;
+mod policy;
 mod run;
 
 use std::ffi::OsString;
@@ -40,6 +41,9 @@ enum Command {
     /// Looks into the log of a data folder, also while a server has it.
     #[command(subcommand)]
     Log(log::LogCommand),
+    /// Policies: tried out, without a server.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Events of an account.
     #[command(subcommand)]
     Events(call::EventsCommand),
@@ -92,6 +96,7 @@ pub fn main() -> ExitCode {
             Command::Dev(args) => run::dev(args).await,
             Command::Agent(args) => run::agent(args).await,
             Command::Log(command) => log::run(&command),
+            Command::Policy(command) => policy::run(&command),
             Command::Events(command) => call::events(command).await,
             Command::Call(words) => call::run(words).await,
         }

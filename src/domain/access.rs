@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::state::{Account, Permissions, State};
 use crate::clock::Timestamp;
 use crate::identity::{AccessKeyId, AccountId, Arn, Principal, SourceIdentity};
-use crate::policy::{self, Context, Decision, Named, Policies, Policy, Request};
+use crate::policy::{self, Context, Decision, Named, Policies, Policy, Request, Trace};
 
 /// Who asks, as authenticated at an edge.
 #[derive(Clone, Debug)]
@@ -80,6 +80,22 @@ pub struct Question<'a> {
 /// request itself and wins over the keys that follow from the caller.
 #[must_use]
 pub fn judge(state: &State, question: &Question<'_>, extra: &Context) -> Decision {
+    gathered(state, question, extra, policy::decide)
+}
+
+/// Judges as [`judge`] does, and tells what each policy and statement came to.
+#[must_use]
+pub fn explain(state: &State, question: &Question<'_>, extra: &Context) -> Trace {
+    gathered(state, question, extra, policy::explain)
+}
+
+/// Gathers the policies and condition keys that bear on a question, and evaluates them.
+fn gathered<T>(
+    state: &State,
+    question: &Question<'_>,
+    extra: &Context,
+    evaluate: impl FnOnce(&Request<'_>, &Policies<'_>) -> T,
+) -> T {
     let caller = question.caller;
     let mut context = caller_context(caller, question.time);
     if let Some(account) = question.resource_account {
@@ -91,13 +107,14 @@ pub fn judge(state: &State, question: &Question<'_>, extra: &Context) -> Decisio
     let permissions = account.and_then(|account| permissions_of(account, &caller.principal));
     if let (Some(account), Some(permissions)) = (account, &permissions) {
         policies.identity = identity_policies(account, permissions);
-        policies.boundary = permissions.boundary.as_ref().and_then(|name| named(account, name));
+        let boundary = permissions.boundary.as_ref().and_then(|name| named(account, name));
+        policies.boundary = boundary.map(|boundary| vec![boundary]);
     }
     if let (Some(account), Some(session)) = (account, &caller.session) {
         policies.session = session_policies(account, session);
     }
     policies.resource = question.resource_policy;
-    policies.role_trust = question.role_trust;
+    policies.resource_must_allow = question.role_trust;
     let request = Request {
         principal: &caller.principal,
         action: question.action,
@@ -105,7 +122,7 @@ pub fn judge(state: &State, question: &Question<'_>, extra: &Context) -> Decisio
         resource_account: question.resource_account,
         context: &context,
     };
-    policy::evaluate(&request, &policies)
+    evaluate(&request, &policies)
 }
 
 /// The permissions of the user or role behind a principal, if it still is the same one.

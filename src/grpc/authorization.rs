@@ -180,7 +180,7 @@ fn of_the_caller(key: &str) -> bool {
 }
 
 fn verdict(judged: &Judged) -> v1::Verdict {
-    match judged.decision.verdict() {
+    match judged.trace.decision.verdict() {
         Verdict::Allow => v1::Verdict::Allow,
         Verdict::ExplicitDeny => v1::Verdict::ExplicitDeny,
         Verdict::ImplicitDeny => v1::Verdict::ImplicitDeny,
@@ -188,11 +188,11 @@ fn verdict(judged: &Judged) -> v1::Verdict {
 }
 
 fn matched(judged: &Judged) -> Vec<v1::MatchedStatement> {
-    let statements = judged.decision.matched().iter().map(|matched| v1::MatchedStatement {
-        policy: matched.policy.clone(),
-        statement: u32::try_from(matched.statement).unwrap_or(u32::MAX),
-        sid: matched.sid.clone().unwrap_or_default(),
-        denies: matched.denies,
+    let statements = judged.trace.matched().map(|(policy, statement)| v1::MatchedStatement {
+        policy: policy.name.clone(),
+        statement: u32::try_from(statement.index).unwrap_or(u32::MAX),
+        sid: statement.sid.clone().unwrap_or_default(),
+        denies: statement.denies,
     });
     statements.collect()
 }

@@ -47,6 +47,8 @@ pub enum Principal {
         /// The name given to it.
         name: SessionName,
     },
+    /// A user of an identity provider, by the provider's ARN or host name, before a role is assumed.
+    Federated(Arc<str>),
     /// A service such as `ec2.amazonaws.com`.
     Service(Arc<str>),
     /// A registered instance, by its own identity key.
@@ -72,11 +74,11 @@ impl Principal {
         Self::Service(Arc::from("ec2.amazonaws.com"))
     }
 
-    /// The account the principal belongs to; none for services and strangers.
+    /// The account the principal belongs to; none for services, providers' users and strangers.
     #[must_use]
     pub fn account(&self) -> Option<AccountId> {
         match self {
-            Self::Anonymous | Self::Service(_) => None,
+            Self::Anonymous | Self::Federated(_) | Self::Service(_) => None,
             Self::Root { account }
             | Self::User { account, .. }
             | Self::AssumedRole { account, .. }
@@ -99,7 +101,7 @@ impl Principal {
             Self::FederatedUser { account, name } => {
                 format!("arn:aws:sts::{account}:federated-user/{name}")
             }
-            Self::Service(name) => name.to_string(),
+            Self::Federated(name) | Self::Service(name) => name.to_string(),
             Self::Instance { account, id } => format!("arn:aws:locum::{account}:instance/{id}"),
             Self::Agent { account, name } => Arn::agent(*account, name).to_string(),
         }
@@ -135,7 +137,7 @@ impl Principal {
             Self::User { id, .. } => id.to_string(),
             Self::AssumedRole { role_id, session, .. } => format!("{role_id}:{session}"),
             Self::FederatedUser { account, name } => format!("{account}:{name}"),
-            Self::Service(name) => name.to_string(),
+            Self::Federated(name) | Self::Service(name) => name.to_string(),
             Self::Instance { account, id } => format!("{account}:{id}"),
             Self::Agent { account, name } => format!("{account}:{name}"),
         }

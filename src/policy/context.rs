@@ -1,13 +1,38 @@
 //! The request context: condition keys and their values. Names of keys ignore case.
 
-use std::collections::BTreeMap;
-
 use crate::identity::Principal;
+
+/// A condition key's name, in lower case, with its hash for quick lookup.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    // First, so that keys are ordered by it.
+    hash: u64,
+    text: Box<str>,
+}
+
+impl Key {
+    pub(super) fn new(name: &str) -> Self {
+        Self { hash: hash(name), text: name.to_ascii_lowercase().into_boxed_str() }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// FNV-1a over the name in lower case. Whoever makes names collide gains nothing: equal hashes are told
+/// apart by their texts.
+fn hash(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x100_0000_01b3)
+    })
+}
 
 /// Condition keys with their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context {
-    values: BTreeMap<String, Vec<String>>,
+    /// Sorted by key, which is by hash.
+    entries: Vec<(Key, Vec<String>)>,
 }
 
 impl Context {
@@ -23,6 +48,9 @@ impl Context {
             return context;
         }
         context.insert("aws:PrincipalIsAWSService", "false".to_owned());
+        if let Principal::Federated(provider) = principal {
+            context.insert("aws:FederatedProvider", provider.to_string());
+        }
         let Some(account) = principal.account() else { return context };
         context.insert("aws:PrincipalAccount", account.to_string());
         context.insert("aws:PrincipalArn", principal.principal_arn());
@@ -40,31 +68,49 @@ impl Context {
 
     /// Sets a key to several values.
     pub fn insert_multi(&mut self, key: &str, values: Vec<String>) {
-        self.values.insert(key.to_ascii_lowercase(), values);
+        self.set(Key::new(key), values);
+    }
+
+    fn set(&mut self, key: Key, values: Vec<String>) {
+        match self.entries.binary_search_by(|(other, _)| other.cmp(&key)) {
+            Ok(index) => {
+                if let Some((_, old)) = self.entries.get_mut(index) {
+                    *old = values;
+                }
+            }
+            Err(index) => self.entries.insert(index, (key, values)),
+        }
+    }
+
+    /// Takes a key away.
+    pub fn remove(&mut self, key: &str) {
+        self.entries.retain(|(other, _)| !other.as_str().eq_ignore_ascii_case(key));
     }
 
     /// The values of a key, if it is there.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&[String]> {
-        match self.values.get(key) {
-            Some(values) => Some(values),
-            None if key.bytes().any(|byte| byte.is_ascii_uppercase()) => {
-                self.values.get(&key.to_ascii_lowercase()).map(Vec::as_slice)
-            }
-            None => None,
-        }
+        self.values_of(&Key::new(key))
+    }
+
+    pub(super) fn values_of(&self, key: &Key) -> Option<&[String]> {
+        let index = self.entries.binary_search_by(|(other, _)| other.cmp(key)).ok()?;
+        self.entries.get(index).map(|(_, values)| values.as_slice())
     }
 
     /// Takes over every key of `other`; its values win.
     pub fn extend(&mut self, other: &Self) {
-        for (key, values) in &other.values {
-            self.values.insert(key.clone(), values.clone());
+        for (key, values) in &other.entries {
+            self.set(key.clone(), values.clone());
         }
     }
 
-    /// Every key, in lower case, with its values.
+    /// Every key, in lower case and alphabetical order, with its values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.values.iter().map(|(key, values)| (key.as_str(), values.as_slice()))
+        let mut sorted: Vec<_> =
+            self.entries.iter().map(|(k, v)| (k.as_str(), v.as_slice())).collect();
+        sorted.sort_unstable_by_key(|(key, _)| *key);
+        sorted.into_iter()
     }
 }
 
@@ -75,6 +121,7 @@ fn principal_type(principal: &Principal) -> &'static str {
         Principal::User { .. } => "User",
         Principal::AssumedRole { .. } => "AssumedRole",
         Principal::FederatedUser { .. } => "FederatedUser",
+        Principal::Federated(_) => "Federated",
         Principal::Service(_) => "Service",
         Principal::Instance { .. } => "Instance",
         Principal::Agent { .. } => "Agent",

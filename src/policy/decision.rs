@@ -13,27 +13,11 @@ pub enum Verdict {
     ImplicitDeny,
 }
 
-/// A statement that matched the request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Matched {
-    /// The policy's name.
-    pub policy: String,
-    /// The policy's kind.
-    pub kind: PolicyKind,
-    /// The statement's place in its policy, from 0.
-    pub statement: usize,
-    /// The statement's id.
-    pub sid: Option<String>,
-    /// Whether it denies.
-    pub denies: bool,
-}
-
 /// The outcome of an evaluation with what decided it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decision {
     pub(super) verdict: Verdict,
     pub(super) deciding: PolicyKind,
-    pub(super) matched: Vec<Matched>,
 }
 
 impl Decision {
@@ -49,16 +33,10 @@ impl Decision {
         self.deciding
     }
 
-    /// Every statement that matched, allows and denies.
-    #[must_use]
-    pub fn matched(&self) -> &[Matched] {
-        &self.matched
-    }
-
     /// The sentence of AWS for a refusal (IAM User Guide, troubleshoot_access-denied).
     #[must_use]
     pub fn message(&self, principal: &str, action: &str, resource: &str) -> String {
-        let kind = kind_text(self.deciding);
+        let kind = self.deciding.text();
         let refused = format!(
             "User: {principal} is not authorized to perform: {action} on resource: {resource}"
         );
@@ -75,13 +53,18 @@ impl Decision {
     }
 }
 
-fn kind_text(kind: PolicyKind) -> &'static str {
-    match kind {
-        PolicyKind::Identity => "identity-based policy",
-        PolicyKind::Trust | PolicyKind::Resource => "resource-based policy",
-        PolicyKind::Boundary => "permissions boundary",
-        PolicyKind::Session => "session policy",
-        PolicyKind::ServiceControl => "service control policy",
-        PolicyKind::ResourceControl => "resource control policy",
+impl PolicyKind {
+    /// The words of AWS's messages.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Identity => "identity-based policy",
+            Self::Trust | Self::Resource => "resource-based policy",
+            Self::Boundary => "permissions boundary",
+            Self::Session => "session policy",
+            Self::ServiceControl => "service control policy",
+            Self::ResourceControl => "resource control policy",
+            Self::Endpoint => "VPC endpoint policy",
+        }
     }
 }

@@ -3,9 +3,10 @@
 //! allow, and then either the resource's policy, the caller's, or both, depending on whose accounts they
 //! are and how closely the resource's policy names the caller.
 
-use super::decision::{Decision, Matched, Verdict};
-use super::parse::{Effect, Statement};
+use super::decision::{Decision, Verdict};
+use super::matcher::{ACTION_INLINE, Matcher, Nobody, Witness};
 use super::principal::Closeness;
+use super::trace::Trace;
 use super::{Context, Policy, PolicyKind};
 use crate::identity::{AccountId, Principal};
 
@@ -45,85 +46,119 @@ pub struct Level<'a> {
 /// Every policy that bears on a request.
 #[derive(Clone, Debug, Default)]
 pub struct Policies<'a> {
-    /// Of the user or role: inline and managed.
+    /// Of the user or role: inline and managed, and those of the user's groups.
     pub identity: Vec<Named<'a>>,
     /// Of the resource.
     pub resource: Option<&'a Policy>,
-    /// Whether `resource` is a role's trust policy, which has to allow whatever else does.
-    pub role_trust: bool,
-    /// The permissions boundary.
-    pub boundary: Option<Named<'a>>,
-    /// Session policies; an empty list grants nothing, none limits nothing.
+    /// Whether the resource's policy has to allow whatever else does, as a role's trust policy and a
+    /// key's policy have to.
+    pub resource_must_allow: bool,
+    /// Permissions boundaries, one of which has to allow; none limits nothing.
+    pub boundary: Option<Vec<Named<'a>>>,
+    /// Session policies, one of which has to allow: an empty list grants nothing, none limits nothing.
     pub session: Option<Vec<Named<'a>>>,
     /// Guardrails of the caller's account, root first; no level limits nothing.
     pub service_control: Vec<Level<'a>>,
-    /// Guardrails of the resource's account, root first; no level limits nothing.
+    /// Guardrails of the resource's account, root first. They only take away: AWS's RCPFullAWSAccess,
+    /// which cannot be detached, is implied (Organizations User Guide, orgs_manage_policies_rcps).
     pub resource_control: Vec<Level<'a>>,
+    /// Policies of the network endpoint, one of which has to allow; none limits nothing.
+    pub endpoint: Option<Vec<Named<'a>>>,
 }
 
-/// Evaluates `request` against `policies`.
+/// The one action that needs no permission and that no policy can deny (STS API Reference,
+/// GetCallerIdentity).
+const ALWAYS_ALLOWED: &str = "sts:GetCallerIdentity";
+
+/// Decides `request` by `policies`, without allocating for actions of up to 128 bytes and ordinary
+/// patterns.
 #[must_use]
-pub fn evaluate(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
-    let mut matched = Vec::new();
-    let effects = Effects::of(request, policies, &mut matched);
-    let denied = matched.iter().find(|statement| statement.denies).map(|statement| statement.kind);
-    let (verdict, deciding) = match denied {
-        Some(kind) => (Verdict::ExplicitDeny, kind),
-        None => match effects.first_lack(request, policies.role_trust) {
-            Some(kind) => (Verdict::ImplicitDeny, kind),
-            None if effects.identity => (Verdict::Allow, PolicyKind::Identity),
-            None => (Verdict::Allow, PolicyKind::Resource),
-        },
-    };
-    Decision { verdict, deciding, matched }
+pub fn decide(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
+    evaluate(request, policies, &mut Nobody)
+}
+
+/// Decides as [`decide`] does, and tells of every statement what matched and on what it failed.
+#[must_use]
+pub fn explain(request: &Request<'_>, policies: &Policies<'_>) -> Trace {
+    let mut seen = Vec::new();
+    let decision = evaluate(request, policies, &mut seen);
+    Trace { decision, policies: seen }
+}
+
+fn evaluate<W: Witness>(
+    request: &Request<'_>,
+    policies: &Policies<'_>,
+    witness: &mut W,
+) -> Decision {
+    let (mut buffer, mut spill) = ([0; ACTION_INLINE], String::new());
+    let bounded = policies.boundary.is_some();
+    let mut matcher = Matcher::new(request, bounded, &mut buffer, &mut spill);
+    let allows = Allows::gather(policies, &mut matcher, witness);
+    let decision = |verdict, deciding| Decision { verdict, deciding };
+    if request.action.eq_ignore_ascii_case(ALWAYS_ALLOWED) {
+        return decision(Verdict::Allow, PolicyKind::Identity);
+    }
+    if let Some(kind) = matcher.denied() {
+        return decision(Verdict::ExplicitDeny, kind);
+    }
+    match allows.first_lack(request, policies.resource_must_allow) {
+        Some(kind) => decision(Verdict::ImplicitDeny, kind),
+        None if allows.identity => decision(Verdict::Allow, PolicyKind::Identity),
+        None => decision(Verdict::Allow, PolicyKind::Resource),
+    }
 }
 
 /// What allows the request.
-struct Effects {
+struct Allows {
     resource: Closeness,
     identity: bool,
     boundary: bool,
     session: bool,
     service_control: bool,
-    resource_control: bool,
+    endpoint: bool,
 }
 
-impl Effects {
-    fn of(request: &Request<'_>, policies: &Policies<'_>, matched: &mut Vec<Matched>) -> Self {
-        let mut matcher = Matcher { request, matched };
-        let root = matches!(request.principal, Principal::Root { .. });
-        let resource = policies.resource.map_or(Closeness::None, |policy| matcher.resource(policy));
-        let limited = |levels: &[Level<'_>], kind, matcher: &mut Matcher<'_, '_>| {
-            // Every level is looked at, for its denies.
-            let allow = levels.iter().map(|level| matcher.any(&level.policies, kind));
-            allow.fold(true, |all, one| all & one)
+impl Allows {
+    fn gather<W: Witness>(
+        policies: &Policies<'_>,
+        matcher: &mut Matcher<'_>,
+        witness: &mut W,
+    ) -> Self {
+        let principal = matcher.request.principal;
+        let resource = policies.resource.map_or(Closeness::None, |policy| {
+            let name = if policy.kind() == PolicyKind::Trust { "trust" } else { "resource" };
+            matcher.policy("", name, policy, PolicyKind::Resource, witness)
+        });
+        let root = matches!(principal, Principal::Root { .. });
+        let identity = matcher.any("", &policies.identity, PolicyKind::Identity, witness) || root;
+        let mut optional = |policies: &Option<Vec<Named<'_>>>, kind| {
+            policies.as_ref().is_none_or(|policies| matcher.any("", policies, kind, witness))
         };
-        let of_account = request.principal.account().is_some();
-        Self {
-            resource,
-            identity: matcher.any(&policies.identity, PolicyKind::Identity) | root,
-            boundary: policies
-                .boundary
-                .is_none_or(|boundary| matcher.any(&[boundary], PolicyKind::Boundary)),
-            session: policies
-                .session
-                .as_ref()
-                .is_none_or(|session| matcher.any(session, PolicyKind::Session)),
-            service_control: !of_account
-                || limited(&policies.service_control, PolicyKind::ServiceControl, &mut matcher),
-            resource_control: limited(
-                &policies.resource_control,
-                PolicyKind::ResourceControl,
-                &mut matcher,
-            ),
+        let boundary = optional(&policies.boundary, PolicyKind::Boundary);
+        let session = optional(&policies.session, PolicyKind::Session);
+        let endpoint = optional(&policies.endpoint, PolicyKind::Endpoint);
+        let mut service_control = true;
+        let service_linked = is_service_linked(principal);
+        if !service_linked && principal.account().is_some() {
+            let kind = PolicyKind::ServiceControl;
+            for level in &policies.service_control {
+                service_control &= matcher.any(level.name, &level.policies, kind, witness);
+            }
         }
+        if !service_linked {
+            for level in &policies.resource_control {
+                let kind = PolicyKind::ResourceControl;
+                matcher.any(level.name, &level.policies, kind, witness);
+            }
+        }
+        Self { resource, identity, boundary, session, service_control, endpoint }
     }
 
     /// The first kind of policy that would have to allow and does not.
-    fn first_lack(&self, request: &Request<'_>, role_trust: bool) -> Option<PolicyKind> {
+    fn first_lack(&self, request: &Request<'_>, resource_must_allow: bool) -> Option<PolicyKind> {
         let lack = |allowed: bool, kind| (!allowed).then_some(kind);
-        let limits = lack(self.resource_control, PolicyKind::ResourceControl)
-            .or_else(|| lack(self.service_control, PolicyKind::ServiceControl));
+        let limits = lack(self.service_control, PolicyKind::ServiceControl)
+            .or_else(|| lack(self.endpoint, PolicyKind::Endpoint));
         if limits.is_some() {
             return limits;
         }
@@ -134,14 +169,14 @@ impl Effects {
         let own = || lack(self.identity, PolicyKind::Identity).or_else(bounds);
         let admitted = lack(self.resource > Closeness::None, PolicyKind::Resource);
         let Some(account) = request.principal.account() else {
-            // Services and strangers have no policies of their own.
+            // Services, providers' users and strangers have no policies of their own.
             return admitted;
         };
         let same_account = request.resource_account.is_none_or(|owner| owner == account);
         if !same_account {
             return admitted.or_else(own);
         }
-        if role_trust && admitted.is_some() {
+        if resource_must_allow && admitted.is_some() {
             return admitted;
         }
         match self.resource {
@@ -152,83 +187,11 @@ impl Effects {
     }
 }
 
-struct Matcher<'a, 'b> {
-    request: &'a Request<'a>,
-    matched: &'b mut Vec<Matched>,
-}
-
-impl Matcher<'_, '_> {
-    /// Whether one of the policies allows; notes every statement that matches.
-    fn any(&mut self, policies: &[Named<'_>], kind: PolicyKind) -> bool {
-        let mut allowed = false;
-        for named in policies {
-            for (index, statement) in named.policy.0.statements.iter().enumerate() {
-                if self.matches(statement)
-                    && self.names(statement).is_none_or(|c| c > Closeness::None)
-                {
-                    self.note(named.name, kind, index, statement);
-                    allowed |= statement.effect == Effect::Allow;
-                }
-            }
-        }
-        allowed
-    }
-
-    /// How closely the allowing statements of a resource's policy name the caller.
-    fn resource(&mut self, policy: &Policy) -> Closeness {
-        let mut closest = Closeness::None;
-        for (index, statement) in policy.0.statements.iter().enumerate() {
-            let closeness = self.names(statement).unwrap_or(Closeness::None);
-            if closeness > Closeness::None && self.matches(statement) {
-                let name = if policy.kind() == PolicyKind::Trust { "trust" } else { "resource" };
-                self.note(name, PolicyKind::Resource, index, statement);
-                if statement.effect == Effect::Allow {
-                    closest = closest.max(closeness);
-                }
-            }
-        }
-        closest
-    }
-
-    /// How closely the statement names the caller; none if it names nobody at all.
-    fn names(&self, statement: &Statement) -> Option<Closeness> {
-        let principals = statement.principals.as_ref()?;
-        let principal = self.request.principal;
-        let of = |item: &super::parse::PlacedPrincipal| item.named.closeness(principal);
-        let closest = principals.items.iter().map(of).max().unwrap_or(Closeness::None);
-        if !principals.not {
-            return Some(closest);
-        }
-        // Whoever is not exempted is meant.
-        Some(if closest == Closeness::None { Closeness::Itself } else { Closeness::None })
-    }
-
-    /// Action, resource and conditions.
-    fn matches(&self, statement: &Statement) -> bool {
-        let request = self.request;
-        let action = request.action.to_ascii_lowercase();
-        let actions = &statement.actions;
-        if actions.items.iter().any(|glob| glob.matches(&action)) == actions.not {
-            return false;
-        }
-        if let Some(resources) = &statement.resources {
-            let matches = |pattern: &super::pattern::ArnPattern| {
-                pattern.matches(request.resource, request.context)
-            };
-            if resources.items.iter().any(matches) == resources.not {
-                return false;
-            }
-        }
-        statement.conditions.iter().all(|condition| condition.holds(request.context))
-    }
-
-    fn note(&mut self, policy: &str, kind: PolicyKind, index: usize, statement: &Statement) {
-        self.matched.push(Matched {
-            policy: policy.to_owned(),
-            kind,
-            statement: index,
-            sid: statement.sid.clone(),
-            denies: statement.effect == Effect::Deny,
-        });
+/// Guardrails do not bind the roles that services make for themselves (Organizations User Guide,
+/// orgs_manage_policies_scps, orgs_manage_policies_rcps).
+fn is_service_linked(principal: &Principal) -> bool {
+    match principal {
+        Principal::AssumedRole { path, .. } => path.as_str().starts_with("/aws-service-role/"),
+        _ => false,
     }
 }

@@ -1,28 +1,37 @@
 //! The IAM policy language: documents, request contexts and their evaluation. Pure.
 //! Source: IAM User Guide, reference_policies and reference_policies_evaluation-logic.
 
+mod arn_pattern;
 mod condition;
 mod context;
 mod decision;
 mod error;
 mod evaluate;
+mod index;
 mod json;
+mod matcher;
 mod parse;
 mod pattern;
 mod principal;
+pub mod simulate;
+mod template;
 #[cfg(test)]
 mod tests;
+mod trace;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
 pub use context::Context;
-pub use decision::{Decision, Matched, Verdict};
+pub use decision::{Decision, Verdict};
 pub use error::ParseError;
-pub use evaluate::{Level, Named, Policies, Request, evaluate};
+pub use evaluate::{Level, Named, Policies, Request, decide, explain};
 pub use parse::DOCUMENT_BYTES_MAX;
+pub use trace::{Miss, PolicyTrace, StatementTrace, Trace};
 
-use parse::Statement;
+use index::ServiceIndex;
+use parse::{Statement, Strictness};
 
 /// What a policy is attached to; each kind has elements of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +50,8 @@ pub enum PolicyKind {
     ServiceControl,
     /// The most that anyone may do to an account's resources.
     ResourceControl,
+    /// A network endpoint's: the most that may be done through it.
+    Endpoint,
 }
 
 /// A policy document, read once and cheap to clone. Equal if the texts and kinds are.
@@ -51,6 +62,7 @@ struct Document {
     text: String,
     kind: PolicyKind,
     statements: Vec<Statement>,
+    index: ServiceIndex,
 }
 
 impl Policy {
@@ -59,8 +71,31 @@ impl Policy {
     /// # Errors
     /// The first mistake, with its place.
     pub fn parse(text: &str, kind: PolicyKind) -> Result<Self, ParseError> {
-        let statements = parse::statements(text, kind)?;
-        Ok(Self(Arc::new(Document { text: text.to_owned(), kind, statements })))
+        Ok(Self::of(text, kind, parse::statements(text, kind, &Strictness::Strict)?))
+    }
+
+    /// Reads a document as [`parse`](Self::parse) does, but goes on where a mistake leaves no doubt about
+    /// what is meant: a `Principal` that is missing or out of place, or an empty list of statements. Gives
+    /// those mistakes beside the policy.
+    ///
+    /// # Errors
+    /// The first mistake that cannot be passed over.
+    pub fn parse_tolerantly(
+        text: &str,
+        kind: PolicyKind,
+    ) -> Result<(Self, Vec<ParseError>), ParseError> {
+        let noted = Strictness::Tolerant(RefCell::default());
+        let statements = parse::statements(text, kind, &noted)?;
+        let noted = match noted {
+            Strictness::Tolerant(noted) => noted.into_inner(),
+            Strictness::Strict => Vec::new(),
+        };
+        Ok((Self::of(text, kind, statements), noted))
+    }
+
+    fn of(text: &str, kind: PolicyKind, statements: Vec<Statement>) -> Self {
+        let index = ServiceIndex::new(&statements);
+        Self(Arc::new(Document { text: text.to_owned(), kind, statements, index }))
     }
 
     /// The document as it was given.
@@ -86,7 +121,7 @@ impl Policy {
     #[must_use]
     pub fn bind_principals(&self, id_of: &dyn Fn(&str) -> Option<String>) -> Self {
         self.with_principals(&|named| match named {
-            principal::Named::Entity(arn) => id_of(arn),
+            principal::Named::Entity(entity) => id_of(&entity.arn),
             _ => None,
         })
     }

@@ -1,13 +1,15 @@
 //! From JSON to statements, with the rules of each kind of policy.
 //! Source: IAM User Guide, reference_policies_grammar and the pages of its elements.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use super::PolicyKind;
+use super::arn_pattern::ArnPattern;
 use super::condition::Condition;
 use super::error::ParseError;
 use super::json::{self, Member, Node, Value};
-use super::pattern::{ArnPattern, Glob};
+use super::pattern::Pattern;
 use super::principal::Named;
 
 /// Bytes of a policy document (IAM API Reference, PutRolePolicy).
@@ -47,7 +49,9 @@ pub(super) struct Statement {
     pub(super) sid: Option<String>,
     pub(super) effect: Effect,
     /// In lower case.
-    pub(super) actions: Selection<Glob>,
+    pub(super) actions: Selection<Pattern>,
+    /// The one service that all its actions are of.
+    pub(super) service: Option<Box<str>>,
     pub(super) resources: Option<Selection<ArnPattern>>,
     pub(super) principals: Option<Selection<PlacedPrincipal>>,
     pub(super) conditions: Vec<Condition>,
@@ -60,8 +64,32 @@ pub(super) struct PlacedPrincipal {
     pub(super) span: Range<usize>,
 }
 
+/// What is done with mistakes that leave no doubt about what a policy means.
+pub(super) enum Strictness {
+    /// They are refused, as when a policy is stored.
+    Strict,
+    /// They are noted, as when policies are tried out.
+    Tolerant(RefCell<Vec<ParseError>>),
+}
+
+impl Strictness {
+    fn mistake(&self, error: ParseError) -> Result<(), ParseError> {
+        match self {
+            Self::Strict => Err(error),
+            Self::Tolerant(noted) => {
+                noted.borrow_mut().push(error);
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Reads the statements of a policy.
-pub(super) fn statements(text: &str, kind: PolicyKind) -> Result<Vec<Statement>, ParseError> {
+pub(super) fn statements(
+    text: &str,
+    kind: PolicyKind,
+    strictness: &Strictness,
+) -> Result<Vec<Statement>, ParseError> {
     let root = json::read(text)?;
     if text.len() > DOCUMENT_BYTES_MAX {
         let rule = format!("a policy has at most {DOCUMENT_BYTES_MAX} bytes");
@@ -80,13 +108,14 @@ pub(super) fn statements(text: &str, kind: PolicyKind) -> Result<Vec<Statement>,
         _ => vec![&statement.node],
     };
     if nodes.is_empty() {
-        return Err(ParseError::new("$.Statement", statement.node.at, "holds no statement"));
+        let error = ParseError::new("$.Statement", statement.node.at, "holds no statement");
+        strictness.mistake(error)?;
     }
     let several = matches!(statement.node.value, Value::List(_));
     let mut statements: Vec<Statement> = Vec::new();
     for (index, node) in nodes.into_iter().enumerate() {
         let path = if several { format!("$.Statement[{index}]") } else { "$.Statement".to_owned() };
-        let reader = StatementReader { path, kind, variables };
+        let reader = StatementReader { path, kind, variables, strictness };
         let statement = reader.read(node)?;
         let twice = |other: &Statement| other.sid.is_some() && other.sid == statement.sid;
         if statements.iter().any(twice) {
@@ -127,13 +156,14 @@ fn known_elements(path: &str, members: &[Member], known: &[&str]) -> Result<(), 
     Ok(())
 }
 
-struct StatementReader {
+struct StatementReader<'s> {
     path: String,
     kind: PolicyKind,
     variables: bool,
+    strictness: &'s Strictness,
 }
 
-impl StatementReader {
+impl StatementReader<'_> {
     fn error(&self, element: &str, node: &Node, rule: &str) -> ParseError {
         ParseError::new(&format!("{}{element}", self.path), node.at, rule)
     }
@@ -143,10 +173,12 @@ impl StatementReader {
             return Err(self.error("", node, "a statement is a JSON object"));
         };
         known_elements(&self.path, members, &STATEMENT_ELEMENTS)?;
+        let (actions, service) = self.actions(node, members)?;
         Ok(Statement {
             sid: self.sid(members)?,
             effect: self.effect(node, members)?,
-            actions: self.actions(node, members)?,
+            actions,
+            service,
             resources: self.resources(node, members)?,
             principals: self.principals(node, members)?,
             conditions: self.conditions(members)?,
@@ -215,12 +247,18 @@ impl StatementReader {
         nodes.into_iter().map(text).collect()
     }
 
-    fn actions(&self, node: &Node, members: &[Member]) -> Result<Selection<Glob>, ParseError> {
+    /// The actions, and the one service that they all are of, if they are.
+    fn actions(
+        &self,
+        node: &Node,
+        members: &[Member],
+    ) -> Result<(Selection<Pattern>, Option<Box<str>>), ParseError> {
         let Some((not, found)) = self.either(members, "Action")? else {
             return Err(self.error("", node, "`Action` or `NotAction` is missing"));
         };
         let element = format!(".{}", found.key);
         let mut items = Vec::new();
+        let mut services = Vec::new();
         for (text, node) in self.texts(&element, &found.node)? {
             let service = text.split_once(':').map(|(service, _)| service);
             let whole = text == "*" && self.kind != PolicyKind::Trust;
@@ -233,12 +271,19 @@ impl StatementReader {
                 let rule = "AssumeRole policy may only specify STS AssumeRole actions.";
                 return Err(self.error(&element, node, rule));
             }
-            items.push(Glob::new(&text.to_ascii_lowercase()));
+            items.push(Pattern::plain(&text.to_ascii_lowercase()));
+            let known = service.filter(|service| !service.contains(['*', '?']));
+            services.push(known.map(str::to_ascii_lowercase));
         }
         if items.is_empty() {
             return Err(self.error(&element, &found.node, "holds no action"));
         }
-        Ok(Selection { not, items })
+        services.dedup();
+        let service = match services.as_slice() {
+            [Some(service)] if !not => Some(Box::from(service.as_str())),
+            _ => None,
+        };
+        Ok((Selection { not, items }, service))
     }
 
     fn resources(
@@ -271,17 +316,20 @@ impl StatementReader {
         members: &[Member],
     ) -> Result<Option<Selection<PlacedPrincipal>>, ParseError> {
         let needed = matches!(self.kind, PolicyKind::Trust | PolicyKind::Resource);
-        let resource_control = self.kind == PolicyKind::ResourceControl;
+        let allowed =
+            needed || matches!(self.kind, PolicyKind::ResourceControl | PolicyKind::Endpoint);
         let Some((not, found)) = self.either(members, "Principal")? else {
-            return if needed {
-                Err(self.error("", node, "`Principal` is missing"))
-            } else {
-                Ok(None)
-            };
+            if !needed {
+                return Ok(None);
+            }
+            // Names nobody and so matches nobody.
+            self.strictness.mistake(self.error("", node, "`Principal` is missing"))?;
+            return Ok(Some(Selection { not: false, items: Vec::new() }));
         };
-        if !needed && !resource_control {
+        if !allowed {
             let rule = "Policy document should not specify a principal.";
-            return Err(self.error("", &found.node, rule));
+            self.strictness.mistake(self.error("", &found.node, rule))?;
+            return Ok(None);
         }
         let element = format!(".{}", found.key);
         let mut items = Vec::new();
@@ -296,7 +344,8 @@ impl StatementReader {
             }
             _ => {
                 let rule = "must be \"*\" or an object with `AWS`, `Service` or `Federated`";
-                return Err(self.error(&element, &found.node, rule));
+                self.strictness.mistake(self.error(&element, &found.node, rule))?;
+                self.aws_principals(&element, &found.node, &mut items)?;
             }
         }
         Ok(Some(Selection { not, items }))
@@ -309,13 +358,28 @@ impl StatementReader {
         items: &mut Vec<PlacedPrincipal>,
     ) -> Result<(), ParseError> {
         let element = format!("{element}.{}", kind.key);
+        if kind.key == "AWS" {
+            return self.aws_principals(&element, &kind.node, items);
+        }
         for (text, node) in self.texts(&element, &kind.node)? {
             let named = match kind.key.as_str() {
-                "AWS" => Named::aws(text).map_err(|rule| self.error(&element, node, rule))?,
-                "Service" => Named::Service(text.to_owned()),
-                "Federated" => Named::Federated(text.to_owned()),
-                _ => Named::CanonicalUser(text.to_owned()),
+                "Service" => Named::Service(Box::from(text)),
+                "Federated" => Named::Federated(Box::from(text)),
+                _ => Named::CanonicalUser,
             };
+            items.push(PlacedPrincipal { named, span: node.span.clone() });
+        }
+        Ok(())
+    }
+
+    fn aws_principals(
+        &self,
+        element: &str,
+        node: &Node,
+        items: &mut Vec<PlacedPrincipal>,
+    ) -> Result<(), ParseError> {
+        for (text, node) in self.texts(element, node)? {
+            let named = Named::aws(text).map_err(|rule| self.error(element, node, rule))?;
             items.push(PlacedPrincipal { named, span: node.span.clone() });
         }
         Ok(())

@@ -1,227 +1,209 @@
-//! Wildcards, ARNs with wildcards, and policy variables.
+//! Wildcard patterns, compiled once, matched in time linear in the text and without recursion or, but for
+//! rare shapes, allocation.
 //!
-//! A glob is a list of literal characters, `?` (any one) and `*` (any run). Matching remembers only the
-//! last `*` and so takes at most pattern x text steps, without recursion. A policy variable is resolved
-//! to literal characters: a `*` in its value matches only a `*` (IAM User Guide,
+//! A pattern is split at its `*` into segments. The first is anchored at the text's begin, the last at its
+//! end, and each between is found at its leftmost place: a segment has a fixed length in characters, so the
+//! leftmost place leaves the most room for what follows and no other has to be tried. A literal segment is
+//! found by the two-way algorithm (Crochemore and Perrin 1991, as in `memchr::memmem`), one with `?` by
+//! shift-and over 64 characters a step (Baeza-Yates and Gonnet 1992).
+//!
+//! A policy variable's value is literal: a `*` in it matches only a `*` (IAM User Guide,
 //! reference_policies_variables).
 
+use memchr::memmem;
+
 use super::context::Context;
+use super::template::{self, Atom};
 
-/// One element of a glob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token {
-    Literal(char),
-    One,
-    Run,
-}
-
-/// A text with wildcards.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Glob(Vec<Token>);
-
-impl Glob {
-    pub(super) fn new(text: &str) -> Self {
-        Self(text.chars().map(Token::of).collect())
-    }
-
-    /// Whether the whole of `text` matches.
-    pub(super) fn matches(&self, text: &str) -> bool {
-        let text: Vec<char> = text.chars().collect();
-        glob(&self.0, &text)
-    }
-}
-
-impl Token {
-    fn of(c: char) -> Self {
-        match c {
-            '*' => Self::Run,
-            '?' => Self::One,
-            literal => Self::Literal(literal),
-        }
-    }
-}
-
-fn glob(pattern: &[Token], text: &[char]) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while let Some(&c) = text.get(t) {
-        match pattern.get(p) {
-            Some(Token::Run) => {
-                retry = Some((p + 1, t));
-                p += 1;
-            }
-            Some(Token::One) => (p, t) = (p + 1, t + 1),
-            Some(Token::Literal(literal)) if *literal == c => (p, t) = (p + 1, t + 1),
-            _ => {
-                let Some((after, start)) = retry else { return false };
-                retry = Some((after, start + 1));
-                (p, t) = (after, start + 1);
-            }
-        }
-    }
-    pattern.get(p..).unwrap_or_default().iter().all(|token| *token == Token::Run)
-}
-
-/// A piece of a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
-    Glob(Vec<Token>),
-    Variable { key: String, default: Option<String> },
-}
-
-/// A text with wildcards and policy variables.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Template {
-    pieces: Vec<Piece>,
-}
-
-impl Template {
-    /// Reads `text`; without `variables` (version 2008-10-17) `${...}` is plain text.
-    pub(super) fn new(text: &str, variables: bool) -> Result<Self, &'static str> {
-        let mut pieces = Vec::new();
-        let mut rest = text;
-        while let Some(start) = rest.find("${").filter(|_| variables) {
-            let (before, from) = rest.split_at(start);
-            let Some((inside, after)) = from.trim_start_matches("${").split_once('}') else {
-                return Err("a policy variable is not closed by `}`");
-            };
-            push_glob(&mut pieces, Glob::new(before).0);
-            match inside {
-                "*" | "?" | "$" => {
-                    let literal = inside.chars().map(Token::Literal).collect();
-                    push_glob(&mut pieces, literal);
-                }
-                _ => pieces.push(variable(inside)?),
-            }
-            rest = after;
-        }
-        push_glob(&mut pieces, Glob::new(rest).0);
-        Ok(Self { pieces })
-    }
-
-    /// The pattern as it stands for a request; none if a variable has no value and no default.
-    pub(super) fn resolve(&self, context: &Context) -> Option<Glob> {
-        let mut tokens = Vec::new();
-        for piece in &self.pieces {
-            match piece {
-                Piece::Glob(glob) => tokens.extend_from_slice(glob),
-                Piece::Variable { key, default } => {
-                    // A multi-valued key cannot stand for one text.
-                    let value = match context.get(key) {
-                        Some([value]) => Some(value.as_str()),
-                        _ => None,
-                    };
-                    let value = value.or(default.as_deref())?;
-                    tokens.extend(value.chars().map(Token::Literal));
-                }
-            }
-        }
-        Some(Glob(tokens))
-    }
-
-    /// Whether `text` matches.
-    pub(super) fn matches(&self, text: &str, context: &Context) -> bool {
-        if let [Piece::Glob(tokens)] = self.pieces.as_slice() {
-            let text: Vec<char> = text.chars().collect();
-            return glob(tokens, &text);
-        }
-        self.pieces.is_empty() && text.is_empty()
-            || self.resolve(context).is_some_and(|glob| glob.matches(text))
-    }
-
-    /// The text for comparison without wildcards; none as for `resolve`.
-    pub(super) fn literal(&self, context: &Context) -> Option<String> {
-        let glob = self.resolve(context)?;
-        let plain = glob.0.iter().map(|token| match token {
-            Token::Literal(c) => *c,
-            Token::One => '?',
-            Token::Run => '*',
-        });
-        Some(plain.collect())
-    }
-}
-
-fn push_glob(pieces: &mut Vec<Piece>, tokens: Vec<Token>) {
-    if tokens.is_empty() {
-        return;
-    }
-    match pieces.last_mut() {
-        Some(Piece::Glob(last)) => last.extend(tokens),
-        _ => pieces.push(Piece::Glob(tokens)),
-    }
-}
-
-/// `key` or `key, 'default'`.
-fn variable(inside: &str) -> Result<Piece, &'static str> {
-    let (key, default) = match inside.split_once(',') {
-        None => (inside, None),
-        Some((key, default)) => {
-            let default = default.trim().strip_prefix('\'').and_then(|d| d.strip_suffix('\''));
-            (key, Some(default.ok_or("a variable's default stands in single quotes")?))
-        }
-    };
-    let key = key.trim();
-    if key.is_empty() {
-        return Err("a policy variable names no key");
-    }
-    Ok(Piece::Variable { key: key.to_ascii_lowercase(), default: default.map(str::to_owned) })
-}
-
-/// An ARN with wildcards, matched part by part: a wildcard does not reach over a colon before the
-/// resource. A pattern with too few parts is completed with `*` (IAM User Guide,
-/// reference_policies_elements_resource).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ArnPattern {
+/// A text with wildcards and variables.
+#[derive(Clone, Debug)]
+pub(super) enum Pattern {
     Any,
-    Parts(Vec<Template>),
+    Exact(Box<str>),
+    /// A literal and a `*`.
+    Prefix(Box<str>),
+    /// The segments between the `*`s; at least one.
+    Segments(Box<[Segment]>),
 }
 
-/// Parts of an ARN.
-const ARN_PARTS: usize = 6;
+/// What stands between two `*`: literals, `?` and variables.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    atoms: Box<[Atom]>,
+    /// Made beforehand where it is needed and no variable keeps it from being known.
+    masks: Option<Masks>,
+}
 
-impl ArnPattern {
+impl Pattern {
+    /// Reads `text` with wildcards and without variables.
+    pub(super) fn plain(text: &str) -> Self {
+        Self::of(template::wildcards(text))
+    }
+
+    /// Reads `text` with wildcards and, if the version has them, variables.
+    ///
+    /// # Errors
+    /// The rule that a variable breaks.
     pub(super) fn new(text: &str, variables: bool) -> Result<Self, &'static str> {
-        if text == "*" {
-            return Ok(Self::Any);
-        }
-        let mut parts = split_arn(text, variables);
-        let wild = text.starts_with('*') || text.starts_with('?');
-        if parts.first() != Some(&"arn") && !wild && !text.starts_with("${") {
-            return Err("must be `*` or an ARN");
-        }
-        while parts.len() < ARN_PARTS {
-            parts.push("*");
-        }
-        let parts = parts.into_iter().map(|part| Template::new(part, variables));
-        Ok(Self::Parts(parts.collect::<Result<_, _>>()?))
+        Ok(Self::of(template::atoms(text, variables)?))
     }
 
-    pub(super) fn matches(&self, arn: &str, context: &Context) -> bool {
-        let Self::Parts(parts) = self else { return true };
-        let mut given = arn.splitn(ARN_PARTS, ':');
-        let all = parts.iter().all(|part| given.next().is_some_and(|g| part.matches(g, context)));
-        all && given.next().is_none()
-    }
-}
-
-/// Splits at the first five colons that stand outside of a variable.
-fn split_arn(text: &str, variables: bool) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut start = 0;
-    let mut inside = false;
-    let mut before = '\0';
-    for (at, c) in text.char_indices() {
-        match c {
-            '{' if variables && before == '$' => inside = true,
-            '}' => inside = false,
-            ':' if !inside && parts.len() + 1 < ARN_PARTS => {
-                parts.push(text.get(start..at).unwrap_or_default());
-                start = at + 1;
-            }
+    fn of(mut atoms: Vec<Atom>) -> Self {
+        atoms.dedup_by(|a, b| *a == Atom::Run && *b == Atom::Run);
+        match atoms.as_slice() {
+            [] => return Self::Exact(Box::from("")),
+            [Atom::Run] => return Self::Any,
+            [Atom::Literal(text)] => return Self::Exact(text.clone()),
+            [Atom::Literal(text), Atom::Run] => return Self::Prefix(text.clone()),
             _ => {}
         }
-        before = c;
+        let segments = atoms.split(|atom| *atom == Atom::Run).map(Segment::new);
+        Self::Segments(segments.collect())
     }
-    parts.push(text.get(start..).unwrap_or_default());
-    parts
+
+    /// Whether the whole of `text` matches; never if a variable has no value.
+    pub(super) fn matches(&self, text: &str, context: &Context) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(exact) => **exact == *text,
+            Self::Prefix(prefix) => text.starts_with(&**prefix),
+            Self::Segments(segments) => segments_match(segments, text, context),
+        }
+    }
+}
+
+fn segments_match(segments: &[Segment], text: &str, context: &Context) -> bool {
+    if !segments.iter().all(|segment| segment.is_known(context)) {
+        return false;
+    }
+    let Some((first, rest)) = segments.split_first() else { return false };
+    let Some(text) = first.strip_front(text, context) else { return false };
+    let Some((last, middle)) = rest.split_last() else { return text.is_empty() };
+    let Some(text) = last.strip_back(text, context) else { return false };
+    middle.iter().try_fold(text, |text, segment| segment.skip_past(text, context)).is_some()
+}
+
+impl Segment {
+    fn new(atoms: &[Atom]) -> Self {
+        let literal = matches!(atoms, [] | [Atom::Literal(_)]);
+        let known = !atoms.iter().any(|atom| matches!(atom, Atom::Variable(_)));
+        let masks = (known && !literal).then(|| Masks::new(atoms, &Context::default()));
+        Self { atoms: Box::from(atoms), masks }
+    }
+
+    fn is_known(&self, context: &Context) -> bool {
+        self.atoms.iter().all(|atom| match atom {
+            Atom::Variable(variable) => variable.value(context).is_some(),
+            _ => true,
+        })
+    }
+
+    fn strip_front<'t>(&self, text: &'t str, context: &Context) -> Option<&'t str> {
+        self.atoms.iter().try_fold(text, |text, atom| match atom {
+            Atom::One => {
+                let mut rest = text.chars();
+                rest.next().map(|_| rest.as_str())
+            }
+            other => text.strip_prefix(other.text(context)?),
+        })
+    }
+
+    fn strip_back<'t>(&self, text: &'t str, context: &Context) -> Option<&'t str> {
+        self.atoms.iter().rev().try_fold(text, |text, atom| match atom {
+            Atom::One => {
+                let mut rest = text.chars();
+                rest.next_back().map(|_| rest.as_str())
+            }
+            other => text.strip_suffix(other.text(context)?),
+        })
+    }
+
+    /// What follows the leftmost place of the segment in `text`.
+    fn skip_past<'t>(&self, text: &'t str, context: &Context) -> Option<&'t str> {
+        let end = match &*self.atoms {
+            [] => 0,
+            [one] if *one != Atom::One => {
+                let literal = one.text(context)?;
+                memmem::find(text.as_bytes(), literal.as_bytes())? + literal.len()
+            }
+            atoms => match &self.masks {
+                Some(masks) => masks.end_of_first(text)?,
+                None => Masks::new(atoms, context).end_of_first(text)?,
+            },
+        };
+        text.get(end..)
+    }
+}
+
+/// Bits of a word.
+const WORD: usize = u64::BITS as usize;
+/// Words that need no allocation: segments of up to 256 characters.
+const WORDS_INLINE: usize = 4;
+
+/// For each character of a segment, the places it may stand at: one bit a place.
+#[derive(Clone, Debug)]
+struct Masks {
+    /// In characters.
+    length: usize,
+    /// Sorted by character.
+    known: Box<[(char, Box<[u64]>)]>,
+    /// The places of `?`.
+    other: Box<[u64]>,
+}
+
+impl Masks {
+    fn new(atoms: &[Atom], context: &Context) -> Self {
+        let mut places: Vec<Option<char>> = Vec::new();
+        for atom in atoms {
+            match atom.text(context) {
+                Some(text) => places.extend(text.chars().map(Some)),
+                None => places.push(None),
+            }
+        }
+        let bits = |of: &dyn Fn(&Option<char>) -> bool| -> Box<[u64]> {
+            let word = |places: &[Option<char>]| {
+                let bits = places.iter().enumerate().filter(|(_, place)| of(place));
+                bits.fold(0, |word, (bit, _)| word | 1_u64 << bit)
+            };
+            places.chunks(WORD).map(word).collect()
+        };
+        let mut chars: Vec<char> = places.iter().flatten().copied().collect();
+        chars.sort_unstable();
+        chars.dedup();
+        let of_char = |c| (c, bits(&move |place| place.is_none_or(|other| other == c)));
+        Self {
+            length: places.len(),
+            known: chars.into_iter().map(of_char).collect(),
+            other: bits(&|place| place.is_none()),
+        }
+    }
+
+    /// Where the leftmost match ends, in bytes.
+    fn end_of_first(&self, text: &str) -> Option<usize> {
+        let Some(last) = self.length.checked_sub(1) else { return Some(0) };
+        let mut inline = [0_u64; WORDS_INLINE];
+        let mut spilled = Vec::new();
+        let state = match inline.get_mut(..self.other.len()) {
+            Some(state) => state,
+            None => {
+                spilled.resize(self.other.len(), 0);
+                spilled.as_mut_slice()
+            }
+        };
+        for (at, c) in text.char_indices() {
+            let found = self.known.binary_search_by_key(&c, |(known, _)| *known);
+            let mask = found.ok().and_then(|index| self.known.get(index));
+            let mask = mask.map_or(&self.other, |(_, mask)| mask);
+            let mut carry = 1;
+            for (word, mask) in state.iter_mut().zip(mask) {
+                let shifted = (*word << 1) | carry;
+                carry = *word >> (WORD - 1);
+                *word = shifted & mask;
+            }
+            if state.get(last / WORD).is_some_and(|word| word >> (last % WORD) & 1 == 1) {
+                return Some(at + c.len_utf8());
+            }
+        }
+        None
+    }
 }

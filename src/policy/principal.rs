@@ -6,22 +6,50 @@ use crate::identity::{AccountId, Arn, Principal};
 /// One principal as a policy names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Named {
-    /// `*`: everyone.
+    /// `*`: everyone, services and strangers too.
     Everyone,
     /// An account: its root ARN or its number.
     Account(AccountId),
     /// A user or role by ARN.
-    Entity(String),
-    /// A role session or federated user by ARN.
-    Session(String),
+    Entity(Entity),
+    /// A role session, federated user, instance or agent by ARN.
+    Session(Session),
     /// A user or role by unique id.
-    UniqueId(String),
+    UniqueId(Box<str>),
     /// A service.
-    Service(String),
+    Service(Box<str>),
     /// An identity provider.
-    Federated(String),
+    Federated(Box<str>),
     /// A canonical user: accepted, matches nobody here.
-    CanonicalUser(String),
+    CanonicalUser,
+}
+
+/// A user or role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entity {
+    /// As written.
+    pub(super) arn: Box<str>,
+    account: AccountId,
+    is_role: bool,
+    /// `/path/name`
+    name: Box<str>,
+}
+
+/// A principal that lives for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Session {
+    account: AccountId,
+    kind: SessionKind,
+    /// What follows the kind: `role/session`, a name, an instance's id.
+    name: Box<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SessionKind {
+    AssumedRole,
+    FederatedUser,
+    Instance,
+    Agent,
 }
 
 /// How closely a policy names a principal; what still limits it depends on it.
@@ -49,48 +77,46 @@ impl Named {
         let invalid = "Invalid principal in policy";
         let unique = text.starts_with("AROA") || text.starts_with("AIDA");
         if unique && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Ok(Self::UniqueId(text.to_owned()));
+            return Ok(Self::UniqueId(Box::from(text)));
         }
         if text.contains(['*', '?']) {
             return Err(invalid);
         }
         let arn = Arn::parse(text).map_err(|_| invalid)?;
         let account = arn.account_id().ok_or(invalid)?;
-        let resource = arn.resource();
-        match (arn.service(), resource.split('/').next().unwrap_or_default()) {
-            ("iam", "root") if resource == "root" => Ok(Self::Account(account)),
-            ("iam", "user" | "role") if resource.contains('/') => Ok(Self::Entity(text.to_owned())),
-            ("sts", "assumed-role") if resource.split('/').count() == 3 => {
-                Ok(Self::Session(text.to_owned()))
+        if (arn.service(), arn.resource()) == ("iam", "root") {
+            return Ok(Self::Account(account));
+        }
+        let (kind, name) = arn.resource().split_once('/').ok_or(invalid)?;
+        let entity = |is_role| {
+            let name = Box::from(format!("/{name}"));
+            Self::Entity(Entity { arn: Box::from(text), account, is_role, name })
+        };
+        let session = |kind| Self::Session(Session { account, kind, name: Box::from(name) });
+        match (arn.service(), kind) {
+            ("iam", "user") => Ok(entity(false)),
+            ("iam", "role") => Ok(entity(true)),
+            ("sts", "assumed-role") if name.split('/').count() == 2 => {
+                Ok(session(SessionKind::AssumedRole))
             }
-            ("sts", "federated-user") => Ok(Self::Session(text.to_owned())),
-            ("locum", "instance" | "agent") => Ok(Self::Session(text.to_owned())),
+            ("sts", "federated-user") => Ok(session(SessionKind::FederatedUser)),
+            ("locum", "instance") => Ok(session(SessionKind::Instance)),
+            ("locum", "agent") => Ok(session(SessionKind::Agent)),
             _ => Err(invalid),
         }
     }
 
     /// How closely this names `principal`. `Everyone` counts as naming it (IAM User Guide: `"AWS": "*"`
-    /// in a trust policy admits principals of the same account by itself), but for services, which
-    /// have to be named.
+    /// in a trust policy admits principals of the same account by itself).
     pub(super) fn closeness(&self, principal: &Principal) -> Closeness {
         let yes = |matches: bool, closeness| if matches { closeness } else { Closeness::None };
         match self {
-            Self::Everyone => match principal {
-                Principal::Service(_) => Closeness::None,
-                Principal::AssumedRole { .. } => Closeness::Role,
-                _ => Closeness::Itself,
-            },
+            Self::Everyone => Closeness::Itself,
             Self::Account(account) => {
                 yes(principal.account() == Some(*account), Closeness::Account)
             }
-            Self::Entity(arn) => match principal {
-                Principal::AssumedRole { .. } => {
-                    yes(principal.principal_arn() == *arn, Closeness::Role)
-                }
-                Principal::User { .. } => yes(principal.arn() == *arn, Closeness::Itself),
-                _ => Closeness::None,
-            },
-            Self::Session(arn) => yes(principal.arn() == *arn, Closeness::Itself),
+            Self::Entity(entity) => entity.closeness(principal),
+            Self::Session(session) => yes(session.is(principal), Closeness::Itself),
             Self::UniqueId(id) => {
                 let closeness = match principal {
                     Principal::AssumedRole { .. } => Closeness::Role,
@@ -102,7 +128,47 @@ impl Named {
                 Principal::Service(service) => yes(**service == **name, Closeness::Itself),
                 _ => Closeness::None,
             },
-            Self::Federated(_) | Self::CanonicalUser(_) => Closeness::None,
+            Self::Federated(name) => match principal {
+                Principal::Federated(provider) => yes(**provider == **name, Closeness::Itself),
+                _ => Closeness::None,
+            },
+            Self::CanonicalUser => Closeness::None,
+        }
+    }
+}
+
+impl Entity {
+    fn closeness(&self, principal: &Principal) -> Closeness {
+        let (account, path, name, closeness) = match principal {
+            Principal::AssumedRole { account, path, role, .. } if self.is_role => {
+                (account, path, role.as_str(), Closeness::Role)
+            }
+            Principal::User { account, path, name, .. } if !self.is_role => {
+                (account, path, name.as_str(), Closeness::Itself)
+            }
+            _ => return Closeness::None,
+        };
+        let same = *account == self.account && self.name.strip_prefix(path.as_str()) == Some(name);
+        if same { closeness } else { Closeness::None }
+    }
+}
+
+impl Session {
+    fn is(&self, principal: &Principal) -> bool {
+        if principal.account() != Some(self.account) {
+            return false;
+        }
+        let name = &*self.name;
+        match (self.kind, principal) {
+            (SessionKind::AssumedRole, Principal::AssumedRole { role, session, .. }) => {
+                name.split_once('/') == Some((role.as_str(), session.as_str()))
+            }
+            (SessionKind::FederatedUser, Principal::FederatedUser { name: other, .. }) => {
+                other.as_str() == name
+            }
+            (SessionKind::Instance, Principal::Instance { id, .. }) => id.as_str() == name,
+            (SessionKind::Agent, Principal::Agent { name: other, .. }) => other.as_str() == name,
+            _ => false,
         }
     }
 }

@@ -58,7 +58,7 @@ fn ask(principal: &Principal, owner: &str, policies: &Policies<'_>) -> Decision 
         resource_account: Some(account(owner)),
         context: &context,
     };
-    evaluate(&request, policies)
+    decide(&request, policies)
 }
 
 /// Protects the table of the IAM User Guide on who has to allow what, for trust policies.
@@ -92,7 +92,7 @@ fn a_role_is_assumed_when_each_side_that_has_to_allows() {
         let policies = Policies {
             identity: if own { vec![named(&allow)] } else { vec![] },
             resource: Some(&trust),
-            role_trust: true,
+            resource_must_allow: true,
             ..Policies::default()
         };
         let decision = ask(&session(A), owner, &policies);
@@ -106,8 +106,11 @@ fn a_role_is_assumed_when_each_side_that_has_to_allows() {
 #[test]
 fn without_a_trust_policy_nobody_assumes_a_role() {
     let allow = identity(ALLOW_ALL);
-    let policies =
-        Policies { identity: vec![named(&allow)], role_trust: true, ..Policies::default() };
+    let policies = Policies {
+        identity: vec![named(&allow)],
+        resource_must_allow: true,
+        ..Policies::default()
+    };
     for owner in [A, B] {
         let decision = ask(&user(A), owner, &policies);
         assert_eq!(decision.verdict(), Verdict::ImplicitDeny);
@@ -128,15 +131,18 @@ fn each_limit_has_to_allow_and_any_deny_wins() {
     assert_eq!(verdict(&granted()), (Verdict::Allow, PolicyKind::Identity));
     assert_eq!(verdict(&Policies::default()), (Verdict::ImplicitDeny, PolicyKind::Identity));
     for (bound, expected) in [(&none, Verdict::ImplicitDeny), (&deny, Verdict::ExplicitDeny)] {
-        let boundary = Policies { boundary: Some(named(bound)), ..granted() };
+        let boundary = Policies { boundary: Some(vec![named(bound)]), ..granted() };
         assert_eq!(verdict(&boundary), (expected, PolicyKind::Boundary));
         let session = Policies { session: Some(vec![named(bound)]), ..granted() };
         assert_eq!(verdict(&session), (expected, PolicyKind::Session));
         let service = Policies { service_control: level(bound), ..granted() };
         assert_eq!(verdict(&service), (expected, PolicyKind::ServiceControl));
-        let resource = Policies { resource_control: level(bound), ..granted() };
-        assert_eq!(verdict(&resource), (expected, PolicyKind::ResourceControl));
     }
+    // AWS's RCPFullAWSAccess is implied: these only take away.
+    let resource = |bound| Policies { resource_control: level(bound), ..granted() };
+    assert_eq!(verdict(&resource(&none)), (Verdict::Allow, PolicyKind::Identity));
+    let denied = (Verdict::ExplicitDeny, PolicyKind::ResourceControl);
+    assert_eq!(verdict(&resource(&deny)), denied);
     let empty_session = Policies { session: Some(vec![]), ..granted() };
     assert_eq!(verdict(&empty_session), (Verdict::ImplicitDeny, PolicyKind::Session));
     let empty = vec![Level { name: "root", policies: vec![] }];
@@ -144,7 +150,7 @@ fn each_limit_has_to_allow_and_any_deny_wins() {
     assert_eq!(verdict(&empty_level), (Verdict::ImplicitDeny, PolicyKind::ServiceControl));
 }
 
-/// Protects that a service is admitted by being named, and not by `"AWS": "*"`.
+/// Protects that a service is admitted by being named, itself or with everyone.
 #[test]
 fn services_have_to_be_named() {
     let trust = |principal: &str| {
@@ -156,10 +162,11 @@ fn services_have_to_be_named() {
         (r#"{"Service":"ec2.amazonaws.com"}"#, Verdict::Allow),
         (r#"{"Service":["lambda.amazonaws.com","ec2.amazonaws.com"]}"#, Verdict::Allow),
         (r#"{"Service":"lambda.amazonaws.com"}"#, Verdict::ImplicitDeny),
-        (r#"{"AWS":"*"}"#, Verdict::ImplicitDeny),
+        (r#"{"AWS":"*"}"#, Verdict::Allow),
     ] {
         let trust = trust(principal);
-        let policies = Policies { resource: Some(&trust), role_trust: true, ..Policies::default() };
+        let policies =
+            Policies { resource: Some(&trust), resource_must_allow: true, ..Policies::default() };
         assert_eq!(ask(&Principal::ec2(), A, &policies).verdict(), verdict, "{principal}");
     }
 }
@@ -174,7 +181,8 @@ fn bound_principals_are_their_ids() {
     let trust = parse(&text, PolicyKind::Trust);
     let bind = |id: &'static str| trust.bind_principals(&move |_| Some(id.to_owned()));
     let verdict = |trust: &Policy| {
-        let policies = Policies { resource: Some(trust), role_trust: true, ..Policies::default() };
+        let policies =
+            Policies { resource: Some(trust), resource_must_allow: true, ..Policies::default() };
         ask(&session(A), A, &policies).verdict()
     };
     let bound = bind("AROAAAAAAAAAAAAAAAAAA");
@@ -196,7 +204,7 @@ fn holds(condition: &str, context: &Context) -> bool {
         context,
     };
     let policies = Policies { identity: vec![named(&policy)], ..Policies::default() };
-    evaluate(&request, &policies).verdict() == Verdict::Allow
+    decide(&request, &policies).verdict() == Verdict::Allow
 }
 
 /// Protects each operator, on present and on missing keys.
@@ -277,7 +285,7 @@ fn a_wildcard_in_a_variable_is_plain_text() {
             context: &context,
         };
         let policies = Policies { identity: vec![named(&policy)], ..Policies::default() };
-        evaluate(&request, &policies).verdict() == Verdict::Allow
+        decide(&request, &policies).verdict() == Verdict::Allow
     };
     assert!(allowed("ana", "arn:aws:s3:::home/ana/photo"));
     assert!(!allowed("*", "arn:aws:s3:::home/ana/photo"));
@@ -364,7 +372,7 @@ proptest! {
             &pattern.chars().collect::<Vec<_>>(),
             &text.chars().collect::<Vec<_>>(),
         );
-        prop_assert_eq!(super::pattern::Glob::new(&pattern).matches(&text), obvious);
+        prop_assert_eq!(super::pattern::Pattern::plain(&pattern).matches(&text, &Context::default()), obvious);
     }
 
     /// Protects the service from any text that is sent as a policy.

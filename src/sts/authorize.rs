@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{RequestInfo, Service};
-use crate::domain::access::{Caller, Question, judge};
+use crate::domain::access::{Caller, Question, explain, judge};
 use crate::domain::rejection::{Denied, Rejection};
 use crate::domain::state::State;
 use crate::identity::{AccountId, Arn, Principal};
-use crate::policy::{Context, Decision, Policy, Verdict};
+use crate::policy::{Context, Policy, Trace, Verdict};
 
 /// A request that a resource service asks about.
 #[derive(Clone, Debug)]
@@ -27,8 +27,8 @@ pub struct Ask {
 /// A judged request.
 #[derive(Clone, Debug)]
 pub struct Judged {
-    /// The decision.
-    pub decision: Decision,
+    /// The decision, with what matched.
+    pub trace: Trace,
     /// The sentence that tells it.
     pub message: String,
 }
@@ -80,9 +80,10 @@ impl Service {
             role_trust: false,
             time: self.now(),
         };
-        let decision = judge(state, &question, &ask.context);
-        let message = decision.message(&caller.principal.arn(), &ask.action, &ask.resource);
-        Judged { decision, message }
+        let trace = explain(state, &question, &ask.context);
+        let principal = caller.principal.arn();
+        let message = trace.decision.message(&principal, &ask.action, &ask.resource);
+        Judged { trace, message }
     }
 
     /// The user or role of this ARN in `account`, as a caller without a session's limits.

@@ -197,7 +197,7 @@ async fn a_change_of_the_role_works_at_once() {
     };
     let may = || {
         let judged = desk.service.judge(&desk.service.view().state, &caller, &ask);
-        judged.decision.verdict() == crate::policy::Verdict::Allow
+        judged.trace.decision.verdict() == crate::policy::Verdict::Allow
     };
     assert!(!may());
     let policy = allow(&["s3:Get*"], "arn:aws:s3:::photos/*");

@@ -4,14 +4,13 @@
 
 mod operator;
 
-use super::context::Context;
-use operator::Expected;
-pub(super) use operator::Kind;
+use super::context::{Context, Key};
+use operator::{Kind, Test};
 
 /// How the values of a multi-valued key are joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Quantifier {
-    /// No prefix: the key has one value; with several, one that matches is enough.
+    /// No prefix: the key has one value. Several values need a set operator and satisfy nothing here.
     Single,
     /// `ForAnyValue:`
     Any,
@@ -22,13 +21,13 @@ enum Quantifier {
 /// One operator on one key.
 #[derive(Clone, Debug)]
 pub(super) struct Condition {
-    /// In lower case.
-    key: String,
+    /// As written, for explanations.
+    operator: Box<str>,
+    key: Key,
     quantifier: Quantifier,
     if_exists: bool,
-    kind: Kind,
     negated: bool,
-    values: Vec<Expected>,
+    test: Test,
 }
 
 impl Condition {
@@ -39,74 +38,75 @@ impl Condition {
         values: &[String],
         variables: bool,
     ) -> Result<Self, String> {
+        let unknown = || format!("`{operator}` is no condition operator");
         let (quantifier, rest) = match operator.split_once(':') {
-            Some(("ForAnyValue", rest)) => (Quantifier::Any, rest),
-            Some(("ForAllValues", rest)) => (Quantifier::All, rest),
-            Some(_) => return Err(format!("`{operator}` is no condition operator")),
+            Some((set, rest)) if set.eq_ignore_ascii_case("ForAnyValue") => (Quantifier::Any, rest),
+            Some((set, rest)) if set.eq_ignore_ascii_case("ForAllValues") => {
+                (Quantifier::All, rest)
+            }
+            Some(_) => return Err(unknown()),
             None => (Quantifier::Single, operator),
         };
-        let (base, if_exists) = match rest.strip_suffix("IfExists") {
+        let (base, if_exists) = match strip_suffix_ignoring_case(rest, "IfExists") {
             Some(base) => (base, true),
             None => (rest, false),
         };
-        let Some((kind, negated)) = Kind::of(base) else {
-            return Err(format!("`{operator}` is no condition operator"));
-        };
+        let (kind, negated) = Kind::of(base).ok_or_else(unknown)?;
         if kind == Kind::Null && (if_exists || quantifier != Quantifier::Single) {
             return Err("`Null` takes neither `IfExists` nor a set operator".to_owned());
         }
         if key.is_empty() {
             return Err("a condition names no key".to_owned());
         }
-        let values = values.iter().map(|value| Expected::new(kind, value, variables));
         Ok(Self {
-            key: key.to_ascii_lowercase(),
+            operator: Box::from(operator),
+            key: Key::new(key),
             quantifier,
             if_exists,
-            kind,
             negated,
-            values: values.collect::<Result<_, _>>()?,
+            test: Test::new(kind, values, variables)?,
         })
+    }
+
+    /// The operator as written.
+    pub(super) fn operator(&self) -> &str {
+        &self.operator
+    }
+
+    /// The key, in lower case.
+    pub(super) fn key(&self) -> &str {
+        self.key.as_str()
     }
 
     /// Whether the condition holds in `context`.
     pub(super) fn holds(&self, context: &Context) -> bool {
-        let given = context.get(&self.key);
-        if self.kind == Kind::Null {
-            let absent = given.is_none_or(<[String]>::is_empty);
-            return self.values.iter().any(|value| value.is_true() == absent);
+        let given = context.values_of(&self.key).filter(|values| !values.is_empty());
+        if let Test::Null { absent, present } = self.test {
+            return if given.is_none() { absent } else { present };
         }
-        let Some(given) = given.filter(|values| !values.is_empty()) else {
+        let Some(given) = given else {
             return match self.quantifier {
                 Quantifier::All => true,
                 Quantifier::Any => self.if_exists,
                 Quantifier::Single => self.if_exists || self.negated,
             };
         };
+        // A value that cannot be read as the operator's type satisfies nothing, negated or not.
         let one = |value: &String| {
-            // A value that cannot be read as the operator's type satisfies nothing, negated or not.
-            let Some(matches) = self.matches_any(value, context) else { return false };
-            matches != self.negated
+            self.test.matches(value, context).is_some_and(|matches| matches != self.negated)
         };
-        match self.quantifier {
-            Quantifier::Single if self.negated => given.iter().all(one),
-            Quantifier::Single | Quantifier::Any => given.iter().any(one),
-            Quantifier::All => given.iter().all(one),
+        match (self.quantifier, given) {
+            (Quantifier::Single, [value]) => one(value),
+            (Quantifier::Single, _) => false,
+            (Quantifier::Any, given) => given.iter().any(one),
+            (Quantifier::All, given) => given.iter().all(one),
         }
     }
+}
 
-    fn matches_any(&self, given: &str, context: &Context) -> Option<bool> {
-        let mut readable = false;
-        for expected in &self.values {
-            match expected.matches(self.kind, given, context) {
-                Some(true) => return Some(true),
-                Some(false) => readable = true,
-                None => {}
-            }
-        }
-        // An empty list of values matches nothing.
-        (readable || self.values.is_empty() || !self.kind.is_parsed()).then_some(false)
-    }
+fn strip_suffix_ignoring_case<'a>(text: &'a str, suffix: &str) -> Option<&'a str> {
+    let (before, end) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
+    end.eq_ignore_ascii_case(suffix).then_some(before)
 }
 
 /// Every operator, for suggestions.

@@ -8,8 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 use time::format_description::well_known::Iso8601;
 
+use crate::policy::arn_pattern::{ArnPattern, ArnText};
 use crate::policy::context::Context;
-use crate::policy::pattern::{ArnPattern, Template};
+use crate::policy::pattern::Pattern;
+use crate::policy::template::Text;
 
 /// What an operator compares; negation is told apart from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +50,9 @@ impl Order {
     }
 }
 
-/// Every operator's name, without prefix and `IfExists`.
-pub(super) const OPERATORS: [(&str, Kind, bool); 29] = [
+/// Every operator's name, without prefix and `IfExists`, in the spelling of the IAM reference; read
+/// without regard to case, as AWS does.
+pub(super) const OPERATORS: [(&str, Kind, bool); 27] = [
     ("StringEquals", Kind::StringEquals, false),
     ("StringNotEquals", Kind::StringEquals, true),
     ("StringEqualsIgnoreCase", Kind::StringEqualsIgnoreCase, false),
@@ -77,34 +80,48 @@ pub(super) const OPERATORS: [(&str, Kind, bool); 29] = [
     ("ArnNotEquals", Kind::Arn, true),
     ("ArnNotLike", Kind::Arn, true),
     ("Null", Kind::Null, false),
-    // Spelled so in older documents of AWS; the same operators.
-    ("StringEqualsIgnorecase", Kind::StringEqualsIgnoreCase, false),
-    ("StringNotEqualsIgnorecase", Kind::StringEqualsIgnoreCase, true),
 ];
 
 impl Kind {
     /// The operator of this name and whether it is negated.
     pub(super) fn of(name: &str) -> Option<(Self, bool)> {
-        let found = OPERATORS.iter().find(|(other, ..)| *other == name);
+        let found = OPERATORS.iter().find(|(other, ..)| other.eq_ignore_ascii_case(name));
         found.map(|(_, kind, negated)| (*kind, *negated))
-    }
-
-    /// Whether values have to be read as something else than text.
-    pub(super) fn is_parsed(self) -> bool {
-        !matches!(self, Self::StringEquals | Self::StringEqualsIgnoreCase | Self::StringLike)
     }
 }
 
-/// A value of a policy, read as its operator's type where it holds no variable.
+/// The values of a policy that a value of a request is compared with, read as the operator's type.
+#[derive(Clone, Debug)]
+pub(super) enum Test {
+    Equals(Box<[Text]>),
+    EqualsIgnoringCase(Box<[Text]>),
+    Like(Box<[Pattern]>),
+    Arn(Box<[ArnPattern]>),
+    /// Values of a type of their own.
+    Typed(Kind, Box<[Expected]>),
+    /// Whether a missing and a present key satisfy it.
+    Null {
+        absent: bool,
+        present: bool,
+    },
+}
+
+/// A value of a type of its own.
 #[derive(Clone, Debug)]
 pub(super) enum Expected {
-    Text(Template),
+    Known(Value),
+    /// Holds a variable and is read when the request is known.
+    Late(Text),
+}
+
+/// A value that is no text.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
     Number(f64),
     Date(OffsetDateTime),
     Bool(bool),
     Bytes(Vec<u8>),
     Network(Network),
-    Arn(ArnPattern),
 }
 
 /// An address block.
@@ -114,78 +131,123 @@ pub(super) struct Network {
     bits: u32,
 }
 
+impl Test {
+    /// Reads the values of a policy.
+    ///
+    /// # Errors
+    /// The rule that a value breaks.
+    pub(super) fn new(kind: Kind, values: &[String], variables: bool) -> Result<Self, String> {
+        let texts = || -> Result<Box<[Text]>, String> {
+            let texts = values.iter().map(|text| Text::new(text, variables));
+            texts.collect::<Result<_, _>>().map_err(str::to_owned)
+        };
+        Ok(match kind {
+            Kind::StringEquals => Self::Equals(texts()?),
+            Kind::StringEqualsIgnoreCase => Self::EqualsIgnoringCase(texts()?),
+            Kind::StringLike => {
+                let patterns = values.iter().map(|text| Pattern::new(text, variables));
+                Self::Like(patterns.collect::<Result<_, _>>().map_err(str::to_owned)?)
+            }
+            Kind::Arn => {
+                let patterns = values.iter().map(|text| ArnPattern::new(text, variables));
+                Self::Arn(patterns.collect::<Result<_, _>>().map_err(str::to_owned)?)
+            }
+            Kind::Null => {
+                let truth = |text: &String| match value(kind, text) {
+                    Some(Value::Bool(truth)) => Ok(truth),
+                    _ => Err(no_value(text)),
+                };
+                let truths = values.iter().map(truth).collect::<Result<Vec<_>, _>>()?;
+                Self::Null { absent: truths.contains(&true), present: truths.contains(&false) }
+            }
+            _ => {
+                let expected = values.iter().map(|text| Expected::new(kind, text, variables));
+                Self::Typed(kind, expected.collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
+    /// Whether `given` matches one of the values; none if it, or every value, cannot be read as the
+    /// operator's type. An empty list of values matches nothing.
+    pub(super) fn matches(&self, given: &str, context: &Context) -> Option<bool> {
+        Some(match self {
+            Self::Equals(texts) => texts.iter().any(|text| text.equals(given, context)),
+            Self::EqualsIgnoringCase(texts) => {
+                texts.iter().any(|text| text.equals_ignoring_case(given, context))
+            }
+            Self::Like(patterns) => patterns.iter().any(|pattern| pattern.matches(given, context)),
+            Self::Arn(patterns) => {
+                let arn = ArnText::new(given);
+                patterns.iter().any(|pattern| pattern.matches(&arn, context))
+            }
+            Self::Typed(kind, expected) => return typed(*kind, expected, given, context),
+            Self::Null { .. } => false,
+        })
+    }
+}
+
+fn typed(kind: Kind, expected: &[Expected], given: &str, context: &Context) -> Option<bool> {
+    let given = value(kind, given)?;
+    let mut readable = expected.is_empty();
+    for expected in expected {
+        let matches = match expected {
+            Expected::Known(expected) => compare(kind, expected, &given),
+            Expected::Late(text) => text
+                .resolve(context)
+                .and_then(|text| value(kind, &text))
+                .and_then(|expected| compare(kind, &expected, &given)),
+        };
+        match matches {
+            Some(true) => return Some(true),
+            Some(false) => readable = true,
+            None => {}
+        }
+    }
+    readable.then_some(false)
+}
+
 impl Expected {
-    pub(super) fn new(kind: Kind, text: &str, variables: bool) -> Result<Self, String> {
-        if kind.is_parsed() && variables && text.contains("${") && kind != Kind::Arn {
-            // Read when the request is known.
-            return Template::new(text, variables).map(Self::Text).map_err(str::to_owned);
+    fn new(kind: Kind, text: &str, variables: bool) -> Result<Self, String> {
+        if variables && text.contains("${") {
+            return Text::new(text, variables).map(Self::Late).map_err(str::to_owned);
         }
-        match kind {
-            Kind::StringEquals | Kind::StringEqualsIgnoreCase | Kind::StringLike => {
-                Template::new(text, variables).map(Self::Text).map_err(str::to_owned)
-            }
-            Kind::Arn => ArnPattern::new(text, variables).map(Self::Arn).map_err(str::to_owned),
-            _ => parsed(kind, text).ok_or_else(|| format!("`{text}` is no value for the operator")),
-        }
+        value(kind, text).map(Self::Known).ok_or_else(|| no_value(text))
     }
+}
 
-    pub(super) fn is_true(&self) -> bool {
-        matches!(self, Self::Bool(true))
-    }
+fn no_value(text: &str) -> String {
+    format!("`{text}` is no value for the operator")
+}
 
-    /// Whether `given` matches; none if one of the two cannot be read as the operator's type.
-    pub(super) fn matches(&self, kind: Kind, given: &str, context: &Context) -> Option<bool> {
-        match (kind, self) {
-            (Kind::StringLike, Self::Text(template)) => Some(template.matches(given, context)),
-            (Kind::StringEquals, Self::Text(template)) => {
-                Some(template.literal(context).is_some_and(|text| text == given))
-            }
-            (Kind::StringEqualsIgnoreCase, Self::Text(template)) => {
-                let text = template.literal(context);
-                Some(text.is_some_and(|text| text.to_lowercase() == given.to_lowercase()))
-            }
-            (Kind::Arn, Self::Arn(pattern)) => Some(pattern.matches(given, context)),
-            (_, Self::Text(template)) => {
-                let expected = parsed(kind, &template.literal(context)?)?;
-                expected.compare(kind, given)
-            }
-            _ => self.compare(kind, given),
+fn compare(kind: Kind, expected: &Value, given: &Value) -> Option<bool> {
+    match (kind, expected, given) {
+        (Kind::Numeric(order), Value::Number(expected), Value::Number(given)) => {
+            Some(order.holds(given.partial_cmp(expected)?))
         }
-    }
-
-    fn compare(&self, kind: Kind, given: &str) -> Option<bool> {
-        match (kind, self, parsed(kind, given)?) {
-            (Kind::Numeric(order), Self::Number(expected), Self::Number(given)) => {
-                Some(order.holds(given.partial_cmp(expected)?))
-            }
-            (Kind::Date(order), Self::Date(expected), Self::Date(given)) => {
-                Some(order.holds(given.cmp(expected)))
-            }
-            (_, Self::Bool(expected), Self::Bool(given)) => Some(*expected == given),
-            (_, Self::Bytes(expected), Self::Bytes(given)) => Some(*expected == given),
-            (_, Self::Network(expected), Self::Network(given)) => {
-                Some(given.bits >= expected.bits && expected.holds(given.address))
-            }
-            _ => None,
+        (Kind::Date(order), Value::Date(expected), Value::Date(given)) => {
+            Some(order.holds(given.cmp(expected)))
         }
+        (_, Value::Bool(expected), Value::Bool(given)) => Some(expected == given),
+        (_, Value::Bytes(expected), Value::Bytes(given)) => Some(expected == given),
+        (_, Value::Network(expected), Value::Network(given)) => {
+            Some(given.bits >= expected.bits && expected.holds(given.address))
+        }
+        _ => None,
     }
 }
 
 /// Reads a value of a policy or a request as the operator's type.
-fn parsed(kind: Kind, text: &str) -> Option<Expected> {
+fn value(kind: Kind, text: &str) -> Option<Value> {
     match kind {
         Kind::Numeric(_) => {
             let number: f64 = text.parse().ok()?;
-            number.is_finite().then_some(Expected::Number(number))
+            number.is_finite().then_some(Value::Number(number))
         }
-        Kind::Date(_) => date(text).map(Expected::Date),
-        Kind::Bool | Kind::Null => match text.to_ascii_lowercase().as_str() {
-            "true" => Some(Expected::Bool(true)),
-            "false" => Some(Expected::Bool(false)),
-            _ => None,
-        },
-        Kind::Binary => STANDARD.decode(text).ok().map(Expected::Bytes),
-        Kind::Ip => Network::parse(text).map(Expected::Network),
+        Kind::Date(_) => date(text).map(Value::Date),
+        Kind::Bool | Kind::Null if text.eq_ignore_ascii_case("true") => Some(Value::Bool(true)),
+        Kind::Bool | Kind::Null if text.eq_ignore_ascii_case("false") => Some(Value::Bool(false)),
+        Kind::Binary => STANDARD.decode(text).ok().map(Value::Bytes),
+        Kind::Ip => Network::parse(text).map(Value::Network),
         _ => None,
     }
 }

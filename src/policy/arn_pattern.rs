@@ -1,0 +1,102 @@
+//! ARNs with wildcards, matched part by part: a wildcard does not reach over a colon before the resource.
+//! Source: IAM User Guide, reference_policies_elements_resource.
+
+use super::context::Context;
+use super::pattern::Pattern;
+
+/// Parts of an ARN.
+const PARTS: usize = 6;
+
+/// A pattern of an ARN. One with too few parts is completed with `*`.
+#[derive(Clone, Debug)]
+pub(super) enum ArnPattern {
+    Any,
+    /// Without wildcards and variables.
+    Exact(Box<str>),
+    /// With a single wildcard, at its end and in the resource.
+    Prefix(Box<str>),
+    Parts(Box<[Pattern; PARTS]>),
+}
+
+/// An ARN to match, split once for many patterns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ArnText<'a> {
+    whole: &'a str,
+    parts: Option<[&'a str; PARTS]>,
+}
+
+impl<'a> ArnText<'a> {
+    /// Splits `arn`; a text with fewer parts matches nothing but `*`.
+    pub(super) fn new(arn: &'a str) -> Self {
+        let mut given = arn.splitn(PARTS, ':');
+        let mut parts = [""; PARTS];
+        let full = parts.iter_mut().all(|part| given.next().map(|g| *part = g).is_some());
+        Self { whole: arn, parts: full.then_some(parts) }
+    }
+}
+
+impl ArnPattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub(super) fn new(text: &str, variables: bool) -> Result<Self, &'static str> {
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let parts = split(text, variables);
+        let wild = text.starts_with(['*', '?']) || variables && text.starts_with("${");
+        if parts.first() != Some(&"arn") && !wild {
+            return Err("must be `*` or an ARN");
+        }
+        if parts.len() == PARTS && !(variables && text.contains("${")) {
+            let literal = text.strip_suffix('*').unwrap_or(text);
+            let wildcard_before = literal.contains(['*', '?']);
+            if !wildcard_before && literal.len() == text.len() {
+                return Ok(Self::Exact(Box::from(text)));
+            }
+            if !wildcard_before {
+                return Ok(Self::Prefix(Box::from(literal)));
+            }
+        }
+        let mut patterns = [const { Pattern::Any }; PARTS];
+        for (pattern, part) in patterns.iter_mut().zip(parts) {
+            *pattern = Pattern::new(part, variables)?;
+        }
+        Ok(Self::Parts(Box::new(patterns)))
+    }
+
+    /// Whether `arn` matches.
+    pub(super) fn matches(&self, arn: &ArnText<'_>, context: &Context) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(exact) => **exact == *arn.whole,
+            Self::Prefix(prefix) => arn.whole.starts_with(&**prefix),
+            Self::Parts(patterns) => arn.parts.is_some_and(|parts| {
+                patterns.iter().zip(parts).all(|(pattern, part)| pattern.matches(part, context))
+            }),
+        }
+    }
+}
+
+/// Splits at the first five colons that stand outside of a variable.
+fn split(text: &str, variables: bool) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut inside = false;
+    let mut before = '\0';
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' if variables && before == '$' => inside = true,
+            '}' => inside = false,
+            ':' if !inside && parts.len() + 1 < PARTS => {
+                parts.push(text.get(start..at).unwrap_or_default());
+                start = at + 1;
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    parts.push(text.get(start..).unwrap_or_default());
+    parts
+}
