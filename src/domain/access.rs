@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::event::GuardrailKind;
 use super::state::{Account, Permissions, State};
 use crate::clock::Timestamp;
 use crate::identity::{AccessKeyId, AccountId, Arn, Principal, SourceIdentity};
-use crate::policy::{self, Context, Decision, Named, Policies, Policy, Request, Trace};
+use crate::policy::{self, Context, Decision, Level, Named, Policies, Policy, Request, Trace};
 
 /// Who asks, as authenticated at an edge.
 #[derive(Clone, Debug)]
@@ -104,15 +105,21 @@ fn gathered<T>(
     context.extend(extra);
     let account = caller.principal.account().and_then(|id| state.account(id));
     let mut policies = Policies::default();
-    let permissions = account.and_then(|account| permissions_of(account, &caller.principal));
+    let permissions = account.map(|account| permissions_of(account, &caller.principal));
     if let (Some(account), Some(permissions)) = (account, &permissions) {
-        policies.identity = identity_policies(account, permissions);
-        let boundary = permissions.boundary.as_ref().and_then(|name| named(account, name));
-        policies.boundary = boundary.map(|boundary| vec![boundary]);
+        policies.identity =
+            permissions.iter().flat_map(|held| identity_policies(account, held)).collect();
+        // Groups have no boundary.
+        let boundary = permissions.iter().find_map(|held| held.boundary.as_deref());
+        policies.boundary =
+            boundary.and_then(|name| named(account, name)).map(|boundary| vec![boundary]);
     }
     if let (Some(account), Some(session)) = (account, &caller.session) {
         policies.session = session_policies(account, session);
     }
+    let limits = |kind, account| guardrails(state, kind, account);
+    policies.service_control = limits(GuardrailKind::ServiceControl, caller.principal.account());
+    policies.resource_control = limits(GuardrailKind::ResourceControl, question.resource_account);
     policies.resource = question.resource_policy;
     policies.resource_must_allow = question.role_trust;
     let request = Request {
@@ -125,19 +132,39 @@ fn gathered<T>(
     evaluate(&request, &policies)
 }
 
-/// The permissions of the user or role behind a principal, if it still is the same one.
-fn permissions_of(account: &Account, principal: &Principal) -> Option<Permissions> {
+/// The permissions of the user or role behind a principal, if it still is the same one, and those of the
+/// user's groups.
+fn permissions_of<'a>(account: &'a Account, principal: &Principal) -> Vec<&'a Permissions> {
     match principal {
         Principal::User { name, id, .. } => {
-            let user = account.user(name).filter(|user| user.id == *id)?;
-            Some(user.permissions.clone())
+            let user = account.user(name).filter(|user| user.id == *id);
+            let groups = user.into_iter().flat_map(|user| &user.groups);
+            let groups = groups.filter_map(|group| account.groups.get(group));
+            let own = user.map(|user| &user.permissions);
+            own.into_iter().chain(groups.map(|group| &group.permissions)).collect()
         }
         Principal::AssumedRole { role, role_id, .. } => {
-            let role = account.role(role).filter(|role| role.id == *role_id)?;
-            Some(role.permissions.clone())
+            let role = account.role(role).filter(|role| role.id == *role_id);
+            role.map(|role| &role.permissions).into_iter().collect()
         }
-        _ => None,
+        _ => Vec::new(),
     }
+}
+
+/// The guardrails on an account, the installation's first. A level without any limits nothing, and none
+/// bind the operator's account (as AWS's do not bind the management account: Organizations User Guide,
+/// orgs_manage_policies_scps).
+fn guardrails(state: &State, kind: GuardrailKind, account: Option<AccountId>) -> Vec<Level<'_>> {
+    let Some(account) = account.filter(|account| *account != AccountId::OPERATOR) else {
+        return Vec::new();
+    };
+    let levels = [("installation", None), ("account", Some(account))];
+    let levels = levels.into_iter().filter_map(|(name, target)| {
+        let named = state.guardrails(kind, target)?;
+        let policies = named.iter().map(|(name, policy)| Named { name: name.as_str(), policy });
+        Some(Level { name, policies: policies.collect() })
+    });
+    levels.collect()
 }
 
 fn named<'a>(account: &'a Account, name: &str) -> Option<Named<'a>> {
@@ -145,12 +172,13 @@ fn named<'a>(account: &'a Account, name: &str) -> Option<Named<'a>> {
     Some(Named { name: managed.name.as_str(), policy: &managed.policy })
 }
 
-fn identity_policies<'a>(account: &'a Account, permissions: &'a Permissions) -> Vec<Named<'a>> {
+fn identity_policies<'a>(
+    account: &'a Account,
+    permissions: &'a Permissions,
+) -> impl Iterator<Item = Named<'a>> {
     let inline = permissions.inline.iter();
-    inline
-        .map(|(name, policy)| Named { name: name.as_str(), policy })
-        .chain(permissions.attached.iter().filter_map(|name| named(account, name)))
-        .collect()
+    let inline = inline.map(|(name, policy)| Named { name: name.as_str(), policy });
+    inline.chain(permissions.attached.iter().filter_map(|name| named(account, name)))
 }
 
 /// A managed session policy that is gone grants nothing: the list is then empty, not absent.

@@ -7,8 +7,8 @@ use imbl::{OrdMap, OrdSet};
 
 use super::event::{Event, EventKind, Fact, Idempotency, KeyOwner, PolicyOwner};
 use super::state::{
-    AccessKey, Account, Agent, Association, IDEMPOTENCY_TOKENS_MAX, IDEMPOTENCY_WINDOW, Instance,
-    ManagedPolicy, Permissions, Profile, Remembered, Role, State, User, key_of,
+    AccessKey, Account, Agent, Association, Group, IDEMPOTENCY_TOKENS_MAX, IDEMPOTENCY_WINDOW,
+    Instance, ManagedPolicy, Permissions, Profile, Remembered, Role, State, User, key_of,
 };
 use crate::clock::Timestamp;
 
@@ -50,6 +50,7 @@ impl State {
                     enabled: true,
                     key: key.clone(),
                     users: OrdMap::new(),
+                    groups: OrdMap::new(),
                     roles: OrdMap::new(),
                     policies: OrdMap::new(),
                     profiles: OrdMap::new(),
@@ -66,6 +67,21 @@ impl State {
             }
             // Issuing a session changes nothing that a decision reads.
             EventKind::SessionIssued { .. } => return Some(()),
+            EventKind::GuardrailPut { guardrail, policy } => {
+                let scope = (guardrail.kind, guardrail.target);
+                let named = self.guardrails.entry(scope).or_default();
+                named.insert(guardrail.name.clone(), policy.clone());
+                return Some(());
+            }
+            EventKind::GuardrailDeleted { guardrail } => {
+                let scope = (guardrail.kind, guardrail.target);
+                let named = self.guardrails.get_mut(&scope)?;
+                named.remove(&guardrail.name)?;
+                if named.is_empty() {
+                    self.guardrails.remove(&scope);
+                }
+                return Some(());
+            }
             EventKind::AccessKeyCreated { key, owner } => {
                 self.keys.insert(key.clone(), (event.account, owner.clone()));
             }
@@ -114,6 +130,10 @@ impl Account {
             | EventKind::AccessKeyDeleted { .. }
             | EventKind::AgentCreated { .. }
             | EventKind::AgentDeleted { .. } => return self.apply_key_holder(time, kind),
+            EventKind::GroupCreated { .. }
+            | EventKind::GroupDeleted { .. }
+            | EventKind::UserAddedToGroup { .. }
+            | EventKind::UserRemovedFromGroup { .. } => return self.apply_group(time, kind),
             EventKind::RoleCreated { .. }
             | EventKind::RoleUpdated { .. }
             | EventKind::TrustPolicyChanged { .. }
@@ -137,7 +157,10 @@ impl Account {
             | EventKind::ProfileDisassociated { .. }
             | EventKind::CredentialsRotated { .. }
             | EventKind::CredentialsRefused { .. } => return self.apply_instance(time, kind),
-            EventKind::AccountCreated { .. } | EventKind::SessionIssued { .. } => {}
+            EventKind::AccountCreated { .. }
+            | EventKind::SessionIssued { .. }
+            | EventKind::GuardrailPut { .. }
+            | EventKind::GuardrailDeleted { .. } => {}
         }
         Some(())
     }
@@ -151,6 +174,7 @@ impl Account {
                     id: id.clone(),
                     created_at: time,
                     permissions: Permissions::default(),
+                    groups: OrdSet::new(),
                 };
                 self.users.insert(key_of(name.as_str()), Arc::new(user));
             }
@@ -179,6 +203,37 @@ impl Account {
             }
             EventKind::AgentDeleted { name } => {
                 self.agents.remove(&*key_of(name.as_str()))?;
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn apply_group(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
+        match kind {
+            EventKind::GroupCreated { name, path, id } => {
+                let group = Group {
+                    name: name.clone(),
+                    path: path.clone(),
+                    id: id.clone(),
+                    created_at: time,
+                    permissions: Permissions::default(),
+                    members: OrdSet::new(),
+                };
+                self.groups.insert(key_of(name.as_str()), Arc::new(group));
+            }
+            EventKind::GroupDeleted { name } => {
+                self.groups.remove(&*key_of(name.as_str()))?;
+            }
+            EventKind::UserAddedToGroup { group, user } => {
+                let (group, user) = (key_of(group.as_str()), key_of(user.as_str()));
+                Arc::make_mut(self.groups.get_mut(&group)?).members.insert(user.clone());
+                Arc::make_mut(self.users.get_mut(&user)?).groups.insert(group);
+            }
+            EventKind::UserRemovedFromGroup { group, user } => {
+                let (group, user) = (key_of(group.as_str()), key_of(user.as_str()));
+                Arc::make_mut(self.groups.get_mut(&group)?).members.remove(&user)?;
+                Arc::make_mut(self.users.get_mut(&user)?).groups.remove(&group)?;
             }
             _ => {}
         }
@@ -226,6 +281,10 @@ impl Account {
             PolicyOwner::Role(name) => {
                 let role = self.roles.get_mut(&*key_of(name.as_str()))?;
                 Some(&mut Arc::make_mut(role).permissions)
+            }
+            PolicyOwner::Group(name) => {
+                let group = self.groups.get_mut(&*key_of(name.as_str()))?;
+                Some(&mut Arc::make_mut(group).permissions)
             }
         }
     }

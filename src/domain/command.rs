@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Caller;
-use super::event::{Idempotency, InstanceFacts, KeyOwner, PolicyOwner, WrappedAccountKey};
+use super::event::{
+    GuardrailRef, Idempotency, InstanceFacts, KeyOwner, PolicyOwner, WrappedAccountKey,
+};
 use crate::clock::Timestamp;
 use crate::identity::{
-    AccessKeyId, AccountId, AgentName, Arn, AssociationId, InstanceId, Path, PolicyName,
+    AccessKeyId, AccountId, AgentName, Arn, AssociationId, GroupName, InstanceId, Path, PolicyName,
     ProfileName, RoleName, UniqueId, UserName,
 };
 use crate::policy::Policy;
@@ -69,6 +71,22 @@ pub enum Action {
     },
     DeleteUser {
         name: UserName,
+    },
+    CreateGroup {
+        name: GroupName,
+        path: Path,
+        id: UniqueId,
+    },
+    DeleteGroup {
+        name: GroupName,
+    },
+    AddUserToGroup {
+        group: GroupName,
+        user: UserName,
+    },
+    RemoveUserFromGroup {
+        group: GroupName,
+        user: UserName,
     },
     CreateAccessKey {
         owner: KeyOwner,
@@ -142,6 +160,16 @@ pub enum Action {
     },
     DeleteBoundary {
         owner: PolicyOwner,
+    },
+
+    /// In the operator's account, whatever the target.
+    PutGuardrail {
+        guardrail: GuardrailRef,
+        policy: Policy,
+    },
+    /// In the operator's account, whatever the target.
+    DeleteGuardrail {
+        guardrail: GuardrailRef,
     },
 
     CreateProfile {

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::identity::{
-    AccessKeyId, AccountId, AgentName, Arn, AssociationId, InstanceId, Path, PolicyName,
+    AccessKeyId, AccountId, AgentName, Arn, AssociationId, GroupName, InstanceId, Path, PolicyName,
     ProfileName, RoleName, SessionName, SourceIdentity, UniqueId, UserName,
 };
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicyKind};
 
 /// The outcome of one command: one record of the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,13 +66,46 @@ pub enum KeyOwner {
     Agent(AgentName),
 }
 
-/// A user or a role, which policies are put in and attached to.
+/// A user, a role or a group, which policies are put in and attached to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PolicyOwner {
     /// A user.
     User(UserName),
     /// A role.
     Role(RoleName),
+    /// A group.
+    Group(GroupName),
+}
+
+/// What a guardrail limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GuardrailKind {
+    /// What an account's principals may do: a service control policy.
+    ServiceControl,
+    /// What anyone may do to an account's resources: a resource control policy.
+    ResourceControl,
+}
+
+impl GuardrailKind {
+    /// The kind of its document.
+    #[must_use]
+    pub fn policy_kind(self) -> PolicyKind {
+        match self {
+            Self::ServiceControl => PolicyKind::ServiceControl,
+            Self::ResourceControl => PolicyKind::ResourceControl,
+        }
+    }
+}
+
+/// Which guardrail.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GuardrailRef {
+    /// What it limits.
+    pub kind: GuardrailKind,
+    /// The account it is put on; none for the whole installation.
+    pub target: Option<AccountId>,
+    /// Unique among those of its kind and target.
+    pub name: PolicyName,
 }
 
 /// An account's random key, wrapped by a root key of the keyring; opaque here.
@@ -196,6 +229,22 @@ pub enum EventKind {
     },
     UserDeleted {
         name: UserName,
+    },
+    GroupCreated {
+        name: GroupName,
+        path: Path,
+        id: UniqueId,
+    },
+    GroupDeleted {
+        name: GroupName,
+    },
+    UserAddedToGroup {
+        group: GroupName,
+        user: UserName,
+    },
+    UserRemovedFromGroup {
+        group: GroupName,
+        user: UserName,
     },
     AccessKeyCreated {
         key: AccessKeyId,
@@ -329,6 +378,15 @@ pub enum EventKind {
     SessionIssued {
         session: Session,
     },
+
+    /// An event of the operator's account, whatever its target.
+    GuardrailPut {
+        guardrail: GuardrailRef,
+        policy: Policy,
+    },
+    GuardrailDeleted {
+        guardrail: GuardrailRef,
+    },
 }
 
 impl EventKind {
@@ -341,6 +399,10 @@ impl EventKind {
             Self::AccountEnabled => "AccountEnabled",
             Self::UserCreated { .. } => "UserCreated",
             Self::UserDeleted { .. } => "UserDeleted",
+            Self::GroupCreated { .. } => "GroupCreated",
+            Self::GroupDeleted { .. } => "GroupDeleted",
+            Self::UserAddedToGroup { .. } => "UserAddedToGroup",
+            Self::UserRemovedFromGroup { .. } => "UserRemovedFromGroup",
             Self::AccessKeyCreated { .. } => "AccessKeyCreated",
             Self::AccessKeyStatusChanged { .. } => "AccessKeyStatusChanged",
             Self::AccessKeyDeleted { .. } => "AccessKeyDeleted",
@@ -370,6 +432,8 @@ impl EventKind {
             Self::CredentialsRotated { .. } => "CredentialsRotated",
             Self::CredentialsRefused { .. } => "CredentialsRefused",
             Self::SessionIssued { .. } => "SessionIssued",
+            Self::GuardrailPut { .. } => "GuardrailPut",
+            Self::GuardrailDeleted { .. } => "GuardrailDeleted",
         }
     }
 }

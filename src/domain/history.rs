@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use super::event::{Event, EventKind, Fact, Idempotency, KeyOwner, PolicyOwner};
+use super::event::{Event, EventKind, Fact, GuardrailRef, Idempotency, KeyOwner, PolicyOwner};
 use super::state::{Account, Instance, Permissions, State};
 use crate::clock::Timestamp;
+use crate::identity::AccountId;
 
 /// A fact with the sequence number that `State::apply` is to be told; 0 where it does not matter.
 pub type Numbered = (u64, Fact);
@@ -20,7 +21,28 @@ impl State {
             let mut teller = Teller { account, take };
             teller.tell()?;
         }
+        for ((kind, target), named) in &self.guardrails {
+            for (name, policy) in named {
+                let guardrail = GuardrailRef { kind: *kind, target: *target, name: name.clone() };
+                let kind = EventKind::GuardrailPut { guardrail, policy: policy.clone() };
+                let events = vec![Event { account: AccountId::OPERATOR, kind }];
+                take((0, unsigned(Timestamp::from_millis(0), None, events)))?;
+            }
+        }
         Ok(())
+    }
+}
+
+/// A fact without an actor or a request.
+fn unsigned(time: Timestamp, idempotency: Option<Idempotency>, events: Vec<Event>) -> Fact {
+    let empty: Arc<str> = Arc::from("");
+    Fact {
+        time,
+        actor: empty.clone(),
+        request_id: empty.clone(),
+        trace_id: empty,
+        idempotency,
+        events,
     }
 }
 
@@ -46,16 +68,7 @@ impl<E> Teller<'_, E> {
     ) -> Result<(), E> {
         let account = self.account.id;
         let events = kinds.into_iter().map(|kind| Event { account, kind }).collect();
-        let empty: Arc<str> = Arc::from("");
-        let fact = Fact {
-            time,
-            actor: empty.clone(),
-            request_id: empty.clone(),
-            trace_id: empty,
-            idempotency,
-            events,
-        };
-        (self.take)((sequence, fact))
+        (self.take)((sequence, unsigned(time, idempotency, events)))
     }
 
     fn tell(&mut self) -> Result<(), E> {
@@ -65,6 +78,7 @@ impl<E> Teller<'_, E> {
         self.say(account.created_at, vec![created])?;
         self.tell_policies()?;
         self.tell_users_and_roles()?;
+        self.tell_groups()?;
         self.tell_agents_and_keys()?;
         self.tell_profiles()?;
         for instance in account.instances.values() {
@@ -127,6 +141,23 @@ impl<E> Teller<'_, E> {
             }];
             permissions(&account, &owner, &role.permissions, &mut kinds);
             self.say(role.created_at, kinds)?;
+        }
+        Ok(())
+    }
+
+    fn tell_groups(&mut self) -> Result<(), E> {
+        let account = self.account.clone();
+        for group in account.groups.values() {
+            let (name, path, id) = (group.name.clone(), group.path.clone(), group.id.clone());
+            let owner = PolicyOwner::Group(name.clone());
+            let mut kinds = vec![EventKind::GroupCreated { name: name.clone(), path, id }];
+            permissions(&account, &owner, &group.permissions, &mut kinds);
+            let members = group.members.iter().filter_map(|key| account.users.get(key));
+            kinds.extend(members.map(|user| EventKind::UserAddedToGroup {
+                group: name.clone(),
+                user: user.name.clone(),
+            }));
+            self.say(group.created_at, kinds)?;
         }
         Ok(())
     }

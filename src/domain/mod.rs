@@ -6,6 +6,8 @@ mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;
+#[cfg(test)]
+mod group_tests;
 pub mod history;
 pub mod rejection;
 pub mod state;

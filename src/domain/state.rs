@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use imbl::{OrdMap, OrdSet};
 
-use super::event::{InstanceFacts, KeyOwner, RoleCredentials, WrappedAccountKey};
+use super::event::{GuardrailKind, InstanceFacts, KeyOwner, RoleCredentials, WrappedAccountKey};
 use crate::clock::Timestamp;
 use crate::identity::{
-    AccessKeyId, AccountId, AgentName, Arn, AssociationId, InstanceId, Path, PolicyName,
+    AccessKeyId, AccountId, AgentName, Arn, AssociationId, GroupName, InstanceId, Path, PolicyName,
     ProfileName, RoleName, UniqueId, UserName,
 };
 use crate::policy::Policy;
@@ -27,7 +27,12 @@ pub const IDEMPOTENCY_TOKENS_MAX: usize = 10_000;
 pub struct State {
     pub(super) accounts: OrdMap<AccountId, Arc<Account>>,
     pub(super) keys: imbl::HashMap<AccessKeyId, (AccountId, KeyOwner)>,
+    /// By kind and target; no target is the whole installation. Never an empty map.
+    pub(super) guardrails: OrdMap<(GuardrailKind, Option<AccountId>), Guardrails>,
 }
+
+/// Guardrails of one kind and target, by name.
+pub type Guardrails = OrdMap<PolicyName, Policy>;
 
 /// An account.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +44,7 @@ pub struct Account {
     pub enabled: bool,
     pub key: WrappedAccountKey,
     pub users: OrdMap<Box<str>, Arc<User>>,
+    pub groups: OrdMap<Box<str>, Arc<Group>>,
     pub roles: OrdMap<Box<str>, Arc<Role>>,
     pub policies: OrdMap<Box<str>, Arc<ManagedPolicy>>,
     pub profiles: OrdMap<Box<str>, Arc<Profile>>,
@@ -86,6 +92,21 @@ pub struct User {
     pub id: UniqueId,
     pub created_at: Timestamp,
     pub permissions: Permissions,
+    /// The groups the user is in, by lower-case name.
+    pub groups: OrdSet<Box<str>>,
+}
+
+/// A group of users. It holds permissions and is no principal.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain fields, named after what they hold")]
+pub struct Group {
+    pub name: GroupName,
+    pub path: Path,
+    pub id: UniqueId,
+    pub created_at: Timestamp,
+    pub permissions: Permissions,
+    /// The users in it, by lower-case name.
+    pub members: OrdSet<Box<str>>,
 }
 
 /// A role.
@@ -194,6 +215,23 @@ impl State {
         self.accounts.values()
     }
 
+    /// The guardrails of a kind on an account, or on the whole installation.
+    #[must_use]
+    pub fn guardrails(
+        &self,
+        kind: GuardrailKind,
+        target: Option<AccountId>,
+    ) -> Option<&Guardrails> {
+        self.guardrails.get(&(kind, target))
+    }
+
+    /// Every kind and target that has guardrails.
+    pub fn guardrail_scopes(
+        &self,
+    ) -> impl Iterator<Item = (&(GuardrailKind, Option<AccountId>), &Guardrails)> {
+        self.guardrails.iter()
+    }
+
     /// Whose long-term key this is.
     #[must_use]
     pub fn key_owner(&self, key: &AccessKeyId) -> Option<(&Arc<Account>, &KeyOwner, &AccessKey)> {
@@ -209,6 +247,12 @@ impl Account {
     #[must_use]
     pub fn user(&self, name: &UserName) -> Option<&Arc<User>> {
         self.users.get(&*key_of(name.as_str()))
+    }
+
+    /// The group of this name, in any case.
+    #[must_use]
+    pub fn group(&self, name: &GroupName) -> Option<&Arc<Group>> {
+        self.groups.get(&*key_of(name.as_str()))
     }
 
     /// The role of this name, in any case.

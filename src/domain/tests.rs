@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use super::command::{Action, ProfileRef};
-use super::event::{EventKind, Fact};
+use super::event::{EventKind, Fact, GuardrailKind, GuardrailRef, PolicyOwner};
 use super::rejection::Rejection;
 use super::state::State;
 use super::testing::*;
@@ -240,6 +240,7 @@ fn retold(state: &State) -> State {
 pub(crate) fn busy_world() -> World {
     let mut world = get_pics();
     world.create_account(B);
+    world.create_account("000000000000");
     may_pass_get_pics(&mut world);
     let user_key = "AKIAAAAAAAAAAAAAAAAB".parse().unwrap();
     let owner = super::event::KeyOwner::User("dev".parse().unwrap());
@@ -275,5 +276,20 @@ pub(crate) fn busy_world() -> World {
     world.create_role(A, "Open", &trust(r#"{"AWS":"*"}"#));
     let caller = world.session(A, "Other", "one");
     world.by(caller, A, assume).unwrap();
+    let id = "AGPAAAAAAAAAAAAAAAAAA".parse().unwrap();
+    let (name, path) = ("Makers".parse().unwrap(), crate::identity::Path::default());
+    world.root(A, Action::CreateGroup { name, path, id });
+    let owner = PolicyOwner::Group("Makers".parse().unwrap());
+    world.put_policy(A, owner, allow(&["iam:List*"], "*"));
+    let (group, user) = ("Makers".parse().unwrap(), "dev".parse().unwrap());
+    world.root(A, Action::AddUserToGroup { group, user });
+    for target in [None, Some(account(B))] {
+        let (kind, name) = (GuardrailKind::ResourceControl, "limit".parse().unwrap());
+        let guardrail = GuardrailRef { kind, target, name };
+        let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"x:*","Resource":"*"}}"#;
+        let policy = Policy::parse(text, PolicyKind::ResourceControl).unwrap();
+        let action = Action::PutGuardrail { guardrail, policy };
+        world.by(super::access::Caller::service(), "000000000000", action).unwrap();
+    }
     world
 }

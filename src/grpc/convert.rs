@@ -7,8 +7,8 @@ use prost_types::Timestamp as ProtoTimestamp;
 use crate::clock::Timestamp;
 use crate::domain::event::PolicyOwner;
 use crate::domain::state::{
-    AccessKey, Account, Agent, Association, Instance, ManagedPolicy, Permissions, Profile, Role,
-    State, User,
+    AccessKey, Account, Agent, Association, Group, Instance, ManagedPolicy, Permissions, Profile,
+    Role, State, User,
 };
 use crate::identity::{AccessKeyId, Arn, Invalid};
 use crate::proto::v1;
@@ -98,6 +98,25 @@ pub(super) fn user(account: &Account, user: &User) -> v1::User {
         inline_policies: inline(&user.permissions),
         attached_policy_arns: attached(account, &user.permissions),
         permissions_boundary_arn: boundary(account, &user.permissions),
+        group_names: user
+            .groups
+            .iter()
+            .filter_map(|key| Some(account.groups.get(key)?.name.to_string()))
+            .collect(),
+    }
+}
+
+pub(super) fn group(account: &Account, group: &Group) -> v1::Group {
+    let members = group.members.iter().filter_map(|key| account.users.get(key));
+    v1::Group {
+        group_name: group.name.to_string(),
+        path: group.path.to_string(),
+        group_id: group.id.to_string(),
+        arn: Arn::group(account.id, &group.path, &group.name).to_string(),
+        created_at: time(group.created_at),
+        inline_policies: inline(&group.permissions),
+        attached_policy_arns: attached(account, &group.permissions),
+        user_names: members.map(|user| user.name.to_string()).collect(),
     }
 }
 
@@ -211,6 +230,7 @@ pub(super) fn policy_owner(owner: Option<v1::PolicyOwner>) -> Result<PolicyOwner
     match owner.and_then(|owner| owner.owner) {
         Some(Owner::UserName(name)) => Ok(PolicyOwner::User(name.parse()?)),
         Some(Owner::RoleName(name)) => Ok(PolicyOwner::Role(name.parse()?)),
+        Some(Owner::GroupName(name)) => Ok(PolicyOwner::Group(name.parse()?)),
         None => Err(Invalid::new("owner", "must name a user or a role")),
     }
 }

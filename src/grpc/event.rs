@@ -173,6 +173,17 @@ fn detail(kind: &EventKind) -> serde_json::Value {
             json!({"userName": name.as_str(), "userId": id.as_str()})
         }
         EventKind::UserDeleted { name } => json!({"userName": name.as_str()}),
+        EventKind::GroupCreated { name, id, .. } => {
+            json!({"groupName": name.as_str(), "groupId": id.as_str()})
+        }
+        EventKind::GroupDeleted { name } => json!({"groupName": name.as_str()}),
+        EventKind::UserAddedToGroup { group, user }
+        | EventKind::UserRemovedFromGroup { group, user } => {
+            json!({"groupName": group.as_str(), "userName": user.as_str()})
+        }
+        EventKind::GuardrailPut { guardrail, .. } | EventKind::GuardrailDeleted { guardrail } => {
+            json!({"guardrailArn": guardrail.arn()})
+        }
         EventKind::AccessKeyCreated { key, owner } => {
             json!({"accessKeyId": key.as_str(), "owner": key_owner(owner)})
         }
@@ -278,5 +289,6 @@ fn policy_owner(owner: &PolicyOwner) -> String {
     match owner {
         PolicyOwner::User(name) => format!("user/{name}"),
         PolicyOwner::Role(name) => format!("role/{name}"),
+        PolicyOwner::Group(name) => format!("group/{name}"),
     }
 }

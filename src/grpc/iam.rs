@@ -1,5 +1,5 @@
-//! IamService: every call by name; what each does stands in `iam_users`, `iam_roles`, `iam_policies` and
-//! `iam_profiles`.
+//! IamService: every call by name; what each does stands in `iam_users`, `iam_groups`,
+//! `iam_roles`, `iam_policies` and `iam_profiles`.
 
 use tonic::{Request, Response, Status};
 
@@ -28,6 +28,12 @@ calls! {
     get_user: iam_get_user(GetUserRequest) -> GetUserResponse;
     list_users: iam_list_users(ListUsersRequest) -> ListUsersResponse;
     delete_user: iam_delete_user(DeleteUserRequest) -> DeleteUserResponse;
+    create_group: iam_create_group(CreateGroupRequest) -> CreateGroupResponse;
+    get_group: iam_get_group(GetGroupRequest) -> GetGroupResponse;
+    list_groups: iam_list_groups(ListGroupsRequest) -> ListGroupsResponse;
+    delete_group: iam_delete_group(DeleteGroupRequest) -> DeleteGroupResponse;
+    add_user_to_group: iam_add_user_to_group(AddUserToGroupRequest) -> AddUserToGroupResponse;
+    remove_user_from_group: iam_remove_user_from_group(RemoveUserFromGroupRequest) -> RemoveUserFromGroupResponse;
     create_access_key: iam_create_access_key(CreateAccessKeyRequest) -> CreateAccessKeyResponse;
     list_access_keys: iam_list_access_keys(ListAccessKeysRequest) -> ListAccessKeysResponse;
     update_access_key: iam_update_access_key(UpdateAccessKeyRequest) -> UpdateAccessKeyResponse;

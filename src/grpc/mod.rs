@@ -6,7 +6,9 @@ mod auth;
 mod authorization;
 mod convert;
 mod event;
+mod guardrail;
 mod iam;
+mod iam_groups;
 mod iam_policies;
 mod iam_profiles;
 mod iam_roles;
@@ -88,6 +90,7 @@ pub async fn serve(
         .add_service(v1::sts_service_server::StsServiceServer::new(front.clone()))
         .add_service(v1::instance_service_server::InstanceServiceServer::new(front.clone()))
         .add_service(v1::metadata_service_server::MetadataServiceServer::new(front.clone()))
+        .add_service(v1::guardrail_service_server::GuardrailServiceServer::new(front.clone()))
         .add_service(v1::event_service_server::EventServiceServer::new(front.clone()))
         .add_service(v1::authorization_service_server::AuthorizationServiceServer::new(front))
         .serve_with_incoming_shutdown(incoming, stop)

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::id::Invalid;
 use super::{
-    AccountId, AgentName, InstanceId, Path, PolicyName, ProfileName, RoleName, SessionName,
-    UserName,
+    AccountId, AgentName, GroupName, InstanceId, Path, PolicyName, ProfileName, RoleName,
+    SessionName, UserName,
 };
 
 /// The longest ARN that any API takes, in characters.
@@ -52,6 +52,12 @@ impl Arn {
     #[must_use]
     pub fn user(account: AccountId, path: &Path, name: &UserName) -> Self {
         Self::iam(account, "user", path, name.as_str())
+    }
+
+    /// `arn:aws:iam::A:group/path/NAME`
+    #[must_use]
+    pub fn group(account: AccountId, path: &Path, name: &GroupName) -> Self {
+        Self::iam(account, "group", path, name.as_str())
     }
 
     /// `arn:aws:iam::A:role/path/NAME`

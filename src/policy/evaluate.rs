@@ -187,11 +187,14 @@ impl Allows {
     }
 }
 
+/// The beginning of the paths of service-linked roles, which guardrails do not bind.
+pub const SERVICE_LINKED_PATH: &str = "/aws-service-role/";
+
 /// Guardrails do not bind the roles that services make for themselves (Organizations User Guide,
 /// orgs_manage_policies_scps, orgs_manage_policies_rcps).
 fn is_service_linked(principal: &Principal) -> bool {
     match principal {
-        Principal::AssumedRole { path, .. } => path.as_str().starts_with("/aws-service-role/"),
+        Principal::AssumedRole { path, .. } => path.as_str().starts_with(SERVICE_LINKED_PATH),
         _ => false,
     }
 }

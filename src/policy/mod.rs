@@ -26,7 +26,7 @@ use std::sync::Arc;
 pub use context::Context;
 pub use decision::{Decision, Verdict};
 pub use error::ParseError;
-pub use evaluate::{Level, Named, Policies, Request, decide, explain};
+pub use evaluate::{Level, Named, Policies, Request, SERVICE_LINKED_PATH, decide, explain};
 pub use parse::DOCUMENT_BYTES_MAX;
 pub use trace::{Miss, PolicyTrace, StatementTrace, Trace};
 

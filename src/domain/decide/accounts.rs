@@ -88,6 +88,9 @@ impl Decider<'_> {
         if !user.permissions.inline.is_empty() || !user.permissions.attached.is_empty() {
             return Err(Rejection::DeleteConflict { rule: "delete and detach policies" });
         }
+        if !user.groups.is_empty() {
+            return Err(Rejection::DeleteConflict { rule: "remove users from group" });
+        }
         self.emit(EventKind::UserDeleted { name: user.name.clone() });
         Ok(())
     }

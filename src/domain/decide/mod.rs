@@ -3,6 +3,8 @@
 //! can slip between the check and the deed.
 
 mod accounts;
+mod groups;
+mod guardrails;
 mod instances;
 mod policies;
 mod roles;
@@ -95,6 +97,12 @@ impl Decider<'_> {
             | Action::DeleteAccessKey { .. }
             | Action::CreateAgent { .. }
             | Action::DeleteAgent { .. } => self.key_holders(),
+            Action::CreateGroup { .. }
+            | Action::DeleteGroup { .. }
+            | Action::AddUserToGroup { .. }
+            | Action::RemoveUserFromGroup { .. } => self.groups(),
+            Action::PutGuardrail { guardrail, policy } => self.put_guardrail(guardrail, policy),
+            Action::DeleteGuardrail { guardrail } => self.delete_guardrail(guardrail),
             Action::CreateRole { .. }
             | Action::UpdateRole { .. }
             | Action::UpdateTrustPolicy { .. }

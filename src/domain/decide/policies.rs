@@ -8,16 +8,18 @@ use crate::domain::command::Action;
 use crate::domain::event::{EventKind, PolicyOwner};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{ManagedPolicy, Permissions};
-use crate::identity::{Arn, PolicyName};
+use crate::identity::{Arn, Invalid, PolicyName};
 use crate::policy::Policy;
 
 /// Characters of all inline policies of a role together.
 const INLINE_ROLE_CHARS_MAX: usize = 10_240;
 /// Characters of all inline policies of a user together.
 const INLINE_USER_CHARS_MAX: usize = 2_048;
+/// Characters of all inline policies of a group together.
+const INLINE_GROUP_CHARS_MAX: usize = 5_120;
 /// Characters of a managed policy.
 const MANAGED_CHARS_MAX: usize = 6_144;
-/// Managed policies attached to a user or role.
+/// Managed policies attached to a user, role or group.
 const ATTACHED_MAX: usize = 10;
 
 impl Decider<'_> {
@@ -25,7 +27,7 @@ impl Decider<'_> {
         match &self.command.action {
             Action::PutInlinePolicy { owner, name, policy } => self.put_inline(owner, name, policy),
             Action::DeleteInlinePolicy { owner, name } => {
-                let permissions = self.owner("DeleteUserPolicy", "DeleteRolePolicy", owner)?;
+                let permissions = self.owner("Delete", "Policy", owner)?;
                 if !permissions.inline.contains_key(name) {
                     return Err(Rejection::missing("policy", name));
                 }
@@ -74,7 +76,7 @@ impl Decider<'_> {
     fn attachments(&mut self) -> Result<(), Rejection> {
         match &self.command.action {
             Action::AttachPolicy { owner, policy_arn } => {
-                let permissions = self.owner("AttachUserPolicy", "AttachRolePolicy", owner)?;
+                let permissions = self.owner("Attach", "Policy", owner)?;
                 let policy = self.existing(policy_arn)?.name.clone();
                 if permissions.attached.contains(&*key_of(policy.as_str())) {
                     return Ok(());
@@ -84,7 +86,7 @@ impl Decider<'_> {
                 Ok(())
             }
             Action::DetachPolicy { owner, policy_arn } => {
-                let permissions = self.owner("DetachUserPolicy", "DetachRolePolicy", owner)?;
+                let permissions = self.owner("Detach", "Policy", owner)?;
                 let policy = self.existing(policy_arn)?.name.clone();
                 if !permissions.attached.contains(&*key_of(policy.as_str())) {
                     return Err(Rejection::missing("policy", policy_arn));
@@ -93,15 +95,15 @@ impl Decider<'_> {
                 Ok(())
             }
             Action::PutBoundary { owner, policy_arn } => {
-                let actions = ("PutUserPermissionsBoundary", "PutRolePermissionsBoundary");
-                self.owner(actions.0, actions.1, owner)?;
+                refuse_group(owner)?;
+                self.owner("Put", "PermissionsBoundary", owner)?;
                 let policy = self.existing(policy_arn)?.name.clone();
                 self.emit(EventKind::BoundaryPut { owner: owner.clone(), policy });
                 Ok(())
             }
             Action::DeleteBoundary { owner } => {
-                let actions = ("DeleteUserPermissionsBoundary", "DeleteRolePermissionsBoundary");
-                if self.owner(actions.0, actions.1, owner)?.boundary.is_none() {
+                refuse_group(owner)?;
+                if self.owner("Delete", "PermissionsBoundary", owner)?.boundary.is_none() {
                     return Err(Rejection::missing("permissions boundary", "of this entity"));
                 }
                 self.emit(EventKind::BoundaryDeleted { owner: owner.clone() });
@@ -117,13 +119,14 @@ impl Decider<'_> {
         name: &PolicyName,
         policy: &Policy,
     ) -> Result<(), Rejection> {
-        let permissions = self.owner("PutUserPolicy", "PutRolePolicy", owner)?;
+        let permissions = self.owner("Put", "Policy", owner)?;
         let others = permissions.inline.iter().filter(|(other, _)| *other != name);
         let size = others.map(|(_, policy)| policy.size_without_whitespace()).sum::<usize>()
             + policy.size_without_whitespace();
         let max = match owner {
             PolicyOwner::User(_) => INLINE_USER_CHARS_MAX,
             PolicyOwner::Role(_) => INLINE_ROLE_CHARS_MAX,
+            PolicyOwner::Group(_) => INLINE_GROUP_CHARS_MAX,
         };
         check_size("InlinePolicySize", max, size)?;
         let (owner, name, policy) = (owner.clone(), name.clone(), policy.clone());
@@ -131,32 +134,41 @@ impl Decider<'_> {
         Ok(())
     }
 
-    /// The permissions of a user or role, if the caller may do the action for its kind.
+    /// The permissions of an owner, if the caller may do the action, which is named after the owner's
+    /// kind: `Put` and `Policy` make iam:PutUserPolicy for a user.
     fn owner(
         &self,
-        user_action: &str,
-        role_action: &str,
+        verb: &str,
+        object: &str,
         owner: &PolicyOwner,
     ) -> Result<Permissions, Rejection> {
         let account = self.command.account;
-        match owner {
+        let (kind, arn, found) = match owner {
             PolicyOwner::User(name) => {
                 let found = self.account.user(name);
                 let path = found.map(|user| user.path.clone()).unwrap_or_default();
-                let arn = Arn::user(account, &path, name);
-                self.require(&format!("iam:{user_action}"), arn.as_str())?;
-                let user = found.ok_or_else(|| Rejection::missing("user", name))?;
-                Ok(user.permissions.clone())
+                let permissions = found.map(|user| user.permissions.clone());
+                ("User", Arn::user(account, &path, name), permissions)
             }
             PolicyOwner::Role(name) => {
                 let found = self.account.role(name);
                 let path = found.map(|role| role.path.clone()).unwrap_or_default();
-                let arn = Arn::role(account, &path, name);
-                self.require(&format!("iam:{role_action}"), arn.as_str())?;
-                let role = found.ok_or_else(|| Rejection::missing("role", name))?;
-                Ok(role.permissions.clone())
+                let permissions = found.map(|role| role.permissions.clone());
+                ("Role", Arn::role(account, &path, name), permissions)
             }
-        }
+            PolicyOwner::Group(name) => {
+                let found = self.account.group(name);
+                let path = found.map(|group| group.path.clone()).unwrap_or_default();
+                let permissions = found.map(|group| group.permissions.clone());
+                ("Group", Arn::group(account, &path, name), permissions)
+            }
+        };
+        self.require(&format!("iam:{verb}{kind}{object}"), arn.as_str())?;
+        found.ok_or_else(|| match owner {
+            PolicyOwner::User(name) => Rejection::missing("user", name),
+            PolicyOwner::Role(name) => Rejection::missing("role", name),
+            PolicyOwner::Group(name) => Rejection::missing("group", name),
+        })
     }
 
     fn managed(&self, action: &str, arn: &Arn) -> Result<Arc<ManagedPolicy>, Rejection> {
@@ -170,6 +182,17 @@ impl Decider<'_> {
     }
 }
 
-fn check_size(quota: &'static str, max: usize, size: usize) -> Result<(), Rejection> {
+pub(super) fn check_size(quota: &'static str, max: usize, size: usize) -> Result<(), Rejection> {
     if size > max { Err(Rejection::LimitExceeded { quota, max }) } else { Ok(()) }
+}
+
+/// Boundaries are for users and roles (IAM User Guide, access_policies_boundaries).
+fn refuse_group(owner: &PolicyOwner) -> Result<(), Rejection> {
+    match owner {
+        PolicyOwner::Group(_) => {
+            let rule = "must be a user or role: a group has no permissions boundary";
+            Err(Invalid::new("owner", rule).into())
+        }
+        PolicyOwner::User(_) | PolicyOwner::Role(_) => Ok(()),
+    }
 }

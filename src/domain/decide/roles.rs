@@ -5,8 +5,8 @@ use crate::domain::command::Action;
 use crate::domain::event::EventKind;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Profile, Role, State};
-use crate::identity::{Arn, ProfileName, RoleName};
-use crate::policy::{Context, Policy};
+use crate::identity::{Arn, Invalid, ProfileName, RoleName};
+use crate::policy::{Context, Policy, SERVICE_LINKED_PATH};
 
 impl Decider<'_> {
     pub(super) fn roles_and_profiles(&mut self) -> Result<(), Rejection> {
@@ -72,6 +72,11 @@ impl Decider<'_> {
         self.require("iam:CreateRole", arn.as_str())?;
         if self.account.role(name).is_some() {
             return Err(Rejection::exists("role", name));
+        }
+        if path.as_str().starts_with(SERVICE_LINKED_PATH) {
+            let rule =
+                format!("must not begin with {SERVICE_LINKED_PATH}, which guardrails exempt");
+            return Err(Invalid::new("path", rule).into());
         }
         self.emit(EventKind::RoleCreated {
             name: name.clone(),

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::CodecError;
 use crate::clock::Timestamp;
 use crate::domain::event::{
-    Event, EventKind, Fact, Idempotency, InstanceFacts, KeyOwner, PolicyOwner, RoleCredentials,
-    Session, SessionSubject, WrappedAccountKey,
+    Event, EventKind, Fact, GuardrailKind, GuardrailRef, Idempotency, InstanceFacts, KeyOwner,
+    PolicyOwner, RoleCredentials, Session, SessionSubject, WrappedAccountKey,
 };
 use crate::identity::{AccountId, Path, UniqueId};
 use crate::policy::{Policy, PolicyKind};
@@ -93,6 +93,26 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
             EventKind::UserCreated { name, path, id }
         }
         Kind::UserDeleted(name) => EventKind::UserDeleted { name: read(&name)? },
+        Kind::GroupCreated(group) => {
+            let (name, path, id) = entity(&group)?;
+            EventKind::GroupCreated { name, path, id }
+        }
+        Kind::GroupDeleted(name) => EventKind::GroupDeleted { name: read(&name)? },
+        Kind::UserAddedToGroup(added) => {
+            EventKind::UserAddedToGroup { group: read(&added.group)?, user: read(&added.user)? }
+        }
+        Kind::UserRemovedFromGroup(removed) => EventKind::UserRemovedFromGroup {
+            group: read(&removed.group)?,
+            user: read(&removed.user)?,
+        },
+        Kind::GuardrailPut(put) => {
+            let guardrail = guardrail(&put)?;
+            let policy = policy(&put.policy, guardrail.kind.policy_kind())?;
+            EventKind::GuardrailPut { guardrail, policy }
+        }
+        Kind::GuardrailDeleted(deleted) => {
+            EventKind::GuardrailDeleted { guardrail: guardrail(&deleted)? }
+        }
         Kind::AccessKeyCreated(created) => EventKind::AccessKeyCreated {
             key: read(&created.key)?,
             owner: key_owner(required(created.owner, "owner")?)?,
@@ -132,6 +152,15 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
     })
 }
 
+fn guardrail(stored: &stored::Guardrail) -> Decoded<GuardrailRef> {
+    let kind = match stored.resource_control {
+        true => GuardrailKind::ResourceControl,
+        false => GuardrailKind::ServiceControl,
+    };
+    let target = stored.target.map(account).transpose()?;
+    Ok(GuardrailRef { kind, target, name: read(&stored.name)? })
+}
+
 fn key_owner(owner: stored::KeyOwner) -> Decoded<KeyOwner> {
     use stored::key_owner::Owner;
     Ok(match owner.owner {
@@ -147,6 +176,7 @@ fn policy_owner(owner: Option<stored::PolicyOwner>) -> Decoded<PolicyOwner> {
     match required(owner.and_then(|owner| owner.owner), "owner")? {
         Owner::User(name) => read(&name).map(PolicyOwner::User),
         Owner::Role(name) => read(&name).map(PolicyOwner::Role),
+        Owner::Group(name) => read(&name).map(PolicyOwner::Group),
     }
 }
 

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::domain::event::{
-    Event, EventKind, Fact, InstanceFacts, KeyOwner, PolicyOwner, Session, SessionSubject,
+    Event, EventKind, Fact, GuardrailKind, GuardrailRef, InstanceFacts, KeyOwner, PolicyOwner,
+    Session, SessionSubject,
 };
 use crate::identity::{InstanceId, Path, UniqueId};
 use crate::proto::stored::{self, event::Kind};
@@ -45,6 +46,20 @@ fn kind(kind: &EventKind) -> Kind {
         EventKind::AccountEnabled => Kind::AccountEnabled(stored::Nothing {}),
         EventKind::UserCreated { name, path, id } => Kind::UserCreated(entity(name, path, id)),
         EventKind::UserDeleted { name } => Kind::UserDeleted(name.to_string()),
+        EventKind::GroupCreated { name, path, id } => Kind::GroupCreated(entity(name, path, id)),
+        EventKind::GroupDeleted { name } => Kind::GroupDeleted(name.to_string()),
+        EventKind::UserAddedToGroup { group, user } => {
+            Kind::UserAddedToGroup(membership(group, user))
+        }
+        EventKind::UserRemovedFromGroup { group, user } => {
+            Kind::UserRemovedFromGroup(membership(group, user))
+        }
+        EventKind::GuardrailPut { guardrail, policy } => {
+            Kind::GuardrailPut(self::guardrail(guardrail, policy.text()))
+        }
+        EventKind::GuardrailDeleted { guardrail } => {
+            Kind::GuardrailDeleted(self::guardrail(guardrail, ""))
+        }
         EventKind::AccessKeyCreated { key, owner } => {
             let owner = Some(key_owner(owner));
             Kind::AccessKeyCreated(stored::AccessKeyCreated { key: key.to_string(), owner })
@@ -83,6 +98,19 @@ fn kind(kind: &EventKind) -> Kind {
     }
 }
 
+fn membership(group: &impl ToString, user: &impl ToString) -> stored::Membership {
+    stored::Membership { group: group.to_string(), user: user.to_string() }
+}
+
+fn guardrail(guardrail: &GuardrailRef, policy: &str) -> stored::Guardrail {
+    stored::Guardrail {
+        resource_control: guardrail.kind == GuardrailKind::ResourceControl,
+        target: guardrail.target.map(crate::identity::AccountId::get),
+        name: guardrail.name.to_string(),
+        policy: policy.to_owned(),
+    }
+}
+
 fn key_owner(owner: &KeyOwner) -> stored::KeyOwner {
     use stored::key_owner::Owner;
     let owner = match owner {
@@ -99,6 +127,7 @@ fn policy_owner(owner: &PolicyOwner) -> Option<stored::PolicyOwner> {
     let owner = match owner {
         PolicyOwner::User(name) => Owner::User(name.to_string()),
         PolicyOwner::Role(name) => Owner::Role(name.to_string()),
+        PolicyOwner::Group(name) => Owner::Group(name.to_string()),
     };
     Some(stored::PolicyOwner { owner: Some(owner) })
 }

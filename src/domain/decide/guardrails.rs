@@ -1,0 +1,66 @@
+//! Guardrails: the most that an account's principals may do, and the most that may be done to its
+//! resources. The operator puts them on an account or on the whole installation.
+//! Quotas: AWS Organizations User Guide, orgs_reference_limits.
+
+use super::Decider;
+use super::policies::check_size;
+use crate::domain::event::{EventKind, GuardrailKind, GuardrailRef};
+use crate::domain::rejection::Rejection;
+use crate::identity::{AccountId, Invalid};
+use crate::policy::Policy;
+
+/// Guardrails of a kind on a target.
+const GUARDRAILS_MAX: usize = 5;
+/// Characters of a guardrail's document; white space is not counted.
+const GUARDRAIL_CHARS_MAX: usize = 5_120;
+
+impl GuardrailRef {
+    /// `arn:aws:locum::000000000000:guardrail/KIND/TARGET/NAME`, the target being an account's number or
+    /// `installation`.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        let kind = match self.kind {
+            GuardrailKind::ServiceControl => "service-control",
+            GuardrailKind::ResourceControl => "resource-control",
+        };
+        let target = self.target.map_or("installation".to_owned(), |account| account.to_string());
+        format!("arn:aws:locum::{}:guardrail/{kind}/{target}/{}", AccountId::OPERATOR, self.name)
+    }
+}
+
+impl Decider<'_> {
+    pub(super) fn put_guardrail(
+        &mut self,
+        guardrail: &GuardrailRef,
+        policy: &Policy,
+    ) -> Result<(), Rejection> {
+        self.require("locum:PutGuardrail", &guardrail.arn())?;
+        match guardrail.target {
+            Some(AccountId::OPERATOR) => {
+                let rule = "must not be the operator account, which guardrails do not bind";
+                return Err(Invalid::new("target", rule).into());
+            }
+            Some(account) if self.state.account(account).is_none() => {
+                return Err(Rejection::missing("account", account));
+            }
+            _ => {}
+        }
+        check_size("GuardrailSize", GUARDRAIL_CHARS_MAX, policy.size_without_whitespace())?;
+        let others = self.state.guardrails(guardrail.kind, guardrail.target);
+        let others = others.into_iter().flatten().filter(|(name, _)| **name != guardrail.name);
+        check_size("GuardrailsPerTarget", GUARDRAILS_MAX, others.count() + 1)?;
+        let (guardrail, policy) = (guardrail.clone(), policy.clone());
+        self.emit(EventKind::GuardrailPut { guardrail, policy });
+        Ok(())
+    }
+
+    pub(super) fn delete_guardrail(&mut self, guardrail: &GuardrailRef) -> Result<(), Rejection> {
+        self.require("locum:DeleteGuardrail", &guardrail.arn())?;
+        let named = self.state.guardrails(guardrail.kind, guardrail.target);
+        if !named.is_some_and(|named| named.contains_key(&guardrail.name)) {
+            return Err(Rejection::missing("guardrail", &guardrail.name));
+        }
+        self.emit(EventKind::GuardrailDeleted { guardrail: guardrail.clone() });
+        Ok(())
+    }
+}
