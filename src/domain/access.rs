@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::event::GuardrailKind;
+use super::event::{GuardrailKind, Session, SessionSubject};
+use super::rejection::{Denied, Evidence};
 use super::state::{Account, Permissions, State};
 use crate::clock::Timestamp;
 use crate::identity::{AccessKeyId, AccountId, Arn, Principal, SourceIdentity};
-use crate::policy::{self, Context, Decision, Level, Named, Policies, Policy, Request, Trace};
+use crate::policy::{
+    self, Context, Decision, Level, Named, Policies, Policy, PolicyKind, Request, Trace, Verdict,
+};
 
 /// Who asks, as authenticated at an edge.
 #[derive(Clone, Debug)]
@@ -58,6 +61,38 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// The holder of a session's credentials; none if its session policy cannot be read, which is then no
+    /// reason to leave it out.
+    #[must_use]
+    pub fn of_session(account: AccountId, session: &Session) -> Option<Self> {
+        let principal = match session.subject.clone() {
+            SessionSubject::Role { role, path, role_id, session } => {
+                Principal::AssumedRole { account, path, role, role_id, session }
+            }
+            SessionSubject::User { user, path, user_id } => {
+                Principal::User { account, path, name: user, id: user_id }
+            }
+            SessionSubject::Root => Principal::Root { account },
+        };
+        let policy = session.policy.as_deref();
+        let policy =
+            policy.map(|text| Policy::parse(text, PolicyKind::Session)).transpose().ok()?;
+        let facts = CallerSession {
+            issued_at: session.issued_at,
+            policy,
+            policy_arns: session.policy_arns.clone(),
+            tags: session.tags.clone(),
+            transitive_tag_keys: session.transitive_tag_keys.clone(),
+            source_identity: session.source_identity.clone(),
+            chain_depth: session.chain_depth,
+            instance: None,
+        };
+        let session = Some(Arc::new(facts));
+        Some(Self { principal, key: None, session, ..Self::service() })
+    }
+}
+
 /// A request to judge.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
@@ -88,6 +123,54 @@ pub fn judge(state: &State, question: &Question<'_>, extra: &Context) -> Decisio
 #[must_use]
 pub fn explain(state: &State, question: &Question<'_>, extra: &Context) -> Trace {
     gathered(state, question, extra, policy::explain)
+}
+
+/// Explains as [`explain`] does, with further identity policies beside those of the state.
+#[must_use]
+pub fn explain_with(
+    state: &State,
+    question: &Question<'_>,
+    extra: &Context,
+    additional: &[Policy],
+) -> Trace {
+    gathered(state, question, extra, |request, policies| {
+        let mut policies = policies.clone();
+        let more = additional.iter().map(|policy| Named { name: "additional", policy });
+        policies.identity.extend(more);
+        policy::explain(request, &policies)
+    })
+}
+
+/// Allows a request, or refuses it with the sentence that says which policy was missing or denied it.
+///
+/// # Errors
+/// The refusal, with its evidence.
+pub fn authorize(
+    state: &State,
+    question: &Question<'_>,
+    extra: &Context,
+) -> Result<(), Box<Denied>> {
+    let decision = judge(state, question, extra);
+    if decision.verdict() == Verdict::Allow {
+        return Ok(());
+    }
+    let principal = &question.caller.principal;
+    let evidence = gathered(state, question, extra, |request, policies| Evidence {
+        account: principal.account(),
+        resource_account: question.resource_account,
+        user_id: principal.user_id(),
+        trace: policy::explain(request, policies),
+        context: request.context.clone(),
+    });
+    let (action, resource) = (question.action, question.resource);
+    Err(Box::new(Denied {
+        message: decision.message(&principal.arn(), action, resource),
+        principal: principal.arn(),
+        action: action.to_owned(),
+        resource: resource.to_owned(),
+        evidence: Some(Box::new(evidence)),
+        encoded: None,
+    }))
 }
 
 /// Gathers the policies and condition keys that bear on a question, and evaluates them.

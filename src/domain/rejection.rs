@@ -1,7 +1,8 @@
 //! Why a command was not done, by what its caller can do about it. Edges turn a rejection into a status
 //! in one place each; `code` is the error code of the AWS APIs.
 
-use crate::identity::Invalid;
+use crate::identity::{AccountId, Invalid};
+use crate::policy::{Context, Trace};
 
 /// A command that changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +48,25 @@ pub struct Denied {
     pub resource: String,
     /// AWS's sentence, with the reason.
     pub message: String,
+    /// What was looked at; none where no policy was.
+    pub evidence: Option<Box<Evidence>>,
+    /// The evidence, sealed for whoever may read it in the caller's account; added on the way out.
+    pub encoded: Option<String>,
+}
+
+/// Why policy refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The account of the caller; none for services and strangers.
+    pub account: Option<AccountId>,
+    /// The account of the resource.
+    pub resource_account: Option<AccountId>,
+    /// The `aws:userid` of the caller.
+    pub user_id: String,
+    /// Every policy and statement.
+    pub trace: Trace,
+    /// The condition keys of the request.
+    pub context: Context,
 }
 
 impl Rejection {

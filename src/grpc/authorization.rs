@@ -9,7 +9,7 @@ use super::{Front, convert, field, optional, status};
 use crate::clock::Timestamp;
 use crate::domain::access::Caller;
 use crate::identity::{AccountId, Arn};
-use crate::policy::{Context, Policy, PolicyKind, Verdict};
+use crate::policy::{Context, Policy, PolicyKind};
 use crate::proto::v1;
 use crate::proto::v1::authorization_service_server::AuthorizationService;
 use crate::proto::v1::{
@@ -180,11 +180,7 @@ fn of_the_caller(key: &str) -> bool {
 }
 
 fn verdict(judged: &Judged) -> v1::Verdict {
-    match judged.trace.decision.verdict() {
-        Verdict::Allow => v1::Verdict::Allow,
-        Verdict::ExplicitDeny => v1::Verdict::ExplicitDeny,
-        Verdict::ImplicitDeny => v1::Verdict::ImplicitDeny,
-    }
+    super::policy::verdict(judged.trace.decision.verdict())
 }
 
 fn matched(judged: &Judged) -> Vec<v1::MatchedStatement> {

@@ -15,6 +15,7 @@ mod iam_roles;
 mod iam_users;
 mod instance;
 mod metadata;
+mod policy;
 mod status;
 mod sts;
 
@@ -91,6 +92,7 @@ pub async fn serve(
         .add_service(v1::instance_service_server::InstanceServiceServer::new(front.clone()))
         .add_service(v1::metadata_service_server::MetadataServiceServer::new(front.clone()))
         .add_service(v1::guardrail_service_server::GuardrailServiceServer::new(front.clone()))
+        .add_service(v1::policy_service_server::PolicyServiceServer::new(front.clone()))
         .add_service(v1::event_service_server::EventServiceServer::new(front.clone()))
         .add_service(v1::authorization_service_server::AuthorizationServiceServer::new(front))
         .serve_with_incoming_shutdown(incoming, stop)

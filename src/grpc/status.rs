@@ -15,6 +15,8 @@ use crate::sts::{AuthError, ServiceError};
 
 /// The domain of our reasons.
 const DOMAIN: &str = "locum.v1";
+/// The key of `ErrorInfo.metadata` that holds what DecodeAuthorizationMessage opens.
+const ENCODED_MESSAGE: &str = "encodedAuthorizationMessage";
 
 fn status(code: Code, reason: &str, message: &str, request_id: &str) -> Status {
     details(code, reason, message, request_id, |_| {})
@@ -28,10 +30,14 @@ fn details(
     add: impl FnOnce(&mut ErrorDetails),
 ) -> Status {
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    add(&mut details);
+    finished(code, message, request_id, details)
+}
+
+fn finished(code: Code, message: &str, request_id: &str, mut details: ErrorDetails) -> Status {
     if !request_id.is_empty() {
         details.set_request_info(request_id, "");
     }
-    add(&mut details);
     Status::with_error_details(code, message, details)
 }
 
@@ -69,7 +75,14 @@ pub(super) fn of_rejection(rejection: &Rejection, request_id: &str) -> Status {
         Rejection::DeleteConflict { .. } | Rejection::IncorrectState(_) => Code::FailedPrecondition,
         Rejection::InvalidProfile(_) | Rejection::IdempotencyMismatch => Code::InvalidArgument,
     };
-    status(code, rejection.code(), &rejection.to_string(), request_id)
+    let mut metadata = HashMap::new();
+    if let Rejection::AccessDenied(denied) = rejection
+        && let Some(encoded) = &denied.encoded
+    {
+        metadata.insert(ENCODED_MESSAGE.to_owned(), encoded.clone());
+    }
+    let details = ErrorDetails::with_error_info(rejection.code(), DOMAIN, metadata);
+    finished(code, &rejection.to_string(), request_id, details)
 }
 
 pub(super) fn of_service_error(error: &ServiceError, request_id: &str) -> Status {

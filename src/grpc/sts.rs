@@ -14,7 +14,8 @@ use crate::ledger::Receipt;
 use crate::policy::{Policy, PolicyKind};
 use crate::proto::v1::sts_service_server::StsService;
 use crate::proto::v1::{
-    AssumeRoleRequest, AssumeRoleResponse, GetCallerIdentityRequest, GetCallerIdentityResponse,
+    AssumeRoleRequest, AssumeRoleResponse, DecodeAuthorizationMessageRequest,
+    DecodeAuthorizationMessageResponse, GetCallerIdentityRequest, GetCallerIdentityResponse,
     GetSessionTokenRequest, GetSessionTokenResponse, Tag,
 };
 use crate::sts::{IssuedCredentials, RequestInfo};
@@ -93,6 +94,19 @@ impl StsService for Front {
         }))
     }
 
+    async fn decode_authorization_message(
+        &self,
+        request: Request<DecodeAuthorizationMessageRequest>,
+    ) -> Result<Response<DecodeAuthorizationMessageResponse>, Status> {
+        let info = Self::info(&request)?;
+        let message = request.into_inner().encoded_message;
+        let decoded_message = self
+            .service
+            .decode_authorization_message(&info, &message)
+            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))?;
+        Ok(Response::new(DecodeAuthorizationMessageResponse { decoded_message }))
+    }
+
     async fn get_session_token(
         &self,
         request: Request<GetSessionTokenRequest>,
@@ -147,7 +161,7 @@ impl Front {
     }
 }
 
-fn session_policy(text: &str) -> Result<Option<Policy>, Status> {
+pub(super) fn session_policy(text: &str) -> Result<Option<Policy>, Status> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -155,7 +169,7 @@ fn session_policy(text: &str) -> Result<Option<Policy>, Status> {
     policy.map(Some).map_err(|error| status::of_policy_error("policy", &error))
 }
 
-fn tags(tags: &[Tag]) -> Result<BTreeMap<Arc<str>, Arc<str>>, Invalid> {
+pub(super) fn tags(tags: &[Tag]) -> Result<BTreeMap<Arc<str>, Arc<str>>, Invalid> {
     let mut checked = BTreeMap::new();
     for tag in tags {
         let key_chars = tag.key.chars().count();
@@ -180,7 +194,7 @@ fn tags(tags: &[Tag]) -> Result<BTreeMap<Arc<str>, Arc<str>>, Invalid> {
     Ok(checked)
 }
 
-fn external_id(text: String) -> Result<Option<Arc<str>>, Invalid> {
+pub(super) fn external_id(text: String) -> Result<Option<Arc<str>>, Invalid> {
     if text.is_empty() {
         return Ok(None);
     }

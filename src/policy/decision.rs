@@ -54,6 +54,41 @@ impl Decision {
 }
 
 impl PolicyKind {
+    /// Whether it speaks for the resource, and not for the caller.
+    #[must_use]
+    pub fn is_of_resource(self) -> bool {
+        matches!(self, Self::Trust | Self::Resource | Self::ResourceControl)
+    }
+
+    /// What a document most likely is: one that names principals is a resource's, or a trust policy if it
+    /// names no resources and all its actions are of STS; any other an identity policy.
+    #[must_use]
+    pub fn guess(text: &str) -> Self {
+        let Ok(document) = serde_json::from_str::<serde_json::Value>(text) else {
+            return Self::Identity;
+        };
+        let list = |value: &serde_json::Value| match value {
+            serde_json::Value::Array(items) => items.clone(),
+            serde_json::Value::Null => Vec::new(),
+            other => vec![other.clone()],
+        };
+        let statements = document.get("Statement").map(list).unwrap_or_default();
+        let has = |key: &str| statements.iter().any(|statement| statement.get(key).is_some());
+        let of_sts = |statement: &serde_json::Value| {
+            let actions = statement.get("Action").map(list).unwrap_or_default();
+            actions.iter().all(|action| {
+                action.as_str().is_some_and(|a| a.to_ascii_lowercase().starts_with("sts:"))
+            })
+        };
+        match has("Principal") || has("NotPrincipal") {
+            false => Self::Identity,
+            true if !has("Resource") && !has("NotResource") && statements.iter().all(of_sts) => {
+                Self::Trust
+            }
+            true => Self::Resource,
+        }
+    }
+
     /// The words of AWS's messages.
     #[must_use]
     pub fn text(self) -> &'static str {

@@ -136,6 +136,18 @@ impl Policy {
         shown.0.text.clone()
     }
 
+    /// Whom the allowing statements name, as written, with their kinds: `AWS`, `Service`, `Federated`.
+    #[must_use]
+    pub fn admitted(&self) -> Vec<(&'static str, String)> {
+        let allows = self.0.statements.iter().filter(|s| s.effect == parse::Effect::Allow);
+        let principals = allows.filter_map(|statement| statement.principals.as_ref());
+        let items = principals.filter(|principals| !principals.not).flat_map(|p| &p.items);
+        let mut named: Vec<_> = items.filter_map(|item| item.named.written()).collect();
+        named.sort_unstable();
+        named.dedup();
+        named
+    }
+
     fn with_principals(&self, replacement: &dyn Fn(&principal::Named) -> Option<String>) -> Self {
         let mut text = self.0.text.clone();
         let placed = self.0.statements.iter().filter_map(|statement| statement.principals.as_ref());

@@ -38,6 +38,8 @@ pub(super) struct Entity {
 /// A principal that lives for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Session {
+    /// As written.
+    arn: Box<str>,
     account: AccountId,
     kind: SessionKind,
     /// What follows the kind: `role/session`, a name, an instance's id.
@@ -92,7 +94,9 @@ impl Named {
             let name = Box::from(format!("/{name}"));
             Self::Entity(Entity { arn: Box::from(text), account, is_role, name })
         };
-        let session = |kind| Self::Session(Session { account, kind, name: Box::from(name) });
+        let session = |kind| {
+            Self::Session(Session { arn: Box::from(text), account, kind, name: Box::from(name) })
+        };
         match (arn.service(), kind) {
             ("iam", "user") => Ok(entity(false)),
             ("iam", "role") => Ok(entity(true)),
@@ -103,6 +107,20 @@ impl Named {
             ("locum", "instance") => Ok(session(SessionKind::Instance)),
             ("locum", "agent") => Ok(session(SessionKind::Agent)),
             _ => Err(invalid),
+        }
+    }
+
+    /// The kind and the text of the policy; none for canonical users, who are nobody here.
+    pub(super) fn written(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Everyone => Some(("AWS", "*".to_owned())),
+            Self::Account(account) => Some(("AWS", Arn::root(*account).to_string())),
+            Self::Entity(entity) => Some(("AWS", entity.arn.to_string())),
+            Self::Session(session) => Some(("AWS", session.arn.to_string())),
+            Self::UniqueId(id) => Some(("AWS", id.to_string())),
+            Self::Service(name) => Some(("Service", name.to_string())),
+            Self::Federated(name) => Some(("Federated", name.to_string())),
+            Self::CanonicalUser => None,
         }
     }
 

@@ -248,7 +248,7 @@ impl Case {
             Arn::parse(&self.resource).map_err(|error| format!("`resource`: {error}"))?;
         }
         let given = self.given_context()?;
-        let principal = principal(&self.principal, &given)?;
+        let principal = principal_of(&self.principal, &given)?;
         let mut context = Context::for_principal(&principal);
         // The unique id of an entity that does not exist is not known.
         context.remove("aws:userid");
@@ -288,9 +288,10 @@ impl Case {
     }
 }
 
-/// Whether the resource's own policy has to allow: a role's trust policy, and a key's policy (KMS
+/// Whether the resource's own policy has to allow whatever else does: a role's trust policy, and a key's policy (KMS
 /// Developer Guide, key-policies).
-fn resource_must_allow(action: &str, resource: &str) -> bool {
+#[must_use]
+pub fn resource_must_allow(action: &str, resource: &str) -> bool {
     let Ok(arn) = Arn::parse(resource) else { return false };
     let service = action.split_once(':').map(|(service, _)| service).unwrap_or_default();
     match arn.service() {
@@ -317,7 +318,11 @@ fn text_of(value: &Value) -> Option<String> {
 }
 
 /// The principal that a text means: an ARN, an account, a service, an identity provider, `anonymous`.
-fn principal(text: &str, given: &Context) -> Result<Principal, String> {
+/// `given` may hold `aws:PrincipalArn`, which tells the path of a session's role.
+///
+/// # Errors
+/// The rule that the text breaks.
+pub fn principal_of(text: &str, given: &Context) -> Result<Principal, String> {
     let invalid = |rule: &dyn std::fmt::Display| format!("`principal`: {rule}");
     if matches!(text, "anonymous" | "*") {
         return Ok(Principal::Anonymous);

@@ -2,7 +2,7 @@
 
 use super::condition::Condition;
 use super::parse::{Effect, Statement};
-use super::{Context, Decision, PolicyKind};
+use super::{Context, Decision, PolicyKind, Verdict};
 
 /// A decision with everything that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,33 @@ pub enum Miss {
 }
 
 impl Trace {
+    /// What one side of an assumption comes to by itself: the resource's (its policy and its account's
+    /// guardrails), or the caller's. A resource's policy that names the caller closely enough makes up for
+    /// the caller's own; the decision says so, the side does not.
+    #[must_use]
+    pub fn side(&self, of_resource: bool) -> Verdict {
+        let own = || self.policies.iter().filter(|p| p.kind.is_of_resource() == of_resource);
+        let matched = |policy: &PolicyTrace, denies: bool| {
+            policy.statements.iter().any(|s| s.miss.is_none() && s.denies == denies)
+        };
+        if own().any(|policy| matched(policy, true)) {
+            return Verdict::ExplicitDeny;
+        }
+        // Each kind that is there, and each level of guardrails, has to allow.
+        let mut groups = std::collections::BTreeMap::new();
+        for policy in own().filter(|policy| policy.kind != PolicyKind::ResourceControl) {
+            let group = groups.entry((policy.kind, policy.level.as_str())).or_insert(false);
+            *group |= matched(policy, false);
+        }
+        let granting = if of_resource { PolicyKind::Resource } else { PolicyKind::Identity };
+        let granted = groups.get(&(granting, "")).copied().unwrap_or(false);
+        if granted && groups.values().all(|allows| *allows) {
+            Verdict::Allow
+        } else {
+            Verdict::ImplicitDeny
+        }
+    }
+
     /// Every statement that matched, with its policy.
     pub fn matched(&self) -> impl Iterator<Item = (&PolicyTrace, &StatementTrace)> {
         self.policies.iter().flat_map(|policy| {

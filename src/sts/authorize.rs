@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{RequestInfo, Service};
-use crate::domain::access::{Caller, Question, explain, judge};
-use crate::domain::rejection::{Denied, Rejection};
+use crate::domain::access::{Caller, Question, authorize, explain, explain_with};
+use crate::domain::rejection::Rejection;
 use crate::domain::state::State;
 use crate::identity::{AccountId, Arn, Principal};
-use crate::policy::{Context, Policy, Trace, Verdict};
+use crate::policy::{Context, Policy, Trace};
 
 /// A request that a resource service asks about.
 #[derive(Clone, Debug)]
@@ -22,6 +22,25 @@ pub struct Ask {
     pub resource_policy: Option<Policy>,
     /// Further condition keys.
     pub context: Context,
+}
+
+/// A request that nobody makes, to see what it would come to.
+#[derive(Clone, Copy, Debug)]
+pub struct Simulated<'a> {
+    /// `service:Action`
+    pub action: &'a str,
+    /// The resource's ARN, or `*`.
+    pub resource: &'a str,
+    /// The account that owns it.
+    pub resource_account: Option<AccountId>,
+    /// The resource's own policy.
+    pub resource_policy: Option<&'a Policy>,
+    /// Whether that policy has to allow whatever else does.
+    pub must_allow: bool,
+    /// Further condition keys.
+    pub context: &'a Context,
+    /// Identity policies beside those that are stored.
+    pub additional: &'a [Policy],
 }
 
 /// A judged request.
@@ -55,17 +74,8 @@ impl Service {
             role_trust: false,
             time: self.now(),
         };
-        let decision = judge(state, &question, &Context::default());
-        if decision.verdict() == Verdict::Allow {
-            return Ok(());
-        }
-        let principal = info.caller.principal.arn();
-        Err(Rejection::AccessDenied(Box::new(Denied {
-            message: decision.message(&principal, action, resource),
-            principal,
-            action: action.to_owned(),
-            resource: resource.to_owned(),
-        })))
+        let refused = authorize(state, &question, &Context::default());
+        refused.map_err(|denied| self.sealed(state, Rejection::AccessDenied(denied)))
     }
 
     /// Judges what `caller` asks of a resource service.
@@ -84,6 +94,21 @@ impl Service {
         let principal = caller.principal.arn();
         let message = trace.decision.message(&principal, &ask.action, &ask.resource);
         Judged { trace, message }
+    }
+
+    /// Explains what `caller` would be told.
+    #[must_use]
+    pub fn simulate(&self, state: &State, caller: &Caller, asked: &Simulated<'_>) -> Trace {
+        let question = Question {
+            caller,
+            action: asked.action,
+            resource: asked.resource,
+            resource_account: asked.resource_account,
+            resource_policy: asked.resource_policy,
+            role_trust: asked.must_allow,
+            time: self.now(),
+        };
+        explain_with(state, &question, asked.context, asked.additional)
     }
 
     /// The user or role of this ARN in `account`, as a caller without a session's limits.

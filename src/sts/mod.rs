@@ -3,6 +3,8 @@
 
 mod authenticate;
 mod authorize;
+mod denial;
+mod explain;
 mod issue;
 #[cfg(test)]
 mod tests;
@@ -21,7 +23,8 @@ use crate::ledger::{Ledger, Receipt, SubmitError, View};
 use crate::signing::{AccountKey, Keyring, KeyringError, NoRandomness, TokenError};
 
 pub use authenticate::AuthError;
-pub use authorize::{Ask, Judged};
+pub use authorize::{Ask, Judged, Simulated};
+pub use explain::{Holder, Step, WhoCan};
 pub use issue::IssuedCredentials;
 
 /// What an installation sets.
@@ -147,7 +150,13 @@ impl Service {
             idempotency: self.idempotency(info, token)?,
             action,
         };
-        Ok(self.ledger.submit(command).await?)
+        let done = self.ledger.submit(command).await;
+        Ok(done.map_err(|error| match error {
+            SubmitError::Rejected(rejection) => {
+                SubmitError::Rejected(self.sealed(&self.view().state, rejection))
+            }
+            other => other,
+        })?)
     }
 
     /// The name space of tokens is the caller's account.

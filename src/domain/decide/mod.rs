@@ -10,15 +10,17 @@ mod policies;
 mod roles;
 mod sessions;
 
+pub use sessions::{CHAINED_SESSION_MAX, explain_assume_role};
+
 use std::sync::Arc;
 
-use super::access::{Question, judge};
+use super::access::{Question, authorize};
 use super::command::{Action, Command};
 use super::event::{Event, EventKind, Fact};
-use super::rejection::{Denied, Rejection};
+use super::rejection::Rejection;
 use super::state::{Account, State, key_of};
 use crate::identity::{AccountId, Principal};
-use crate::policy::{Context, Decision, Verdict};
+use crate::policy::Context;
 
 /// Decides `command`. `Ok(None)` means that there is nothing to do.
 ///
@@ -178,20 +180,5 @@ fn require(
         role_trust: false,
         time: command.time,
     };
-    let decision = judge(state, &question, context);
-    if decision.verdict() == Verdict::Allow {
-        return Ok(());
-    }
-    Err(denied(command, action, resource, &decision))
-}
-
-/// The refusal of `action` with the sentence that says which policy was missing or denied it.
-fn denied(command: &Command, action: &str, resource: &str, decision: &Decision) -> Rejection {
-    let principal = command.caller.principal.arn();
-    Rejection::AccessDenied(Box::new(Denied {
-        message: decision.message(&principal, action, resource),
-        principal,
-        action: action.to_owned(),
-        resource: resource.to_owned(),
-    }))
+    authorize(state, &question, context).map_err(Rejection::AccessDenied)
 }

@@ -9,19 +9,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Decider, denied};
-use crate::domain::access::{Question, judge};
+use super::Decider;
+use crate::domain::access::{self, Question};
 use crate::domain::command::{Command, SessionDraft, SessionRequest};
 use crate::domain::event::{Event, EventKind, Session, SessionSubject};
 use crate::domain::rejection::{Denied, Rejection};
 use crate::domain::state::{Account, Role, State};
 use crate::identity::{Arn, Invalid, Principal, SourceIdentity};
-use crate::policy::{Context, Policy, Verdict};
+use crate::policy::{Context, Trace};
 
 /// The shortest session that may be asked for.
 const SESSION_MIN: Duration = Duration::from_secs(900);
 /// The longest session of a role that was assumed by a role session.
-const CHAINED_SESSION_MAX: Duration = Duration::from_secs(3600);
+pub const CHAINED_SESSION_MAX: Duration = Duration::from_secs(3600);
 /// The longest session of GetSessionToken for a user.
 const USER_SESSION_MAX: Duration = Duration::from_secs(129_600);
 /// The longest session of GetSessionToken for an account's root.
@@ -179,6 +179,18 @@ impl Carried {
         }
         Ok(Self { tags, transitive, source_identity })
     }
+
+    /// What the caller has to be allowed to do.
+    fn actions(&self) -> Vec<&'static str> {
+        let mut actions = vec!["sts:AssumeRole"];
+        if !self.tags.is_empty() {
+            actions.push("sts:TagSession");
+        }
+        if self.source_identity.is_some() {
+            actions.push("sts:SetSourceIdentity");
+        }
+        actions
+    }
 }
 
 /// Judges every action that the request amounts to, on both sides.
@@ -191,30 +203,49 @@ fn authorize(
     carried: &Carried,
 ) -> Result<(), Rejection> {
     let context = request_context(request, carried);
-    let mut actions = vec!["sts:AssumeRole"];
-    if !carried.tags.is_empty() {
-        actions.push("sts:TagSession");
-    }
-    if carried.source_identity.is_some() {
-        actions.push("sts:SetSourceIdentity");
-    }
-    let trust: Option<&Policy> = role.map(|role| &role.trust);
-    for action in actions {
-        let question = Question {
-            caller: &command.caller,
-            action,
-            resource: role_arn.as_str(),
-            resource_account: Some(command.account),
-            resource_policy: trust,
-            role_trust: true,
-            time: command.time,
-        };
-        let decision = judge(state, &question, &context);
-        if decision.verdict() != Verdict::Allow {
-            return Err(denied(command, action, role_arn.as_str(), &decision));
-        }
+    for action in carried.actions() {
+        let question = question(command, action, role_arn, role);
+        access::authorize(state, &question, &context).map_err(Rejection::AccessDenied)?;
     }
     Ok(())
+}
+
+fn question<'a>(
+    command: &'a Command,
+    action: &'a str,
+    role_arn: &'a Arn,
+    role: Option<&'a Arc<Role>>,
+) -> Question<'a> {
+    Question {
+        caller: &command.caller,
+        action,
+        resource: role_arn.as_str(),
+        resource_account: Some(command.account),
+        resource_policy: role.map(|role| &role.trust),
+        role_trust: true,
+        time: command.time,
+    }
+}
+
+/// What every action that an assumption amounts to comes to, without deciding it.
+///
+/// # Errors
+/// The request itself breaks a rule.
+pub fn explain_assume_role(
+    state: &State,
+    command: &Command,
+    role_arn: &Arn,
+    request: &SessionRequest,
+) -> Result<Vec<(&'static str, Trace)>, Rejection> {
+    let account = state.account(command.account).filter(|account| account.enabled);
+    let role = account.and_then(|account| account.role_by_arn(role_arn.as_str()));
+    let carried = Carried::of(command, &request.draft)?;
+    let context = request_context(request, &carried);
+    let actions = carried.actions().into_iter();
+    let traces = actions.map(|action| {
+        (action, access::explain(state, &question(command, action, role_arn, role), &context))
+    });
+    Ok(traces.collect())
 }
 
 fn request_context(request: &SessionRequest, carried: &Carried) -> Context {
@@ -290,5 +321,7 @@ fn refused(command: &Command, resource: &Arn, message: &str) -> Rejection {
         action: "sts:AssumeRole".to_owned(),
         resource: resource.to_string(),
         message: message.to_owned(),
+        evidence: None,
+        encoded: None,
     }))
 }
