@@ -46,7 +46,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    fn channel(&self) -> Result<SignedChannel, Failure> {
+    pub(super) fn channel(&self) -> Result<SignedChannel, Failure> {
         let credentials = run::credentials(self.credentials.as_deref())?;
         Ok(connect(&self.endpoint, &self.region, credentials)?)
     }
@@ -134,7 +134,7 @@ async fn call(
 }
 
 /// `AccessDenied: User: ... is not authorized ...`
-fn told(status: &Status) -> Failure {
+pub(super) fn told(status: &Status) -> Failure {
     let details = status.get_error_details();
     let reason = details.error_info().map(|info| info.reason.clone());
     let reason = reason.unwrap_or_else(|| format!("{:?}", status.code()));

@@ -21,7 +21,7 @@ use crate::config::Layer;
 #[command(
     name = "locum",
     version,
-    after_help = "Every call of the API: locum account|iam|sts|instance|metadata|authorization|event METHOD --help"
+    after_help = "Every call of the API: locum account|guardrail|iam|policy|sts|instance|metadata|authorization|event METHOD --help"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -41,7 +41,7 @@ enum Command {
     /// Looks into the log of a data folder, also while a server has it.
     #[command(subcommand)]
     Log(log::LogCommand),
-    /// Policies: tried out, without a server.
+    /// Policies: tried out and explained.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Events of an account.
@@ -96,7 +96,7 @@ pub fn main() -> ExitCode {
             Command::Dev(args) => run::dev(args).await,
             Command::Agent(args) => run::agent(args).await,
             Command::Log(command) => log::run(&command),
-            Command::Policy(command) => policy::run(&command),
+            Command::Policy(command) => policy::run(command).await,
             Command::Events(command) => call::events(command).await,
             Command::Call(words) => call::run(words).await,
         }

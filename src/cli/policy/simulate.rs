@@ -1,32 +1,14 @@
-//! `locum policy`: policies tried out without a server.
+//! `locum policy simulate`.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::Subcommand;
-
-use super::Failure;
+use crate::cli::Failure;
 use crate::policy::simulate::{self, CASE_BYTES_MAX};
 
-#[derive(Subcommand)]
-pub(super) enum PolicyCommand {
-    /// Decides cases: one JSON object a line in, one decision a line out. Fails if a case that says what
-    /// it expects ("expect") comes to something else.
-    Simulate {
-        /// The file with the cases; `-` is standard input.
-        #[arg(long)]
-        cases: PathBuf,
-    },
-}
-
-pub(super) fn run(command: &PolicyCommand) -> Result<(), Failure> {
-    match command {
-        PolicyCommand::Simulate { cases } => simulate(cases),
-    }
-}
-
-fn simulate(path: &Path) -> Result<(), Failure> {
+/// Decides each line of a file; `-` is standard input.
+pub(super) fn run(path: &Path) -> Result<(), Failure> {
     let input: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {

@@ -1,0 +1,41 @@
+//! `locum policy`: policies tried out, with a server and without.
+
+mod explain;
+mod simulate;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::Failure;
+use super::call;
+
+#[derive(Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Decides cases, without a server: one JSON object a line in, one decision a line out. Fails if a
+    /// case that says what it expects ("expect") comes to something else.
+    Simulate {
+        /// The file with the cases; `-` is standard input.
+        #[arg(long)]
+        cases: PathBuf,
+    },
+    /// Tells what a user or role may do and why, or walks a chain of roles.
+    Explain(explain::ExplainArgs),
+    /// Lists who may do ACTION on RESOURCE, or assume it.
+    WhoCan(explain::WhoCanArgs),
+    /// A call of PolicyService.
+    #[command(external_subcommand)]
+    Call(Vec<OsString>),
+}
+
+pub(super) async fn run(command: PolicyCommand) -> Result<(), Failure> {
+    match command {
+        PolicyCommand::Simulate { cases } => simulate::run(&cases),
+        PolicyCommand::Explain(args) => explain::explain(args).await,
+        PolicyCommand::WhoCan(args) => explain::who_can(args).await,
+        PolicyCommand::Call(words) => {
+            call::run(std::iter::once(OsString::from("policy")).chain(words).collect()).await
+        }
+    }
+}
