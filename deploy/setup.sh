@@ -9,7 +9,12 @@ need() { # package, why
 }
 
 command -v c++ >/dev/null || need build-essential "RocksDB, which holds the event log, is C++"
-if ! ldconfig -p | grep -q 'libclang[-.]' && ! compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null; then
+# libclang itself, which bindgen loads; libclang-cpp.so is another library. The lists are read to their
+# ends, as `grep -q` would end the pipe early and pipefail take that for a failure.
+has_libclang() {
+    { ldconfig -p; compgen -G '/usr/lib/llvm-*/lib/*' || true; } | grep -E 'libclang(-[0-9.]+)?\.so' >/dev/null
+}
+if ! has_libclang; then
     need libclang-dev "the Rust bindings of RocksDB are made from its headers"
 fi
 
