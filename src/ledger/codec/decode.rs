@@ -93,18 +93,6 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
             EventKind::UserCreated { name, path, id }
         }
         Kind::UserDeleted(name) => EventKind::UserDeleted { name: read(&name)? },
-        Kind::GroupCreated(group) => {
-            let (name, path, id) = entity(&group)?;
-            EventKind::GroupCreated { name, path, id }
-        }
-        Kind::GroupDeleted(name) => EventKind::GroupDeleted { name: read(&name)? },
-        Kind::UserAddedToGroup(added) => {
-            EventKind::UserAddedToGroup { group: read(&added.group)?, user: read(&added.user)? }
-        }
-        Kind::UserRemovedFromGroup(removed) => EventKind::UserRemovedFromGroup {
-            group: read(&removed.group)?,
-            user: read(&removed.user)?,
-        },
         Kind::GuardrailPut(put) => {
             let guardrail = guardrail(&put)?;
             let policy = policy(&put.policy, guardrail.kind.policy_kind())?;
@@ -138,6 +126,10 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
         }
         Kind::AgentDeleted(name) => EventKind::AgentDeleted { name: read(&name)? },
         Kind::SessionIssued(issued) => EventKind::SessionIssued { session: session(issued)? },
+        Kind::GroupCreated(_)
+        | Kind::GroupDeleted(_)
+        | Kind::UserAddedToGroup(_)
+        | Kind::UserRemovedFromGroup(_) => group_kind(kind)?,
         Kind::RoleCreated(_)
         | Kind::RoleUpdated(_)
         | Kind::TrustPolicyChanged(_)
@@ -149,6 +141,24 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
         | Kind::CredentialsRotated(_)
         | Kind::CredentialsRefused(_) => instance_kind(kind)?,
         other => policy_kind(other)?,
+    })
+}
+
+fn group_kind(kind: Kind) -> Decoded<EventKind> {
+    Ok(match kind {
+        Kind::GroupCreated(group) => {
+            let (name, path, id) = entity(&group)?;
+            EventKind::GroupCreated { name, path, id }
+        }
+        Kind::GroupDeleted(name) => EventKind::GroupDeleted { name: read(&name)? },
+        Kind::UserAddedToGroup(added) => {
+            EventKind::UserAddedToGroup { group: read(&added.group)?, user: read(&added.user)? }
+        }
+        Kind::UserRemovedFromGroup(removed) => EventKind::UserRemovedFromGroup {
+            group: read(&removed.group)?,
+            user: read(&removed.user)?,
+        },
+        _ => return Err(part("is no kind of a group")),
     })
 }
 
