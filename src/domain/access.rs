@@ -77,7 +77,7 @@ impl Caller {
         };
         let policy = session.policy.as_deref();
         let policy =
-            policy.map(|text| Policy::parse(text, PolicyKind::Session)).transpose().ok()?;
+            policy.map(|text| Policy::reread(text, PolicyKind::Session)).transpose().ok()?;
         let facts = CallerSession {
             issued_at: session.issued_at,
             policy,

@@ -11,6 +11,8 @@ use crate::domain::state::{
     Role, State, User,
 };
 use crate::identity::{AccessKeyId, Arn, Invalid};
+use crate::policy::Policy;
+use crate::policy::lint::{Finding, Severity};
 use crate::proto::v1;
 use crate::signing::Secret;
 use crate::sts::IssuedCredentials;
@@ -221,6 +223,27 @@ pub(super) fn instance(account: &Account, instance: &Instance) -> v1::Instance {
             .association
             .as_ref()
             .map(|association| self::association(account, instance, association)),
+    }
+}
+
+/// What is legal in a policy and surely not meant.
+pub(super) fn warnings(policy: &Policy) -> Vec<v1::PolicyFinding> {
+    policy.warnings().into_iter().map(finding).collect()
+}
+
+pub(super) fn finding(finding: Finding) -> v1::PolicyFinding {
+    let severity = match finding.severity {
+        Severity::Error => v1::FindingSeverity::Error,
+        Severity::Warning => v1::FindingSeverity::Warning,
+    };
+    v1::PolicyFinding {
+        severity: severity.into(),
+        rule: finding.rule.to_owned(),
+        path: finding.path,
+        line: u32::try_from(finding.line).unwrap_or(u32::MAX),
+        column: u32::try_from(finding.column).unwrap_or(u32::MAX),
+        message: finding.message,
+        suggestion: finding.suggestion.unwrap_or_default(),
     }
 }
 

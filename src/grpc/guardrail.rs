@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Front, field, optional, status};
+use super::{Front, convert, field, optional, status};
 use crate::domain::command::Action;
 use crate::domain::event::{GuardrailKind, GuardrailRef};
 use crate::domain::state::State;
@@ -27,10 +27,11 @@ impl GuardrailService for Front {
         let policy = Policy::parse(&request.policy, guardrail.kind.policy_kind())
             .map_err(|error| status::of_policy_error("policy", &error))?;
         let arn = guardrail.arn();
-        let action = Action::PutGuardrail { guardrail, policy };
+        let action = Action::PutGuardrail { guardrail, policy: policy.clone() };
         let token = &request.idempotency_token;
         let receipt = self.perform_in(&info, token, AccountId::OPERATOR, action).await?;
-        Ok(Response::new(PutGuardrailResponse { sequence: receipt.sequence, arn }))
+        let (sequence, warnings) = (receipt.sequence, convert::warnings(&policy));
+        Ok(Response::new(PutGuardrailResponse { sequence, arn, warnings }))
     }
 
     async fn list_guardrails(

@@ -30,13 +30,15 @@ impl Front {
         info: &RequestInfo,
         request: PutInlinePolicyRequest,
     ) -> Result<PutInlinePolicyResponse, Status> {
+        let policy = identity_policy(&request.policy)?;
         let action = Action::PutInlinePolicy {
             owner: owner(request.owner)?,
             name: field("policy_name", &request.policy_name)?,
-            policy: identity_policy(&request.policy)?,
+            policy: policy.clone(),
         };
         let receipt = self.perform(info, &request.idempotency_token, action).await?;
-        Ok(PutInlinePolicyResponse { sequence: receipt.sequence })
+        let (sequence, warnings) = (receipt.sequence, convert::warnings(&policy));
+        Ok(PutInlinePolicyResponse { sequence, warnings })
     }
 
     pub(super) async fn iam_delete_inline_policy(
@@ -56,18 +58,20 @@ impl Front {
         request: CreatePolicyRequest,
     ) -> Result<CreatePolicyResponse, Status> {
         let name: PolicyName = field("policy_name", &request.policy_name)?;
+        let document = identity_policy(&request.policy)?;
         let action = Action::CreatePolicy {
             name: name.clone(),
             path: optional("path", &request.path)?.unwrap_or_default(),
             id: Self::drawn(info, self.service.draw_id("ANPA"))?,
             description: description(&request.description)?,
-            policy: identity_policy(&request.policy)?,
+            policy: document.clone(),
         };
         let receipt = self.perform(info, &request.idempotency_token, action).await?;
         let account = self.own_account(info)?;
         let policy = account.policies.get(name.as_str().to_ascii_lowercase().as_str());
         let policy = policy.map(|policy| convert::managed_policy(&account, policy));
-        Ok(CreatePolicyResponse { policy, sequence: receipt.sequence })
+        let (sequence, warnings) = (receipt.sequence, convert::warnings(&document));
+        Ok(CreatePolicyResponse { policy, sequence, warnings })
     }
 
     pub(super) async fn iam_get_policy(
@@ -105,9 +109,10 @@ impl Front {
     ) -> Result<CreatePolicyVersionResponse, Status> {
         let policy_arn = field("policy_arn", &request.policy_arn)?;
         let policy = identity_policy(&request.policy)?;
-        let action = Action::CreatePolicyVersion { policy_arn, policy };
+        let action = Action::CreatePolicyVersion { policy_arn, policy: policy.clone() };
         let receipt = self.perform(info, &request.idempotency_token, action).await?;
-        Ok(CreatePolicyVersionResponse { sequence: receipt.sequence })
+        let (sequence, warnings) = (receipt.sequence, convert::warnings(&policy));
+        Ok(CreatePolicyVersionResponse { sequence, warnings })
     }
 
     pub(super) async fn iam_delete_policy(

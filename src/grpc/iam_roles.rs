@@ -27,19 +27,21 @@ impl Front {
         request: CreateRoleRequest,
     ) -> Result<CreateRoleResponse, Status> {
         let name: RoleName = field("role_name", &request.role_name)?;
+        let trust = trust(&request.trust_policy)?;
         let action = Action::CreateRole {
             name: name.clone(),
             path: optional("path", &request.path)?.unwrap_or_default(),
             id: Self::drawn(info, self.service.draw_id("AROA"))?,
             description: description(&request.description)?,
             max_session: max_session(request.max_session)?.unwrap_or(MAX_SESSION_MIN),
-            trust: trust(&request.trust_policy)?,
+            trust: trust.clone(),
         };
         let receipt = self.perform(info, &request.idempotency_token, action).await?;
         let account = self.own_account(info)?;
         let view = self.service.view();
         let role = account.role(&name).map(|role| convert::role(&view.state, &account, role));
-        Ok(CreateRoleResponse { role, sequence: receipt.sequence })
+        let (sequence, warnings) = (receipt.sequence, convert::warnings(&trust));
+        Ok(CreateRoleResponse { role, sequence, warnings })
     }
 
     pub(super) async fn iam_get_role(
@@ -91,9 +93,11 @@ impl Front {
         request: UpdateTrustPolicyRequest,
     ) -> Result<UpdateTrustPolicyResponse, Status> {
         let role = field("role_name", &request.role_name)?;
-        let action = Action::UpdateTrustPolicy { role, trust: trust(&request.trust_policy)? };
+        let trust = trust(&request.trust_policy)?;
+        let action = Action::UpdateTrustPolicy { role, trust: trust.clone() };
         let receipt = self.perform(info, &request.idempotency_token, action).await?;
-        Ok(UpdateTrustPolicyResponse { sequence: receipt.sequence })
+        let (sequence, warnings) = (receipt.sequence, convert::warnings(&trust));
+        Ok(UpdateTrustPolicyResponse { sequence, warnings })
     }
 
     pub(super) async fn iam_delete_role(

@@ -79,6 +79,13 @@ impl ArnPattern {
     }
 }
 
+/// Whether a policy variable stands before the fifth colon, where IAM takes none (IAM User Guide,
+/// reference_policies_variables).
+pub(super) fn has_early_variable(text: &str) -> bool {
+    let parts = split(text, true);
+    parts.iter().take(PARTS - 1).any(|part| part.contains("${"))
+}
+
 /// Splits at the first five colons that stand outside of a variable.
 fn split(text: &str, variables: bool) -> Vec<&str> {
     let mut parts = Vec::new();

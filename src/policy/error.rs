@@ -32,10 +32,13 @@ impl ParseError {
 
     /// Adds the word of `known` that `given` is closest to, if one is close.
     pub(super) fn suggest(mut self, given: &str, known: &[&str]) -> Self {
-        let close = known.iter().map(|word| (distance(given, word), *word)).min();
-        self.suggestion = close
-            .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
-            .map(|(_, word)| word.to_owned());
+        self.suggestion = closest(given, known).map(str::to_owned);
+        self
+    }
+
+    /// Adds what was probably meant.
+    pub(super) fn meant(mut self, suggestion: &str) -> Self {
+        self.suggestion = Some(suggestion.to_owned());
         self
     }
 }
@@ -53,8 +56,14 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
+/// The word of `known` that `given` is closest to, if one is close.
+pub(super) fn closest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    let close = known.iter().map(|word| (distance(given, word), *word)).min();
+    close.filter(|(distance, word)| *distance <= 1 + word.len() / 4).map(|(_, word)| word)
+}
+
 /// Characters to insert, delete or replace (Levenshtein), without regard to case.
-fn distance(a: &str, b: &str) -> usize {
+pub(super) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.to_ascii_lowercase().chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.to_ascii_lowercase().chars().take(64).enumerate() {

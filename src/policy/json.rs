@@ -1,6 +1,7 @@
 //! JSON with positions: policies are written by people, who are told the line and column of a mistake.
 //! RFC 8259; refuses duplicate keys, which `serde_json` would let through, and deep or long input.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::error::ParseError;
@@ -25,7 +26,7 @@ pub(super) struct Position {
 }
 
 /// The beginning of a text.
-const START: Position = Position { line: 1, column: 1 };
+pub(super) const START: Position = Position { line: 1, column: 1 };
 
 /// A JSON value. Numbers keep their text.
 #[derive(Clone, Debug)]
@@ -116,6 +117,7 @@ impl Reader<'_> {
     fn object(&mut self, depth: usize) -> Result<Value, ParseError> {
         self.expect('{')?;
         let mut members: Vec<Member> = Vec::new();
+        let mut keys = HashSet::new();
         self.skip_space();
         if self.rest.peek() == Some(&'}') {
             self.next();
@@ -125,7 +127,7 @@ impl Reader<'_> {
             self.skip_space();
             let key_at = self.at;
             let key = self.text()?;
-            if members.iter().any(|member| member.key == key) {
+            if !keys.insert(key.clone()) {
                 let rule = format!("`{key}` is given twice");
                 return Err(ParseError::new(&path_text(&self.path), key_at, &rule));
             }

@@ -119,9 +119,12 @@ fn variable(inside: &str) -> Result<Variable, &'static str> {
             (key, Some(default.ok_or("a variable's default stands in single quotes")?))
         }
     };
-    let key = key.trim();
-    if key.is_empty() {
+    if key.trim().is_empty() {
         return Err("a policy variable names no key");
+    }
+    let legal = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
+    if key.trim() != key || !key.chars().all(legal) {
+        return Err("a policy variable is `${key}` or `${key, 'default'}`, without other signs");
     }
     Ok(Variable { key: Key::new(key), default: default.map(Box::from) })
 }

@@ -326,7 +326,7 @@ fn mistakes_are_told_with_their_place() {
         (
             r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:Get"}}"#,
             PolicyKind::Trust,
-            "$.Statement.Action (line 1, column 57): AssumeRole policy may only specify STS AssumeRole actions.",
+            "$.Statement.Action (line 1, column 57): AssumeRole policy may only specify STS AssumeRole actions.; did you mean `sts:AssumeRole`?",
         ),
         (
             r#"{"Statement":{"Effect":"Allow","Action":"s3:Get","Resource":"*","Condition":{"StringEqals":{"a":"b"}}}}"#,

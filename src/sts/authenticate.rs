@@ -170,7 +170,7 @@ fn owner_principal(account: &Account, owner: &KeyOwner) -> Option<Principal> {
 
 /// None if the sealed session policy cannot be read, which is then no reason to leave it out.
 fn session_caller(account: AccountId, key: AccessKeyId, claims: &Claims) -> Option<Caller> {
-    let policy = claims.policy.as_deref().map(|text| Policy::parse(text, PolicyKind::Session));
+    let policy = claims.policy.as_deref().map(|text| Policy::reread(text, PolicyKind::Session));
     let session = CallerSession {
         issued_at: claims.issued_at,
         policy: policy.transpose().ok()?,

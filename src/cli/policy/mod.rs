@@ -1,6 +1,7 @@
 //! `locum policy`: policies tried out, with a server and without.
 
 mod explain;
+mod lint;
 mod simulate;
 
 use std::ffi::OsString;
@@ -20,6 +21,9 @@ pub(super) enum PolicyCommand {
         #[arg(long)]
         cases: PathBuf,
     },
+    /// Checks documents, without a server: mistakes, and what is legal but surely not meant. Fails on
+    /// mistakes.
+    Lint(lint::LintArgs),
     /// Tells what a user or role may do and why, or walks a chain of roles.
     Explain(explain::ExplainArgs),
     /// Lists who may do ACTION on RESOURCE, or assume it.
@@ -32,6 +36,7 @@ pub(super) enum PolicyCommand {
 pub(super) async fn run(command: PolicyCommand) -> Result<(), Failure> {
     match command {
         PolicyCommand::Simulate { cases } => simulate::run(&cases),
+        PolicyCommand::Lint(args) => lint::run(&args),
         PolicyCommand::Explain(args) => explain::explain(args).await,
         PolicyCommand::WhoCan(args) => explain::who_can(args).await,
         PolicyCommand::Call(words) => {

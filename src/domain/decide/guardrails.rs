@@ -3,7 +3,7 @@
 //! Quotas: AWS Organizations User Guide, orgs_reference_limits.
 
 use super::Decider;
-use super::policies::check_size;
+use super::policies::{check_document, check_size};
 use crate::domain::event::{EventKind, GuardrailKind, GuardrailRef};
 use crate::domain::rejection::Rejection;
 use crate::identity::{AccountId, Invalid};
@@ -11,8 +11,6 @@ use crate::policy::Policy;
 
 /// Guardrails of a kind on a target.
 const GUARDRAILS_MAX: usize = 5;
-/// Characters of a guardrail's document; white space is not counted.
-const GUARDRAIL_CHARS_MAX: usize = 5_120;
 
 impl GuardrailRef {
     /// `arn:aws:locum::000000000000:guardrail/KIND/TARGET/NAME`, the target being an account's number or
@@ -45,7 +43,7 @@ impl Decider<'_> {
             }
             _ => {}
         }
-        check_size("GuardrailSize", GUARDRAIL_CHARS_MAX, policy.size_without_whitespace())?;
+        check_document("GuardrailSize", policy)?;
         let others = self.state.guardrails(guardrail.kind, guardrail.target);
         let others = others.into_iter().flatten().filter(|(name, _)| **name != guardrail.name);
         check_size("GuardrailsPerTarget", GUARDRAILS_MAX, others.count() + 1)?;

@@ -17,8 +17,6 @@ const INLINE_ROLE_CHARS_MAX: usize = 10_240;
 const INLINE_USER_CHARS_MAX: usize = 2_048;
 /// Characters of all inline policies of a group together.
 const INLINE_GROUP_CHARS_MAX: usize = 5_120;
-/// Characters of a managed policy.
-const MANAGED_CHARS_MAX: usize = 6_144;
 /// Managed policies attached to a user, role or group.
 const ATTACHED_MAX: usize = 10;
 
@@ -41,7 +39,7 @@ impl Decider<'_> {
                 if self.account.policies.contains_key(&*key_of(name.as_str())) {
                     return Err(Rejection::exists("policy", name));
                 }
-                check_size("PolicySize", MANAGED_CHARS_MAX, policy.size_without_whitespace())?;
+                check_document("PolicySize", policy)?;
                 self.emit(EventKind::PolicyCreated {
                     name: name.clone(),
                     path: path.clone(),
@@ -53,7 +51,7 @@ impl Decider<'_> {
             }
             Action::CreatePolicyVersion { policy_arn, policy } => {
                 let managed = self.managed("iam:CreatePolicyVersion", policy_arn)?;
-                check_size("PolicySize", MANAGED_CHARS_MAX, policy.size_without_whitespace())?;
+                check_document("PolicySize", policy)?;
                 self.emit(EventKind::PolicyVersionCreated {
                     name: managed.name.clone(),
                     version: managed.version.saturating_add(1),
@@ -184,6 +182,14 @@ impl Decider<'_> {
 
 pub(super) fn check_size(quota: &'static str, max: usize, size: usize) -> Result<(), Rejection> {
     if size > max { Err(Rejection::LimitExceeded { quota, max }) } else { Ok(()) }
+}
+
+/// Refuses a document that is longer than its kind may be.
+pub(super) fn check_document(quota: &'static str, policy: &Policy) -> Result<(), Rejection> {
+    match policy.kind().chars_max() {
+        Some(max) => check_size(quota, max, policy.size_without_whitespace()),
+        None => Ok(()),
+    }
 }
 
 /// Boundaries are for users and roles (IAM User Guide, access_policies_boundaries).

@@ -1,5 +1,6 @@
 //! Roles, their trust policies, and instance profiles.
 
+use super::policies::check_document;
 use super::{Decider, key_of};
 use crate::domain::command::Action;
 use crate::domain::event::EventKind;
@@ -7,6 +8,9 @@ use crate::domain::rejection::Rejection;
 use crate::domain::state::{Profile, Role, State};
 use crate::identity::{Arn, Invalid, ProfileName, RoleName};
 use crate::policy::{Context, Policy, SERVICE_LINKED_PATH};
+
+/// The name of the quota on the length of a trust policy (IAM User Guide, reference_iam-quotas).
+const TRUST_QUOTA: &str = "ACLSizePerRole";
 
 impl Decider<'_> {
     pub(super) fn roles_and_profiles(&mut self) -> Result<(), Rejection> {
@@ -23,6 +27,7 @@ impl Decider<'_> {
             }
             Action::UpdateTrustPolicy { role, trust } => {
                 let role = self.role("iam:UpdateAssumeRolePolicy", role)?;
+                check_document(TRUST_QUOTA, trust)?;
                 let trust = bind_principals(self.state, trust);
                 self.emit(EventKind::TrustPolicyChanged { role: role.name.clone(), trust });
                 Ok(())
@@ -78,6 +83,7 @@ impl Decider<'_> {
                 format!("must not begin with {SERVICE_LINKED_PATH}, which guardrails exempt");
             return Err(Invalid::new("path", rule).into());
         }
+        check_document(TRUST_QUOTA, trust)?;
         self.emit(EventKind::RoleCreated {
             name: name.clone(),
             path: path.clone(),

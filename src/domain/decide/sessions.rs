@@ -30,7 +30,7 @@ const ROOT_SESSION_MAX: Duration = Duration::from_secs(3600);
 const SESSION_TAGS_MAX: usize = 50;
 /// Managed session policies of one session.
 const SESSION_POLICY_ARNS_MAX: usize = 10;
-/// Characters of an inline session policy.
+/// Characters of an inline session policy and the ARNs of managed ones together, white space counted.
 const SESSION_POLICY_CHARS_MAX: usize = 2048;
 
 type Tags = BTreeMap<Arc<str>, Arc<str>>;
@@ -297,9 +297,12 @@ fn within(asked: Duration, min: Duration, max: Duration) -> Result<(), Rejection
 }
 
 fn check_policies(account: &Account, draft: &SessionDraft) -> Result<(), Rejection> {
-    let size = draft.policy.as_ref().map_or(0, |policy| policy.text().chars().count());
-    if size > SESSION_POLICY_CHARS_MAX {
-        let rule = format!("must have at most {SESSION_POLICY_CHARS_MAX} characters");
+    let inline = draft.policy.as_ref().map_or(0, |policy| policy.text().chars().count());
+    let managed = draft.policy_arns.iter().map(|arn| arn.as_str().chars().count());
+    if inline + managed.sum::<usize>() > SESSION_POLICY_CHARS_MAX {
+        let rule = format!(
+            "must have at most {SESSION_POLICY_CHARS_MAX} characters, with those of policyArns"
+        );
         return Err(Invalid::new("policy", rule).into());
     }
     if draft.policy_arns.len() > SESSION_POLICY_ARNS_MAX {

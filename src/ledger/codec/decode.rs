@@ -40,7 +40,7 @@ fn account(number: u64) -> Decoded<AccountId> {
 }
 
 fn policy(text: &str, kind: PolicyKind) -> Decoded<Policy> {
-    Policy::parse(text, kind).map_err(part)
+    Policy::reread(text, kind).map_err(part)
 }
 
 fn tags(tags: BTreeMap<String, String>) -> BTreeMap<Arc<str>, Arc<str>> {

@@ -5,11 +5,17 @@
 mod operator;
 
 use super::context::{Context, Key};
-use operator::{Kind, Test};
+use super::error::closest;
+use operator::Test;
+pub(super) use operator::{Kind, Network, Order, date};
+
+const FOR_ANY: &str = "ForAnyValue";
+const FOR_ALL: &str = "ForAllValues";
+const IF_EXISTS: &str = "IfExists";
 
 /// How the values of a multi-valued key are joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Quantifier {
+pub(super) enum Quantifier {
     /// No prefix: the key has one value. Several values need a set operator and satisfy nothing here.
     Single,
     /// `ForAnyValue:`
@@ -18,59 +24,105 @@ enum Quantifier {
     All,
 }
 
+/// An operator as it is written: `ForAnyValue:StringLikeIfExists`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Operator {
+    pub(super) quantifier: Quantifier,
+    pub(super) kind: Kind,
+    pub(super) negated: bool,
+    pub(super) if_exists: bool,
+}
+
 /// One operator on one key.
 #[derive(Clone, Debug)]
 pub(super) struct Condition {
     /// As written, for explanations.
-    operator: Box<str>,
+    written: Box<str>,
     key: Key,
-    quantifier: Quantifier,
-    if_exists: bool,
-    negated: bool,
+    operator: Operator,
     test: Test,
 }
 
-impl Condition {
-    /// Reads an operator, a key and its values. The error is the rule that is broken.
-    pub(super) fn new(
-        operator: &str,
-        key: &str,
-        values: &[String],
-        variables: bool,
-    ) -> Result<Self, String> {
-        let unknown = || format!("`{operator}` is no condition operator");
-        let (quantifier, rest) = match operator.split_once(':') {
-            Some((set, rest)) if set.eq_ignore_ascii_case("ForAnyValue") => (Quantifier::Any, rest),
-            Some((set, rest)) if set.eq_ignore_ascii_case("ForAllValues") => {
-                (Quantifier::All, rest)
-            }
-            Some(_) => return Err(unknown()),
-            None => (Quantifier::Single, operator),
+/// What is wrong with a condition.
+pub(super) enum Mistake {
+    /// The operator, with what was probably meant.
+    Operator(String, Option<String>),
+    /// The key.
+    Key(&'static str),
+    /// The value at this place.
+    Value(usize, String),
+}
+
+impl Operator {
+    /// Reads an operator; none if there is no such.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let (quantifier, rest) = match text.split_once(':') {
+            Some((set, rest)) if set.eq_ignore_ascii_case(FOR_ANY) => (Quantifier::Any, rest),
+            Some((set, rest)) if set.eq_ignore_ascii_case(FOR_ALL) => (Quantifier::All, rest),
+            Some(_) => return None,
+            None => (Quantifier::Single, text),
         };
-        let (base, if_exists) = match strip_suffix_ignoring_case(rest, "IfExists") {
+        let (base, if_exists) = match strip_suffix_ignoring_case(rest, IF_EXISTS) {
             Some(base) => (base, true),
             None => (rest, false),
         };
-        let (kind, negated) = Kind::of(base).ok_or_else(unknown)?;
-        if kind == Kind::Null && (if_exists || quantifier != Quantifier::Single) {
-            return Err("`Null` takes neither `IfExists` nor a set operator".to_owned());
+        let (kind, negated) = Kind::of(base)?;
+        Some(Self { quantifier, kind, negated, if_exists })
+    }
+
+    /// Whether it takes policy variables (IAM User Guide, reference_policies_variables: those for
+    /// texts and ARNs do).
+    pub(super) fn takes_variables(self) -> bool {
+        match self.kind {
+            Kind::StringEquals | Kind::StringEqualsIgnoreCase | Kind::StringLike | Kind::Arn => {
+                true
+            }
+            Kind::Numeric(_) | Kind::Date(_) | Kind::Bool | Kind::Binary | Kind::Ip => false,
+            Kind::Null => false,
+        }
+    }
+
+    /// Whether a request without the key cannot satisfy it.
+    pub(super) fn needs_key(self) -> bool {
+        match self.quantifier {
+            Quantifier::All => false,
+            Quantifier::Any => !self.if_exists,
+            Quantifier::Single => !self.if_exists && !self.negated,
+        }
+    }
+}
+
+impl Condition {
+    /// Reads an operator, a key and its values.
+    ///
+    /// # Errors
+    /// The part that is wrong.
+    pub(super) fn new(
+        written: &str,
+        key: &str,
+        values: &[String],
+        variables: bool,
+    ) -> Result<Self, Mistake> {
+        let Some(operator) = Operator::read(written) else {
+            let rule = format!("`{written}` is no condition operator");
+            return Err(Mistake::Operator(rule, suggestion(written)));
+        };
+        let bare = operator.quantifier == Quantifier::Single && !operator.if_exists;
+        if operator.kind == Kind::Null && !bare {
+            let rule = "`Null` takes neither `IfExists` nor a set operator".to_owned();
+            return Err(Mistake::Operator(rule, Some("Null".to_owned())));
         }
         if key.is_empty() {
-            return Err("a condition names no key".to_owned());
+            return Err(Mistake::Key("a condition names no key"));
         }
-        Ok(Self {
-            operator: Box::from(operator),
-            key: Key::new(key),
-            quantifier,
-            if_exists,
-            negated,
-            test: Test::new(kind, values, variables)?,
-        })
+        let test = Test::new(operator.kind, values, variables);
+        let test = test.map_err(|(place, rule)| Mistake::Value(place, rule))?;
+        Ok(Self { written: Box::from(written), key: Key::new(key), operator, test })
     }
 
     /// The operator as written.
     pub(super) fn operator(&self) -> &str {
-        &self.operator
+        &self.written
     }
 
     /// The key, in lower case.
@@ -84,18 +136,14 @@ impl Condition {
         if let Test::Null { absent, present } = self.test {
             return if given.is_none() { absent } else { present };
         }
-        let Some(given) = given else {
-            return match self.quantifier {
-                Quantifier::All => true,
-                Quantifier::Any => self.if_exists,
-                Quantifier::Single => self.if_exists || self.negated,
-            };
-        };
+        let Some(given) = given else { return !self.operator.needs_key() };
         // A value that cannot be read as the operator's type satisfies nothing, negated or not.
         let one = |value: &String| {
-            self.test.matches(value, context).is_some_and(|matches| matches != self.negated)
+            self.test
+                .matches(value, context)
+                .is_some_and(|matches| matches != self.operator.negated)
         };
-        match (self.quantifier, given) {
+        match (self.operator.quantifier, given) {
             (Quantifier::Single, [value]) => one(value),
             (Quantifier::Single, _) => false,
             (Quantifier::Any, given) => given.iter().any(one),
@@ -109,7 +157,15 @@ fn strip_suffix_ignoring_case<'a>(text: &'a str, suffix: &str) -> Option<&'a str
     end.eq_ignore_ascii_case(suffix).then_some(before)
 }
 
-/// Every operator, for suggestions.
-pub(super) fn operator_names() -> Vec<&'static str> {
-    operator::OPERATORS.iter().map(|(name, ..)| *name).collect()
+/// The operator that is closest to a misspelt one, its set operator and `IfExists` kept.
+fn suggestion(written: &str) -> Option<String> {
+    let (set, rest) = match written.split_once(':') {
+        Some((set, rest)) => (Some(closest(set, &[FOR_ANY, FOR_ALL])?), rest),
+        None => (None, written),
+    };
+    let names = operator::OPERATORS.iter().map(|(name, ..)| (*name).to_owned());
+    let names: Vec<String> = names.flat_map(|name| [format!("{name}{IF_EXISTS}"), name]).collect();
+    let base = closest(rest, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let set = set.map(|set| format!("{set}:")).unwrap_or_default();
+    Some(format!("{set}{base}"))
 }

@@ -126,7 +126,7 @@ pub(super) enum Value {
 
 /// An address block.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Network {
+pub(in crate::policy) struct Network {
     address: IpAddr,
     bits: u32,
 }
@@ -135,35 +135,27 @@ impl Test {
     /// Reads the values of a policy.
     ///
     /// # Errors
-    /// The rule that a value breaks.
-    pub(super) fn new(kind: Kind, values: &[String], variables: bool) -> Result<Self, String> {
-        let texts = || -> Result<Box<[Text]>, String> {
-            let texts = values.iter().map(|text| Text::new(text, variables));
-            texts.collect::<Result<_, _>>().map_err(str::to_owned)
-        };
+    /// The place of a value and the rule that it breaks.
+    pub(super) fn new(
+        kind: Kind,
+        values: &[String],
+        variables: bool,
+    ) -> Result<Self, (usize, String)> {
         Ok(match kind {
-            Kind::StringEquals => Self::Equals(texts()?),
-            Kind::StringEqualsIgnoreCase => Self::EqualsIgnoringCase(texts()?),
-            Kind::StringLike => {
-                let patterns = values.iter().map(|text| Pattern::new(text, variables));
-                Self::Like(patterns.collect::<Result<_, _>>().map_err(str::to_owned)?)
+            Kind::StringEquals => Self::Equals(each(values, |text| Text::new(text, variables))?),
+            Kind::StringEqualsIgnoreCase => {
+                Self::EqualsIgnoringCase(each(values, |text| Text::new(text, variables))?)
             }
-            Kind::Arn => {
-                let patterns = values.iter().map(|text| ArnPattern::new(text, variables));
-                Self::Arn(patterns.collect::<Result<_, _>>().map_err(str::to_owned)?)
-            }
+            Kind::StringLike => Self::Like(each(values, |text| Pattern::new(text, variables))?),
+            Kind::Arn => Self::Arn(each(values, |text| ArnPattern::new(text, variables))?),
             Kind::Null => {
-                let truth = |text: &String| match value(kind, text) {
+                let truths = each(values, |text| match value(kind, text) {
                     Some(Value::Bool(truth)) => Ok(truth),
-                    _ => Err(no_value(text)),
-                };
-                let truths = values.iter().map(truth).collect::<Result<Vec<_>, _>>()?;
+                    _ => Err(no_value(kind, text)),
+                })?;
                 Self::Null { absent: truths.contains(&true), present: truths.contains(&false) }
             }
-            _ => {
-                let expected = values.iter().map(|text| Expected::new(kind, text, variables));
-                Self::Typed(kind, expected.collect::<Result<_, _>>()?)
-            }
+            _ => Self::Typed(kind, each(values, |text| Expected::new(kind, text, variables))?),
         })
     }
 
@@ -184,6 +176,18 @@ impl Test {
             Self::Null { .. } => false,
         })
     }
+}
+
+/// Reads each value; tells the place of the first that cannot be read.
+fn each<T, E: Into<String>>(
+    values: &[String],
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Result<Box<[T]>, (usize, String)> {
+    let read = values
+        .iter()
+        .enumerate()
+        .map(|(place, text)| read(text).map_err(|rule| (place, rule.into())));
+    read.collect()
 }
 
 fn typed(kind: Kind, expected: &[Expected], given: &str, context: &Context) -> Option<bool> {
@@ -211,12 +215,21 @@ impl Expected {
         if variables && text.contains("${") {
             return Text::new(text, variables).map(Self::Late).map_err(str::to_owned);
         }
-        value(kind, text).map(Self::Known).ok_or_else(|| no_value(text))
+        value(kind, text).map(Self::Known).ok_or_else(|| no_value(kind, text))
     }
 }
 
-fn no_value(text: &str) -> String {
-    format!("`{text}` is no value for the operator")
+fn no_value(kind: Kind, text: &str) -> String {
+    let wanted = match kind {
+        Kind::Numeric(_) => "a number",
+        Kind::Date(_) => "an ISO 8601 date or seconds since 1970",
+        Kind::Bool | Kind::Null => "`true` or `false`",
+        Kind::Binary => "base64",
+        Kind::Ip => "an address or address block such as 10.0.0.0/8",
+        Kind::StringEquals | Kind::StringEqualsIgnoreCase | Kind::StringLike => "a text",
+        Kind::Arn => "an ARN",
+    };
+    format!("`{text}` is not {wanted}, which the operator asks for")
 }
 
 fn compare(kind: Kind, expected: &Value, given: &Value) -> Option<bool> {
@@ -253,7 +266,7 @@ fn value(kind: Kind, text: &str) -> Option<Value> {
 }
 
 /// ISO 8601, a date alone, or seconds since 1970.
-fn date(text: &str) -> Option<OffsetDateTime> {
+pub(in crate::policy) fn date(text: &str) -> Option<OffsetDateTime> {
     if let Ok(seconds) = text.parse::<i64>() {
         return OffsetDateTime::from_unix_timestamp(seconds).ok();
     }
@@ -266,7 +279,7 @@ fn date(text: &str) -> Option<OffsetDateTime> {
 
 impl Network {
     /// `10.0.0.0/8`, `2001:db8::/32`; without a length the one address.
-    fn parse(text: &str) -> Option<Self> {
+    pub(in crate::policy) fn parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address.parse::<IpAddr>().ok()?, Some(bits)),
             None => (text.parse::<IpAddr>().ok()?, None),
@@ -274,6 +287,27 @@ impl Network {
         let width = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.map_or(Some(width), |bits| bits.parse().ok())?;
         (bits <= width).then_some(Self { address, bits })
+    }
+
+    /// The first and the last address of the block.
+    pub(in crate::policy) fn ends(self) -> (IpAddr, IpAddr) {
+        match self.address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32 - self.bits).unwrap_or(0);
+                let first = address.to_bits() & mask;
+                (IpAddr::V4(first.into()), IpAddr::V4((first | !mask).into()))
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128 - self.bits).unwrap_or(0);
+                let first = address.to_bits() & mask;
+                (IpAddr::V6(first.into()), IpAddr::V6((first | !mask).into()))
+            }
+        }
+    }
+
+    /// The address as written, which may lie inside of the block, and the block's length in bits.
+    pub(in crate::policy) fn written(self) -> (IpAddr, u32) {
+        (self.address, self.bits)
     }
 
     fn holds(self, address: IpAddr) -> bool {

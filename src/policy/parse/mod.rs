@@ -1,16 +1,21 @@
 //! From JSON to statements, with the rules of each kind of policy.
 //! Source: IAM User Guide, reference_policies_grammar and the pages of its elements.
 
+mod conditions;
+mod principals;
+
 use std::cell::RefCell;
 use std::ops::Range;
 
 use super::PolicyKind;
-use super::arn_pattern::ArnPattern;
+use super::arn_pattern::{self, ArnPattern};
 use super::condition::Condition;
 use super::error::ParseError;
 use super::json::{self, Member, Node, Value};
 use super::pattern::Pattern;
 use super::principal::Named;
+
+pub(super) use conditions::value_text;
 
 /// Bytes of a policy document (IAM API Reference, PutRolePolicy).
 pub const DOCUMENT_BYTES_MAX: usize = 131_072;
@@ -27,7 +32,6 @@ const STATEMENT_ELEMENTS: [&str; 9] = [
     "NotPrincipal",
     "Condition",
 ];
-const PRINCIPAL_KINDS: [&str; 4] = ["AWS", "Service", "Federated", "CanonicalUser"];
 
 /// Whether a statement allows or denies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,16 +94,19 @@ pub(super) fn statements(
     kind: PolicyKind,
     strictness: &Strictness,
 ) -> Result<Vec<Statement>, ParseError> {
-    let root = json::read(text)?;
     if text.len() > DOCUMENT_BYTES_MAX {
         let rule = format!("a policy has at most {DOCUMENT_BYTES_MAX} bytes");
-        return Err(ParseError::new("$", root.at, &rule));
+        return Err(ParseError::new("$", json::START, &rule));
     }
+    let root = json::read(text)?;
     let Value::Object(members) = &root.value else {
         return Err(ParseError::new("$", root.at, "a policy is a JSON object"));
     };
     known_elements("$", members, &POLICY_ELEMENTS)?;
     let variables = version(members)?;
+    if let Some(id) = member(members, "Id").filter(|id| !matches!(id.node.value, Value::Text(_))) {
+        strictness.mistake(ParseError::new("$.Id", id.node.at, "must be a string"))?;
+    }
     let Some(statement) = member(members, "Statement") else {
         return Err(ParseError::new("$", root.at, "`Statement` is missing"));
     };
@@ -119,11 +126,18 @@ pub(super) fn statements(
         let statement = reader.read(node)?;
         let twice = |other: &Statement| other.sid.is_some() && other.sid == statement.sid;
         if statements.iter().any(twice) {
-            return Err(ParseError::new(&reader.path, node.at, "`Sid` is not unique"));
+            let sid = statement_sid(node).unwrap_or(node);
+            return Err(reader.error(".Sid", sid, "is not unique in the policy"));
         }
         statements.push(statement);
     }
     Ok(statements)
+}
+
+/// Where the `Sid` of a statement stands.
+fn statement_sid(node: &Node) -> Option<&Node> {
+    let Value::Object(members) = &node.value else { return None };
+    member(members, "Sid").map(|sid| &sid.node)
 }
 
 /// Whether the version knows policy variables.
@@ -190,9 +204,13 @@ impl StatementReader<'_> {
         let Value::Text(text) = &sid.node.value else {
             return Err(self.error(".Sid", &sid.node, "must be a string"));
         };
-        let narrow = self.kind == PolicyKind::Identity;
+        // Services' own policies may have other signs in it (IAM User Guide,
+        // reference_policies_elements_sid).
+        let narrow = !matches!(self.kind, PolicyKind::Trust | PolicyKind::Resource);
         if narrow && !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(self.error(".Sid", &sid.node, "may hold A-Z, a-z and 0-9 only"));
+            let rule = "may hold A-Z, a-z and 0-9 only";
+            let kept: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+            self.strictness.mistake(self.error(".Sid", &sid.node, rule).meant(&kept))?;
         }
         Ok(Some(text.clone()).filter(|text| !text.is_empty()))
     }
@@ -261,15 +279,17 @@ impl StatementReader<'_> {
         let mut services = Vec::new();
         for (text, node) in self.texts(&element, &found.node)? {
             let service = text.split_once(':').map(|(service, _)| service);
-            let whole = text == "*" && self.kind != PolicyKind::Trust;
-            if !whole && service.is_none_or(str::is_empty) {
+            if text != "*" && service.is_none_or(str::is_empty) {
                 let rule = "an action is `*` or `service:Action`";
                 return Err(self.error(&element, node, rule));
+            }
+            if let Some(rule) = malformed_action(text) {
+                self.strictness.mistake(self.error(&element, node, rule))?;
             }
             let sts = service.is_some_and(|service| service.eq_ignore_ascii_case("sts"));
             if self.kind == PolicyKind::Trust && !sts {
                 let rule = "AssumeRole policy may only specify STS AssumeRole actions.";
-                return Err(self.error(&element, node, rule));
+                return Err(self.error(&element, node, rule).meant("sts:AssumeRole"));
             }
             items.push(Pattern::plain(&text.to_ascii_lowercase()));
             let known = service.filter(|service| !service.contains(['*', '?']));
@@ -306,120 +326,26 @@ impl StatementReader<'_> {
         for (text, node) in self.texts(&element, &found.node)? {
             let pattern = ArnPattern::new(text, self.variables);
             items.push(pattern.map_err(|rule| self.error(&element, node, rule))?);
+            if self.variables && arn_pattern::has_early_variable(text) {
+                let rule = "a policy variable may stand after the fifth colon of an ARN only";
+                self.strictness.mistake(self.error(&element, node, rule))?;
+            }
+        }
+        if items.is_empty() {
+            self.strictness.mistake(self.error(&element, &found.node, "holds no resource"))?;
         }
         Ok(Some(Selection { not, items }))
     }
+}
 
-    fn principals(
-        &self,
-        node: &Node,
-        members: &[Member],
-    ) -> Result<Option<Selection<PlacedPrincipal>>, ParseError> {
-        let needed = matches!(self.kind, PolicyKind::Trust | PolicyKind::Resource);
-        let allowed =
-            needed || matches!(self.kind, PolicyKind::ResourceControl | PolicyKind::Endpoint);
-        let Some((not, found)) = self.either(members, "Principal")? else {
-            if !needed {
-                return Ok(None);
-            }
-            // Names nobody and so matches nobody.
-            self.strictness.mistake(self.error("", node, "`Principal` is missing"))?;
-            return Ok(Some(Selection { not: false, items: Vec::new() }));
-        };
-        if !allowed {
-            let rule = "Policy document should not specify a principal.";
-            self.strictness.mistake(self.error("", &found.node, rule))?;
-            return Ok(None);
+/// The rule that an action of the form `service:Action` breaks, if any. Such an action matches nothing.
+fn malformed_action(text: &str) -> Option<&'static str> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "*?-_.".contains(c);
+    match text.split_once(':') {
+        Some((_, "")) => Some("an action is `*` or `service:Action`"),
+        Some((service, action)) if !service.chars().chain(action.chars()).all(legal) => {
+            Some("an action holds letters, digits, `-`, `_`, `.`, `*` and `?`; several are a list")
         }
-        let element = format!(".{}", found.key);
-        let mut items = Vec::new();
-        match &found.node.value {
-            Value::Text(text) if text == "*" => items
-                .push(PlacedPrincipal { named: Named::Everyone, span: found.node.span.clone() }),
-            Value::Object(kinds) => {
-                known_elements(&format!("{}{element}", self.path), kinds, &PRINCIPAL_KINDS)?;
-                for kind in kinds {
-                    self.principals_of_kind(&element, kind, &mut items)?;
-                }
-            }
-            _ => {
-                let rule = "must be \"*\" or an object with `AWS`, `Service` or `Federated`";
-                self.strictness.mistake(self.error(&element, &found.node, rule))?;
-                self.aws_principals(&element, &found.node, &mut items)?;
-            }
-        }
-        Ok(Some(Selection { not, items }))
-    }
-
-    fn principals_of_kind(
-        &self,
-        element: &str,
-        kind: &Member,
-        items: &mut Vec<PlacedPrincipal>,
-    ) -> Result<(), ParseError> {
-        let element = format!("{element}.{}", kind.key);
-        if kind.key == "AWS" {
-            return self.aws_principals(&element, &kind.node, items);
-        }
-        for (text, node) in self.texts(&element, &kind.node)? {
-            let named = match kind.key.as_str() {
-                "Service" => Named::Service(Box::from(text)),
-                "Federated" => Named::Federated(Box::from(text)),
-                _ => Named::CanonicalUser,
-            };
-            items.push(PlacedPrincipal { named, span: node.span.clone() });
-        }
-        Ok(())
-    }
-
-    fn aws_principals(
-        &self,
-        element: &str,
-        node: &Node,
-        items: &mut Vec<PlacedPrincipal>,
-    ) -> Result<(), ParseError> {
-        for (text, node) in self.texts(element, node)? {
-            let named = Named::aws(text).map_err(|rule| self.error(element, node, rule))?;
-            items.push(PlacedPrincipal { named, span: node.span.clone() });
-        }
-        Ok(())
-    }
-
-    fn conditions(&self, members: &[Member]) -> Result<Vec<Condition>, ParseError> {
-        let Some(block) = member(members, "Condition") else { return Ok(Vec::new()) };
-        let Value::Object(operators) = &block.node.value else {
-            return Err(self.error(".Condition", &block.node, "must be an object"));
-        };
-        let mut conditions = Vec::new();
-        for operator in operators {
-            let element = format!(".Condition.{}", operator.key);
-            let Value::Object(keys) = &operator.node.value else {
-                return Err(self.error(&element, &operator.node, "must be an object"));
-            };
-            for key in keys {
-                let values = self.condition_values(&element, &key.node)?;
-                let condition = Condition::new(&operator.key, &key.key, &values, self.variables);
-                conditions.push(condition.map_err(|rule| {
-                    let error =
-                        ParseError::new(&format!("{}{element}", self.path), operator.key_at, &rule);
-                    error.suggest(&operator.key, &super::condition::operator_names())
-                })?);
-            }
-        }
-        Ok(conditions)
-    }
-
-    /// Strings, and booleans and numbers, which people write without quotes.
-    fn condition_values(&self, element: &str, node: &Node) -> Result<Vec<String>, ParseError> {
-        let nodes = match &node.value {
-            Value::List(nodes) => nodes.iter().collect(),
-            _ => vec![node],
-        };
-        let text = |node: &Node| match &node.value {
-            Value::Text(text) | Value::Number(text) => Ok(text.clone()),
-            Value::Bool(value) => Ok(value.to_string()),
-            _ => Err(self.error(element, node, "a value is a string, number or boolean")),
-        };
-        nodes.into_iter().map(text).collect()
+        _ => None,
     }
 }
