@@ -12,9 +12,10 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Request, Status, Streaming};
 use tonic_types::StatusExt as _;
 
-use super::dynamic::{add_flags, kebab, message, table};
+use super::dynamic::{add_flags, kebab, message, table, take_warnings};
 use super::{Failure, run, say};
 use crate::client::{SignedChannel, connect};
+use crate::grpc::ENCODED_MESSAGE;
 use crate::proto::DESCRIPTORS;
 
 /// `locum events`
@@ -102,7 +103,14 @@ pub(super) async fn run(words: Vec<OsString>) -> Result<(), Failure> {
     let request = message(&matches, &method.input())?;
     let json = wants_json(&matches);
     call(&target, &method, &request, |answer| {
-        Ok(say(if json { format!("{answer:#}") } else { table(answer) })?)
+        if json {
+            return Ok(say(format_args!("{answer:#}"))?);
+        }
+        let mut answer = answer.clone();
+        for warning in take_warnings(&mut answer) {
+            eprintln!("{warning}");
+        }
+        Ok(say(table(&answer))?)
     })
     .await
 }
@@ -133,12 +141,19 @@ async fn call(
     Ok(())
 }
 
-/// `AccessDenied: User: ... is not authorized ...`
+/// `AccessDenied: User: ... is not authorized ...`, and what DecodeAuthorizationMessage opens, as AWS's
+/// command line shows it.
 pub(super) fn told(status: &Status) -> Failure {
     let details = status.get_error_details();
-    let reason = details.error_info().map(|info| info.reason.clone());
-    let reason = reason.unwrap_or_else(|| format!("{:?}", status.code()));
-    format!("{reason}: {}", status.message()).into()
+    let info = details.error_info();
+    let reason = info.map_or_else(|| format!("{:?}", status.code()), |info| info.reason.clone());
+    let message = format!("{reason}: {}", status.message());
+    match info.and_then(|info| info.metadata.get(ENCODED_MESSAGE)) {
+        Some(encoded) => {
+            format!("{message}. Encoded authorization failure message: {encoded}").into()
+        }
+        None => message.into(),
+    }
 }
 
 /// Messages as the bytes they are.

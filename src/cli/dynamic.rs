@@ -100,7 +100,8 @@ fn value_of(matches: &ArgMatches, field: &FieldDescriptor) -> Result<Option<Valu
         let mut pairs = BTreeMap::new();
         for pair in given {
             let (key, value) = pair.split_once('=').ok_or("a pair is written key=value")?;
-            pairs.insert(key, value);
+            let Kind::Message(entry) = field.kind() else { continue };
+            pairs.insert(key, one(&entry.map_entry_value_field().kind(), value)?);
         }
         return Ok(Some(json!(pairs)));
     }
@@ -130,6 +131,21 @@ fn file_or_text(text: &str) -> Result<String, Failure> {
             .map_err(|error| format!("cannot read `{path}`: {error}"))?),
         None => Ok(text.to_owned()),
     }
+}
+
+/// The warnings of an answer as sentences, taken out of it.
+pub(super) fn take_warnings(answer: &mut Value) -> Vec<String> {
+    let warnings = answer.as_object_mut().and_then(|fields| fields.remove("warnings"));
+    let Some(Value::Array(warnings)) = warnings else { return Vec::new() };
+    let text = |warning: &Value, name: &str| {
+        warning.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let sentence = |warning: &Value| {
+        let (path, message, rule) =
+            (text(warning, "path"), text(warning, "message"), text(warning, "rule"));
+        format!("warning: {path}: {message} [{rule}]")
+    };
+    warnings.iter().map(sentence).collect()
 }
 
 /// An answer for people: the rows of its list as a table, or its fields one a line.

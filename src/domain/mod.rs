@@ -9,6 +9,8 @@ pub mod event;
 #[cfg(test)]
 mod group_tests;
 pub mod history;
+#[cfg(test)]
+mod policy_tests;
 pub mod rejection;
 pub mod state;
 #[cfg(test)]

@@ -38,6 +38,7 @@ use crate::sts::{RequestInfo, Service};
 
 pub use auth::REQUEST_BYTES_MAX;
 pub use metadata::instance_metadata;
+pub use status::ENCODED_MESSAGE;
 
 /// Calls that one connection has under way at once.
 const STREAMS_PER_CONNECTION_MAX: u32 = 256;

@@ -16,7 +16,7 @@ use crate::sts::{AuthError, ServiceError};
 /// The domain of our reasons.
 const DOMAIN: &str = "locum.v1";
 /// The key of `ErrorInfo.metadata` that holds what DecodeAuthorizationMessage opens.
-const ENCODED_MESSAGE: &str = "encodedAuthorizationMessage";
+pub const ENCODED_MESSAGE: &str = "encodedAuthorizationMessage";
 
 fn status(code: Code, reason: &str, message: &str, request_id: &str) -> Status {
     details(code, reason, message, request_id, |_| {})

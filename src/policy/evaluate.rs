@@ -101,6 +101,9 @@ fn evaluate<W: Witness>(
     if let Some(kind) = matcher.denied() {
         return decision(Verdict::ExplicitDeny, kind);
     }
+    if is_reserved(request) {
+        return decision(Verdict::ImplicitDeny, PolicyKind::Resource);
+    }
     match allows.first_lack(request, policies.resource_must_allow) {
         Some(kind) => decision(Verdict::ImplicitDeny, kind),
         None if allows.identity => decision(Verdict::Allow, PolicyKind::Identity),
@@ -196,5 +199,33 @@ fn is_service_linked(principal: &Principal) -> bool {
     match principal {
         Principal::AssumedRole { path, .. } => path.as_str().starts_with(SERVICE_LINKED_PATH),
         _ => false,
+    }
+}
+
+/// Whether the request would change what AWS keeps for itself and lets nobody change: its managed policies
+/// (IAM User Guide, access_policies_managed-vs-inline), the roles that services keep under `/aws-reserved/`
+/// (id_roles, "service roles"), and aliases of AWS's keys (KMS API Reference, CreateAlias).
+fn is_reserved(request: &Request<'_>) -> bool {
+    let Some((service, action)) = request.action.split_once(':') else { return false };
+    let begins = |text: &str, with: &str| {
+        text.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with))
+    };
+    let resource = || {
+        let mut parts = request.resource.splitn(6, ':').skip(4);
+        Some((parts.next()?, parts.next()?))
+    };
+    if service.eq_ignore_ascii_case("iam") {
+        let reads = ["get", "list", "generate", "simulate"].iter().any(|verb| begins(action, verb));
+        !reads
+            && resource().is_some_and(|(account, resource)| {
+                account == "aws" && resource.starts_with("policy/")
+                    || resource.starts_with("role/aws-reserved/")
+            })
+    } else if service.eq_ignore_ascii_case("kms") {
+        let changes = ["CreateAlias", "UpdateAlias", "DeleteAlias"];
+        changes.iter().any(|change| action.eq_ignore_ascii_case(change))
+            && resource().is_some_and(|(_, resource)| resource.starts_with("alias/aws/"))
+    } else {
+        false
     }
 }

@@ -150,6 +150,35 @@ fn each_limit_has_to_allow_and_any_deny_wins() {
     assert_eq!(verdict(&empty_level), (Verdict::ImplicitDeny, PolicyKind::ServiceControl));
 }
 
+/// Protects what AWS keeps for itself: nobody's own policies let them change it.
+#[test]
+fn what_is_reserved_cannot_be_changed() {
+    let allow = identity(ALLOW_ALL);
+    let policies = Policies { identity: vec![named(&allow)], ..Policies::default() };
+    let verdict = |action, resource| {
+        let (principal, context) = (&user(A), &Context::default());
+        let resource_account = Some(account(A));
+        decide(&Request { principal, action, resource, resource_account, context }, &policies)
+            .verdict()
+    };
+    let sso = format!("arn:aws:iam::{A}:role/aws-reserved/sso.amazonaws.com/Admin");
+    let own = format!("arn:aws:iam::{A}:role/Admin");
+    let (managed, alias) =
+        ("arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:kms:eu-west-1:1:alias");
+    for (action, resource, expected) in [
+        ("iam:DeletePolicy", managed, Verdict::ImplicitDeny),
+        ("IAM:tagpolicy", managed, Verdict::ImplicitDeny),
+        ("iam:GetPolicy", managed, Verdict::Allow),
+        ("iam:PassRole", &sso, Verdict::ImplicitDeny),
+        ("iam:GetRole", &sso, Verdict::Allow),
+        ("iam:PassRole", &own, Verdict::Allow),
+        ("kms:DeleteAlias", &format!("{alias}/aws/s3"), Verdict::ImplicitDeny),
+        ("kms:DeleteAlias", &format!("{alias}/mine"), Verdict::Allow),
+    ] {
+        assert_eq!(verdict(action, resource), expected, "{action} on {resource}");
+    }
+}
+
 /// Protects that a service is admitted by being named, itself or with everyone.
 #[test]
 fn services_have_to_be_named() {

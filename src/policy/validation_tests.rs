@@ -139,6 +139,10 @@ fn principals_follow_the_kind() {
                 "AssumeRole policy may only specify STS AssumeRole actions.",
             ),
             (r#"{"Effect":"Allow","Action":"sts:AssumeRole"}"#, "`Principal` is missing"),
+            (
+                r#"{"Effect":"Deny","NotPrincipal":"*","Action":"sts:AssumeRole"}"#,
+                "did you mean `Principal`?",
+            ),
         ],
     );
 }

@@ -7,7 +7,7 @@ use super::{RequestInfo, Service, ServiceError};
 use crate::clock::Timestamp;
 use crate::domain::access::{Caller, Question, explain};
 use crate::domain::command::{Action, Command, SessionRequest};
-use crate::domain::decide::{CHAINED_SESSION_MAX, decide, explain_assume_role};
+use crate::domain::decide::{decide, explain_assume_role, longest_session};
 use crate::domain::event::{EventKind, Session};
 use crate::domain::state::{Account, State};
 use crate::identity::{AccountId, Arn, Principal, SessionName};
@@ -80,11 +80,7 @@ impl Service {
     ) -> Step {
         let account = role_arn.account_id().unwrap_or(AccountId::OPERATOR);
         let role = state.account(account).and_then(|found| found.role_by_arn(role_arn.as_str()));
-        let chained = matches!(caller.principal, Principal::AssumedRole { .. });
-        let longest = role.map(|role| match chained {
-            true => role.max_session.min(CHAINED_SESSION_MAX),
-            false => role.max_session,
-        });
+        let longest = role.map(|role| longest_session(&caller, role));
         if let Some(longest) = longest {
             request.duration = request.duration.min(longest);
         }

@@ -1,5 +1,7 @@
 //! The program itself as a process, for tests of its edges.
 
+#![allow(dead_code, reason = "each test uses what it needs")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};

@@ -10,7 +10,7 @@ mod policies;
 mod roles;
 mod sessions;
 
-pub use sessions::{CHAINED_SESSION_MAX, explain_assume_role};
+pub use sessions::{explain_assume_role, longest_session};
 
 use std::sync::Arc;
 

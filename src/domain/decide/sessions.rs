@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Decider;
-use crate::domain::access::{self, Question};
+use crate::domain::access::{self, Caller, Question};
 use crate::domain::command::{Command, SessionDraft, SessionRequest};
 use crate::domain::event::{Event, EventKind, Session, SessionSubject};
 use crate::domain::rejection::{Denied, Rejection};
@@ -20,8 +20,8 @@ use crate::policy::{Context, Trace};
 
 /// The shortest session that may be asked for.
 const SESSION_MIN: Duration = Duration::from_secs(900);
-/// The longest session of a role that was assumed by a role session.
-pub const CHAINED_SESSION_MAX: Duration = Duration::from_secs(3600);
+/// The longest session of a role that was assumed with temporary credentials.
+const CHAINED_SESSION_MAX: Duration = Duration::from_secs(3600);
 /// The longest session of GetSessionToken for a user.
 const USER_SESSION_MAX: Duration = Duration::from_secs(129_600);
 /// The longest session of GetSessionToken for an account's root.
@@ -273,19 +273,30 @@ fn request_context(request: &SessionRequest, carried: &Carried) -> Context {
     context
 }
 
+/// The longest session of `role` that `caller` can ask for. Assuming a role with temporary credentials is
+/// chaining, whatever they came from (IAM User Guide, id_roles, "role chaining").
+#[must_use]
+pub fn longest_session(caller: &Caller, role: &Role) -> Duration {
+    if is_chained(caller) { role.max_session.min(CHAINED_SESSION_MAX) } else { role.max_session }
+}
+
+fn is_chained(caller: &Caller) -> bool {
+    caller.session.is_some() || matches!(caller.principal, Principal::AssumedRole { .. })
+}
+
 fn check_duration(command: &Command, role: &Role, asked: Duration) -> Result<(), Rejection> {
     if asked > role.max_session {
         let rule =
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
         return Err(Invalid::new("durationSeconds", rule).into());
     }
-    let chained = matches!(command.caller.principal, Principal::AssumedRole { .. });
-    if chained && asked > CHAINED_SESSION_MAX {
+    let longest = longest_session(&command.caller, role);
+    if asked > longest {
         let rule = "The requested DurationSeconds exceeds the 1 hour session limit for roles \
                     assumed by role chaining.";
         return Err(Invalid::new("durationSeconds", rule).into());
     }
-    within(asked, SESSION_MIN, role.max_session)
+    within(asked, SESSION_MIN, longest)
 }
 
 fn within(asked: Duration, min: Duration, max: Duration) -> Result<(), Rejection> {

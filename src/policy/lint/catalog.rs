@@ -84,23 +84,26 @@ pub(super) fn actions_of(service: &str) -> Option<impl Iterator<Item = String> +
 }
 
 /// Prefixes of actions, to tell misspelt ones by; not complete.
-const SERVICES: &str = "access-analyzer account acm acm-pca amplify apigateway appconfig \
-    application-autoscaling appmesh apprunner appstream appsync athena autoscaling backup batch \
-    bedrock budgets ce cloudformation cloudfront cloudhsm cloudsearch cloudtrail cloudwatch \
-    codeartifact codebuild codecommit codedeploy codepipeline cognito-identity cognito-idp config \
-    connect datasync dax directconnect dlm dms ds dynamodb ebs ec2 ec2messages ecr ecs eks \
-    elasticache elasticbeanstalk elasticfilesystem elasticloadbalancing elasticmapreduce es events \
-    execute-api firehose fis forecast freetier fsx glacier globalaccelerator glue greengrass \
-    guardduty health iam imagebuilder inspector inspector2 iot kafka kendra kinesis \
-    kinesisanalytics kinesisvideo kms lakeformation lambda lex license-manager lightsail locum \
-    logs macie2 mediaconvert mobiletargeting mq network-firewall networkmanager opsworks \
-    organizations outposts personalize pi pipes polly pricing quicksight ram rds rds-data rds-db \
-    redshift redshift-data rekognition resource-groups route53 route53domains route53resolver s3 \
+const SERVICES: &str = "a4b access-analyzer account acm acm-pca airflow amplify apigateway \
+    appconfig application-autoscaling appmesh apprunner appstream appsync aps athena \
+    auditmanager autoscaling aws-marketplace aws-portal backup batch bedrock billing braket \
+    budgets ce chatbot chime cleanrooms cloud9 cloudformation cloudfront cloudhsm cloudsearch \
+    cloudtrail cloudwatch codeartifact codebuild codecommit codedeploy codepipeline codestar \
+    cognito-identity cognito-idp comprehend config connect cur databrew datasync datazone dax \
+    detective devicefarm directconnect dlm dms ds dynamodb ebs ec2 ec2messages ecr ecs eks \
+    elasticache elasticbeanstalk elasticfilesystem elasticloadbalancing elasticmapreduce es \
+    events execute-api firehose fis fms forecast freetier fsx glacier globalaccelerator glue \
+    greengrass guardduty health iam identitystore imagebuilder importexport inspector \
+    inspector2 iot kafka kendra kinesis kinesisanalytics kinesisvideo kms lakeformation lambda \
+    lex license-manager lightsail locum logs macie2 mediaconvert mobiletargeting mq \
+    network-firewall networkmanager notifications oam omics opsworks organizations outposts \
+    personalize pi pipes polly pricing quicksight ram rds rds-data rds-db redshift \
+    redshift-data rekognition resource-groups route53 route53domains route53resolver s3 \
     s3-object-lambda s3-outposts sagemaker savingsplans scheduler schemas sdb secretsmanager \
-    securityhub serverlessrepo servicecatalog servicediscovery servicequotas ses shield signer sns \
-    sqs ssm ssmmessages sso states storagegateway sts support swf synthetics tag textract \
-    transcribe transfer translate trustedadvisor waf waf-regional wafv2 wellarchitected workspaces \
-    xray";
+    securityhub serverlessrepo servicecatalog servicediscovery servicequotas ses shield signer \
+    sns sqs ssm ssmmessages sso states storagegateway sts support swf synthetics tag textract \
+    timestream transcribe transfer translate trustedadvisor waf waf-regional wafv2 \
+    wellarchitected workspaces xray";
 
 /// The service that a misspelt prefix of an action means.
 pub(super) fn meant_service(prefix: &str) -> Option<&'static str> {
@@ -108,9 +111,9 @@ pub(super) fn meant_service(prefix: &str) -> Option<&'static str> {
 }
 
 /// The one of `known` that `given` nearly is; none if it is one itself. Short names differ from each other
-/// by little, so one letter is all that may be wrong, and two in long ones.
+/// by little: those of three letters are left alone, one letter may be wrong, and two in long names.
 fn near(given: &str, known: impl Iterator<Item = &'static str> + Clone) -> Option<&'static str> {
-    if given.len() < 3 || known.clone().any(|name| name == given) {
+    if given.len() < 4 || known.clone().any(|name| name == given) {
         return None;
     }
     let allowed = if given.len() >= 8 { 2 } else { 1 };

@@ -90,7 +90,10 @@ fn all_values(statement: &Statement, clause: &Clause) -> Option<Finding> {
     let present = |other: &Clause| {
         let checked = other.operator.kind == Kind::Null
             && other.values.iter().all(|value| value.text.eq_ignore_ascii_case("false"));
-        other.is_on(&clause.key) && (checked || other.operator.needs_key())
+        // A request with a tag has keys of tags.
+        let tagged =
+            clause.is_on("aws:TagKeys") && other.key_lower().starts_with("aws:requesttag/");
+        (other.is_on(&clause.key) || tagged) && (checked || other.operator.needs_key())
     };
     let misses = clause.operator.quantifier == Quantifier::All;
     if !misses || statement.clauses.iter().any(present) {

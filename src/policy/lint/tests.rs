@@ -276,6 +276,9 @@ fn operators_that_surprise_are_told() {
         assert_eq!(rules(offending, Identity), [*rule], "{offending}");
         assert_eq!(rules(mended, Identity), [""; 0], "{mended}");
     }
+    // A request with a tag has keys of tags.
+    let tagged = r#"{"ForAllValues:StringEquals":{"aws:TagKeys":["team"]},"StringEquals":{"aws:RequestTag/team":"red"}}"#;
+    assert_eq!(rules(&allow(tagged), Identity), [""; 0]);
 }
 
 /// Protects roles from those who were never meant to assume them.
@@ -311,11 +314,6 @@ fn trust_that_is_open_is_told() {
             "trust-anyone",
             trust(all, r#","Condition":{"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-1"}}"#),
             trust(r#""Principal":{"AWS":"111111111111"}"#, ""),
-        ),
-        (
-            "allow-not-principal",
-            trust(r#""NotPrincipal":{"AWS":"111111111111"}"#, ""),
-            trust(r#""NotPrincipal":{"AWS":"111111111111"}"#, "").replace("Allow", "Deny"),
         ),
         (
             "misspelt-service-principal",
@@ -371,6 +369,9 @@ fn rules_of_other_kinds_are_told() {
     assert_eq!(rules(&narrowed, PolicyKind::Resource), [""; 0]);
     let open = narrowed.replace("192.0.2.0/24", "0.0.0.0/0");
     assert!(rules(&open, PolicyKind::Resource).contains(&"wildcard-principal"));
+    let others = public.replace(r#""Principal":"*""#, r#""NotPrincipal":{"AWS":"111111111111"}"#);
+    assert_eq!(rules(&others, PolicyKind::Resource), ["allow-not-principal"]);
+    assert_eq!(rules(&others.replace("Allow", "Deny"), PolicyKind::Resource), [""; 0]);
     let allow = r#"{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}"#;
     assert_eq!(rules(allow, ResourceControl), ["allow-in-resource-control"]);
     assert_eq!(rules(&allow.replace("Allow", "Deny"), ResourceControl), [""; 0]);

@@ -36,6 +36,10 @@ impl StatementReader<'_> {
             self.strictness.mistake(self.error("", &found.node, rule))?;
             return Ok(None);
         }
+        if not && self.kind == PolicyKind::Trust {
+            let rule = "a trust policy names whom it is about in `Principal`";
+            self.strictness.mistake(self.error("", &found.node, rule).meant("Principal"))?;
+        }
         let element = format!(".{}", found.key);
         let mut items = Vec::new();
         match &found.node.value {

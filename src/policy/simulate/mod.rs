@@ -1,15 +1,19 @@
 //! Policies tried out on requests that nobody made: one case, as JSON, in; one decision out. Teams keep
 //! such cases beside their policies and run them in their CI. The engine is the one that serves.
 
+mod principal;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+
+pub use principal::principal_of;
 
 use super::{
     Context, Level, Named, ParseError, Policies, Policy, PolicyKind, Request, Trace, Verdict,
     explain,
 };
-use crate::identity::{AccountId, Arn, Path, Principal, RoleName, SessionName, UniqueId, UserName};
+use crate::identity::{AccountId, Arn};
 
 /// Bytes of one case.
 pub const CASE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -39,15 +43,6 @@ const FIELDS: [&str; 21] = [
     "source",
 ];
 
-/// Identity providers that are named by their host (IAM User Guide,
-/// reference_policies_elements_principal).
-const PROVIDER_HOSTS: [&str; 4] = [
-    "accounts.google.com",
-    "www.amazon.com",
-    "graph.facebook.com",
-    "cognito-identity.amazonaws.com",
-];
-
 /// What a case came to.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -71,9 +66,20 @@ struct Line {
     expect: Option<String>,
 }
 
+/// The answer to a line that is no case, for the rule that it breaks.
+#[must_use]
+pub fn refusal(rule: &str) -> Answer {
+    let (decision, error) = (None, Some(rule.to_owned()));
+    let matched = Value::Array(Vec::new());
+    Line { id: Value::Null, decision, matched, error, warnings: Vec::new(), expect: None }.answer()
+}
+
 /// Decides one case.
 #[must_use]
 pub fn answer(line: &str) -> Answer {
+    if line.len() > CASE_BYTES_MAX {
+        return refusal(&too_long());
+    }
     let id = id_of(line);
     let read = Case::read(line);
     let expect = read.as_ref().ok().and_then(|case| case.expect.clone());
@@ -84,11 +90,22 @@ pub fn answer(line: &str) -> Answer {
         }
         Err(error) => (None, Value::Array(Vec::new()), Some(error), Vec::new()),
     };
-    let as_expected = expect.as_deref().is_none_or(|expect| decision == Some(expect));
-    let expect = expect.filter(|_| !as_expected);
-    let line = Line { id, decision, matched, error, warnings, expect };
-    let line = serde_json::to_string(&line).unwrap_or_default();
-    Answer { line, as_expected }
+    Line { id, decision, matched, error, warnings, expect }.answer()
+}
+
+impl Line {
+    /// Leaves out what is expected where that came.
+    fn answer(mut self) -> Answer {
+        let as_expected = self.expect.as_deref().is_none_or(|expect| self.decision == Some(expect));
+        self.expect = self.expect.filter(|_| !as_expected);
+        Answer { line: serde_json::to_string(&self).unwrap_or_default(), as_expected }
+    }
+}
+
+/// The rule on the length of a case.
+#[must_use]
+pub fn too_long() -> String {
+    format!("a case has at most {CASE_BYTES_MAX} bytes")
 }
 
 /// The name of a verdict, as IAM's policy simulator writes it in lower camel case.
@@ -189,9 +206,6 @@ struct Decided {
 
 impl Case {
     fn read(line: &str) -> Result<Self, String> {
-        if line.len() > CASE_BYTES_MAX {
-            return Err(format!("a case has at most {CASE_BYTES_MAX} bytes"));
-        }
         serde_json::from_str(line).map_err(|error| format!("the case cannot be read: {error}"))
     }
 
@@ -314,82 +328,6 @@ fn text_of(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(truth) => Some(truth.to_string()),
         _ => None,
-    }
-}
-
-/// The principal that a text means: an ARN, an account, a service, an identity provider, `anonymous`.
-/// `given` may hold `aws:PrincipalArn`, which tells the path of a session's role.
-///
-/// # Errors
-/// The rule that the text breaks.
-pub fn principal_of(text: &str, given: &Context) -> Result<Principal, String> {
-    let invalid = |rule: &dyn std::fmt::Display| format!("`principal`: {rule}");
-    if matches!(text, "anonymous" | "*") {
-        return Ok(Principal::Anonymous);
-    }
-    if PROVIDER_HOSTS.contains(&text) {
-        return Ok(Principal::Federated(text.into()));
-    }
-    if let Ok(account) = text.parse() {
-        return Ok(Principal::Root { account });
-    }
-    if !text.contains(':') && text.contains('.') {
-        return Ok(Principal::Service(text.into()));
-    }
-    let arn = Arn::parse(text)
-        .map_err(|_| invalid(&"must be an ARN, a service's name or `anonymous`"))?;
-    let account = arn.account_id().ok_or_else(|| invalid(&"the ARN names no account"))?;
-    // No policy can name this id, and what is made up has none.
-    let id = UniqueId::parse("UNKNOWN000000000").map_err(|error| invalid(&error))?;
-    let (kind, rest) = arn.resource().split_once('/').unwrap_or((arn.resource(), ""));
-    let (path, name) = match rest.rsplit_once('/') {
-        Some((path, name)) => (format!("/{path}/"), name),
-        None => ("/".to_owned(), rest),
-    };
-    let role = |path: &str, name: &str, session: &str| {
-        Ok(Principal::AssumedRole {
-            account,
-            path: Path::parse(path).map_err(|error| invalid(&error))?,
-            role: RoleName::parse(name).map_err(|error| invalid(&error))?,
-            role_id: id.clone(),
-            session: SessionName::parse(session).map_err(|error| invalid(&error))?,
-        })
-    };
-    match (arn.service(), kind) {
-        ("iam", "root") => Ok(Principal::Root { account }),
-        ("iam", "user") => Ok(Principal::User {
-            account,
-            path: Path::parse(&path).map_err(|error| invalid(&error))?,
-            name: UserName::parse(name).map_err(|error| invalid(&error))?,
-            id,
-        }),
-        ("iam", "role") => role(&path, name, "any-session"),
-        ("iam", "saml-provider" | "oidc-provider") => Ok(Principal::Federated(text.into())),
-        ("sts", "assumed-role") => {
-            let (name, session) =
-                rest.split_once('/').ok_or_else(|| invalid(&"names no session of the role"))?;
-            role(&role_path(name, given), name, session)
-        }
-        ("sts", "federated-user") => Ok(Principal::FederatedUser {
-            account,
-            name: SessionName::parse(rest).map_err(|error| invalid(&error))?,
-        }),
-        _ => Err(invalid(&"must be a user, role, session, account root or identity provider")),
-    }
-}
-
-/// The path of a session's role, which the session's ARN does not tell: from `aws:PrincipalArn` if the
-/// case gives it; else of service-linked roles by their names' reserved beginning.
-fn role_path(name: &str, given: &Context) -> String {
-    let arn = match given.get("aws:PrincipalArn") {
-        Some([arn]) => Arn::parse(arn).ok(),
-        _ => None,
-    };
-    let resource = arn.as_ref().and_then(|arn| arn.resource().strip_prefix("role"));
-    match resource.and_then(|rest| rest.strip_suffix(name)) {
-        Some(path) if path.starts_with('/') => path.to_owned(),
-        _ if name.starts_with("AWSServiceRoleFor") => "/aws-service-role/unknown/".to_owned(),
-        _ => "/".to_owned(),
     }
 }
 
