@@ -68,7 +68,7 @@ fn lint_tells_mistakes_and_warnings_by_place() {
     let (code, out, _) = fed(&["policy", "lint", fine, warned], b"");
     assert_eq!(code, 0);
     let line = format!(
-        "{warned}:1:64: warning: `iam:DeletRole` matches no action of the service; did you mean `iam:DeleteRole`? [unknown-action]\n"
+        "{warned}:1:63: warning: `iam:DeletRole` matches no action of the service; did you mean `iam:DeleteRole`? [unknown-action]\n"
     );
     assert_eq!(out, line);
     let (code, out, error) = fed(&["policy", "lint", "--deny-warnings", warned], b"");
@@ -92,7 +92,7 @@ fn lint_tells_mistakes_and_warnings_by_place() {
     assert_eq!(found[0]["severity"], "warning");
     assert_eq!(found[0]["rule"], "unknown-action");
     assert_eq!(found[0]["path"], "$.Statement.Action");
-    assert_eq!((found[0]["line"].as_u64(), found[0]["column"].as_u64()), (Some(1), Some(64)));
+    assert_eq!((found[0]["line"].as_u64(), found[0]["column"].as_u64()), (Some(1), Some(63)));
     assert_eq!(found[0]["suggestion"], "iam:DeleteRole");
 
     // What a document is attached to is guessed, or said.
@@ -244,7 +244,7 @@ fn storing_a_policy_tells_what_is_odd() {
     let refused = admin(&[&put[..], &["--policy", &bad]].concat()).unwrap_err();
     assert!(
         refused.contains("MalformedPolicyDocument")
-            && refused.contains("$.Statement.Action (line 1, column 64)"),
+            && refused.contains("$.Statement.Action (line 1, column 63)"),
         "{refused}"
     );
     server.stop();

@@ -66,6 +66,7 @@ fn flags_of(field: &FieldDescriptor) -> Vec<(String, String)> {
             "seconds, such as 3600s"
         }
         Kind::Message(_) => "JSON",
+        Kind::Enum(_) => "a name or number",
         _ => "a number",
     };
     vec![(flag, help.to_owned())]
@@ -115,6 +116,8 @@ fn one(kind: &Kind, text: &str) -> Result<Value, Failure> {
     Ok(match kind {
         Kind::String => json!(file_or_text(text)?),
         Kind::Bool => json!(text.parse::<bool>()?),
+        // By name or number.
+        Kind::Enum(_) => text.parse::<i32>().map_or_else(|_| json!(text), |number| json!(number)),
         Kind::Message(message) if message.full_name() == "google.protobuf.Duration" => json!(text),
         Kind::Message(message) if message.name() == "Tag" && text.contains('=') => {
             let (key, value) = text.split_once('=').unwrap_or((text, ""));
