@@ -15,8 +15,8 @@ use crate::proto::v1;
 use crate::proto::v1::policy_service_server::PolicyService;
 use crate::proto::v1::{
     ExplainAssumeRoleRequest, ExplainAssumeRoleResponse, Holder, SimulateCustomPolicyRequest,
-    SimulatePolicyResponse, SimulatePrincipalPolicyRequest, ValidatePolicyRequest,
-    ValidatePolicyResponse, WhoCanRequest, WhoCanResponse,
+    SimulateCustomPolicyResponse, SimulatePrincipalPolicyRequest, SimulatePrincipalPolicyResponse,
+    ValidatePolicyRequest, ValidatePolicyResponse, WhoCanRequest, WhoCanResponse,
 };
 use crate::sts::{RequestInfo, WhoCan};
 
@@ -41,7 +41,7 @@ impl PolicyService for Front {
     async fn simulate_principal_policy(
         &self,
         request: Request<SimulatePrincipalPolicyRequest>,
-    ) -> Result<Response<SimulatePolicyResponse>, Status> {
+    ) -> Result<Response<SimulatePrincipalPolicyResponse>, Status> {
         let info = Self::info(&request)?;
         let request = request.into_inner();
         let arn: Arn = field("principal_arn", &request.principal_arn)?;
@@ -69,18 +69,18 @@ impl PolicyService for Front {
             );
             shown::result(action, resource, &caller.principal.arn(), &judged)
         });
-        Ok(Response::new(SimulatePolicyResponse { results }))
+        Ok(Response::new(SimulatePrincipalPolicyResponse { results }))
     }
 
     async fn simulate_custom_policy(
         &self,
         request: Request<SimulateCustomPolicyRequest>,
-    ) -> Result<Response<SimulatePolicyResponse>, Status> {
+    ) -> Result<Response<SimulateCustomPolicyResponse>, Status> {
         let info = Self::info(&request)?;
         self.may(&info, "iam:SimulateCustomPolicy", "*")?;
         let request = request.into_inner();
         let results = simulate_custom(Self::account_of(&info)?, request)?;
-        Ok(Response::new(SimulatePolicyResponse { results }))
+        Ok(Response::new(SimulateCustomPolicyResponse { results }))
     }
 
     async fn explain_assume_role(
