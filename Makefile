@@ -2,8 +2,9 @@
 # make demo   builds the program and plays the stories of "IAM roles for Amazon EC2" through real clients
 # make test   sets up what is missing and passes all tests
 # make bench  measures, each figure beside a bare operation of the same run
+# make compatibility  writes docs/compatibility.md from what AWS's clients find
 # make lint   format and lint checks; rewrites nothing
-.PHONY: setup python demo test bench lint
+.PHONY: setup python demo test bench compatibility lint
 CARGO_FLAGS := --release --locked
 TARGET = $(shell cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 PYTHON = $(TARGET)/python
@@ -21,6 +22,10 @@ demo: python
 
 test: python
 	cargo test $(CARGO_FLAGS)
+
+compatibility: python
+	cargo build $(CARGO_FLAGS) --bin locum
+	$(PYTHON)/bin/python tests/clients/main.py $(TARGET)/release/locum --write
 
 bench: setup
 	cargo bench --locked

@@ -4,126 +4,17 @@
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
 
-use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+mod support;
 
-use locum::client::{Credentials, SignedChannel, connect};
-use locum::config::Layer;
-use locum::domain::event::EventKind;
 use locum::proto::v1;
-use locum::proto::v1::iam_service_client::IamServiceClient;
 use locum::proto::v1::sts_service_client::StsServiceClient;
-use locum::serve::{Listeners, open, run};
-use locum::signing::Keyring;
-use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_client::HealthClient;
-
-/// Calls under way at once, over this many connections.
-const CALLERS: usize = 64;
-const CONNECTIONS: usize = 4;
-const DURATION: Duration = Duration::from_secs(4);
-/// The kernel's clock ticks a second, in which it counts CPU time.
-const TICKS: f64 = 100.0;
-
-/// CPU seconds of this process so far, in user and kernel mode.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let fields = after_name.split_whitespace().skip(11).take(2);
-    fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS
-}
-
-/// Calls from many tasks for a while; prints and gives the rate.
-async fn measure<C, F, Fut>(what: &str, empty: Option<f64>, channels: &[C], call: F) -> f64
-where
-    C: Clone + Send + 'static,
-    F: Fn(C) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = ()> + Send,
-{
-    let (call, count) = (Arc::new(call), Arc::new(AtomicU64::new(0)));
-    let (began, cpu) = (Instant::now(), cpu_seconds());
-    let tasks: Vec<_> = channels
-        .iter()
-        .cycle()
-        .take(CALLERS)
-        .map(|channel| {
-            let (call, count, channel) = (call.clone(), count.clone(), channel.clone());
-            tokio::spawn(async move {
-                while began.elapsed() < DURATION {
-                    call(channel.clone()).await;
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.expect("a caller");
-    }
-    let calls = count.load(Ordering::Relaxed) as f64;
-    let rate = calls / began.elapsed().as_secs_f64();
-    let micros = (cpu_seconds() - cpu) * 1e6 / calls;
-    let ratio = empty.map(|empty| format!("{:.2} of the empty call", rate / empty));
-    let ratio = ratio.unwrap_or_default();
-    println!("{what:<22} {rate:>8.0} calls/s  {micros:>6.1} us CPU a call  {ratio}");
-    rate
-}
+use support::{Bench, ROLE_ARN, measure};
 
 #[tokio::main]
 async fn main() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let any = "127.0.0.1:0".parse().ok();
-    let layer = Layer {
-        data_dir: Some(folder.path().to_owned()),
-        grpc: any,
-        metadata: any,
-        health: any,
-        ..Layer::default()
-    };
-    let config = layer.finish().expect("settings");
-    Keyring::create(&config.keyring).expect("a keyring");
-    let opened = open(&config).await.expect("a data folder");
-    let service = opened.service.clone();
-    let account = "111111111111".parse().expect("an account");
-    let action = service.draw_account(account, "bench").expect("an account");
-    let info = service.own_request("bench");
-    let receipt = service.perform(&info, "", account, action).await.expect("an account");
-    let events = receipt.fact.iter().flat_map(|fact| &fact.events);
-    let mut key = events.filter_map(|event| match &event.kind {
-        EventKind::AccessKeyCreated { key, .. } => Some(key.clone()),
-        _ => None,
-    });
-    let key = key.next_back().expect("a key");
-    let view = service.view();
-    let found = view.state.account(account).expect("an account");
-    let secret = service.secret_of(found, &key).expect("a secret");
-    let listeners = Listeners::bind(&config).await.expect("addresses");
-    let [grpc, ..] = listeners.addresses().expect("addresses");
-    let server = tokio::spawn({
-        let config = config.clone();
-        async move { run(&config, opened, listeners, std::future::pending()).await }
-    });
-    let root = Credentials {
-        access_key_id: key.to_string(),
-        secret_access_key: secret,
-        session_token: None,
-    };
-    let endpoint = format!("http://{grpc}");
-    let channels = |credentials: &Credentials| -> Vec<SignedChannel> {
-        let channel = |_| connect(&endpoint, "us-east-1", credentials.clone()).expect("a channel");
-        (0..CONNECTIONS).map(channel).collect()
-    };
-    let as_root = channels(&root);
-    let user = prepare(as_root.first().expect("a channel")).await;
-    let as_user = channels(&user);
-    let plain = tonic::transport::Endpoint::new(endpoint.clone()).expect("an address");
-    let plain: Vec<_> = (0..CONNECTIONS).map(|_| plain.connect_lazy()).collect();
-    let empty = measure("empty call (health)", None, &plain, |channel| async move {
-        let request = HealthCheckRequest { service: String::new() };
-        HealthClient::new(channel).check(request).await.expect("an answer");
-    })
-    .await;
+    let bench = Bench::start().await;
+    let as_user = bench.channels();
+    let empty = bench.empty_calls().await;
     measure("GetCallerIdentity", Some(empty), &as_user, |channel| async move {
         let request = v1::GetCallerIdentityRequest {};
         StsServiceClient::new(channel).get_caller_identity(request).await.expect("an answer");
@@ -131,35 +22,11 @@ async fn main() {
     .await;
     measure("AssumeRole, durable", Some(empty), &as_user, |channel| async move {
         let request = v1::AssumeRoleRequest {
-            role_arn: "arn:aws:iam::111111111111:role/bench".to_owned(),
+            role_arn: ROLE_ARN.to_owned(),
             role_session_name: "bench".to_owned(),
             ..v1::AssumeRoleRequest::default()
         };
         StsServiceClient::new(channel).assume_role(request).await.expect("an answer");
     })
     .await;
-    server.abort();
-}
-
-/// Makes the role `bench` and a user whom it trusts.
-async fn prepare(channel: &SignedChannel) -> Credentials {
-    let mut iam = IamServiceClient::new(channel.clone());
-    let user = v1::CreateUserRequest { user_name: "ana".to_owned(), ..Default::default() };
-    iam.create_user(user).await.expect("a user");
-    let key = v1::CreateAccessKeyRequest { user_name: "ana".to_owned(), ..Default::default() };
-    let key = iam.create_access_key(key).await.expect("a key").into_inner();
-    let key = key.access_key.expect("a key");
-    let trust = r#"{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole",
-        "Principal":{"AWS":"arn:aws:iam::111111111111:user/ana"}}}"#;
-    let role = v1::CreateRoleRequest {
-        role_name: "bench".to_owned(),
-        trust_policy: trust.to_owned(),
-        ..Default::default()
-    };
-    iam.create_role(role).await.expect("a role");
-    Credentials {
-        access_key_id: key.access_key_id,
-        secret_access_key: locum::signing::Secret::new(key.secret_access_key),
-        session_token: None,
-    }
 }

@@ -114,17 +114,17 @@ class Server:
     """`locum dev` on one folder and the same ports, however often it is started."""
 
     def __init__(self):
-        self.ports = [free_port() for _ in range(3)]
+        self.ports = [free_port() for _ in range(4)]
         self.start()
 
     def start(self):
         (folder / "data" / "dev.json").unlink(missing_ok=True)
-        flags = ["--grpc", "--metadata", "--health"]
+        flags = ["--grpc", "--aws", "--metadata", "--health"]
         addresses = [x for f, p in zip(flags, self.ports) for x in (f, f"127.0.0.1:{p}")]
         times = ["--credentials-lifetime", f"{LIFETIME}s", "--rotation-interval", f"{INTERVAL}s"]
 
         def ready():
-            if http(f"http://127.0.0.1:{self.ports[2]}/readyz")[0] != 200:
+            if http(f"http://127.0.0.1:{self.ports[3]}/readyz")[0] != 200:
                 return None
             return json.loads((folder / "data" / "dev.json").read_text())
 
@@ -469,7 +469,7 @@ with tempfile.TemporaryDirectory(prefix="locum-demo-") as name:
     try:
         step("An embedded server on a fresh folder")
         server = Server()
-        show(f"gRPC on port {server.ports[0]}, metadata {server.ports[1]}, health {server.ports[2]}")
+        show(f"gRPC on port {server.ports[0]}, metadata {server.ports[2]}, health {server.ports[3]}")
         main()
     finally:
         for process in processes:

@@ -91,6 +91,15 @@ pub struct Layer {
     /// Where gRPC is served [default: 127.0.0.1:7400].
     #[arg(long, env = "LOCUM_GRPC")]
     pub grpc: Option<SocketAddr>,
+    /// Where the AWS APIs (STS, IAM, EC2) are served [default: 127.0.0.1:7401].
+    #[arg(long, env = "LOCUM_AWS")]
+    pub aws: Option<SocketAddr>,
+    /// A PEM file with the certificate chain that the AWS APIs are served with; plain HTTP if not set.
+    #[arg(long, env = "LOCUM_AWS_TLS_CERTIFICATE")]
+    pub aws_tls_certificate: Option<PathBuf>,
+    /// A PEM file with the key of that certificate.
+    #[arg(long, env = "LOCUM_AWS_TLS_KEY")]
+    pub aws_tls_key: Option<PathBuf>,
     /// Where metadata is served [default: 127.0.0.1:7402].
     #[arg(long, env = "LOCUM_METADATA")]
     pub metadata: Option<SocketAddr>,
@@ -121,6 +130,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub keyring: PathBuf,
     pub grpc: SocketAddr,
+    pub aws: SocketAddr,
+    /// The certificate chain and its key.
+    pub aws_tls: Option<(PathBuf, PathBuf)>,
     pub metadata: SocketAddr,
     pub health: SocketAddr,
     pub region: String,
@@ -154,6 +166,9 @@ impl Layer {
             data_dir: self.data_dir.or(other.data_dir),
             keyring: self.keyring.or(other.keyring),
             grpc: self.grpc.or(other.grpc),
+            aws: self.aws.or(other.aws),
+            aws_tls_certificate: self.aws_tls_certificate.or(other.aws_tls_certificate),
+            aws_tls_key: self.aws_tls_key.or(other.aws_tls_key),
             metadata: self.metadata.or(other.metadata),
             health: self.health.or(other.health),
             region: self.region.or(other.region),
@@ -171,12 +186,22 @@ impl Layer {
     pub fn finish(self) -> Result<Config, ConfigError> {
         let rule = |setting, rule: String| ConfigError::Rule { setting, rule };
         let data_dir = self.data_dir.ok_or_else(|| rule("data_dir", "must be set".to_owned()))?;
+        let aws_tls = match (self.aws_tls_certificate, self.aws_tls_key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => {
+                let both = "must be set if and only if `aws_tls_key` is";
+                return Err(rule("aws_tls_certificate", both.to_owned()));
+            }
+        };
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let span = |span: Option<Span>, default| span.map_or(Duration::from_secs(default), |s| s.0);
         let config = Config {
             keyring: self.keyring.unwrap_or_else(|| data_dir.join("keyring.json")),
             data_dir,
             grpc: self.grpc.unwrap_or_else(|| local(7400)),
+            aws: self.aws.unwrap_or_else(|| local(7401)),
+            aws_tls,
             metadata: self.metadata.unwrap_or_else(|| local(7402)),
             health: self.health.unwrap_or_else(|| local(7403)),
             region: self.region.unwrap_or_else(|| "us-east-1".to_owned()),
@@ -230,6 +255,7 @@ mod tests {
         let told = |toml: &str| layer(toml).finish().unwrap_err().to_string();
         assert_eq!(told(""), "`data_dir` must be set");
         assert!(told("data_dir = '/d'\nrotation_interval = '4h'").contains("at most half"));
+        assert!(told("data_dir = '/d'\naws_tls_key = '/k'").contains("only if `aws_tls_key` is"));
         assert!(told("data_dir = '/d'\ncredentials_lifetime = '1s'").contains("between 10s"));
         let unknown = toml::from_str::<Layer>("grcp = '127.0.0.1:1'").unwrap_err().to_string();
         assert!(unknown.contains("grcp"), "{unknown}");

@@ -8,10 +8,11 @@
 //! domain                                       commands, events, state and the rules between them, pure
 //! ledger                                       the one path from a command to a recorded fact
 //! sts                                          use cases: authenticate, authorize, issue
-//! client  grpc  imds  rotation  health         edges and the scheduler
+//! client  grpc  aws  imds  rotation  health    edges and the scheduler
 //! serve  cli                                   puts it together
 //! ```
 
+pub mod aws;
 pub mod cli;
 pub mod client;
 pub mod clock;

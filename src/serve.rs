@@ -18,7 +18,7 @@ use crate::log::EventLog;
 use crate::proto::v1::InstanceMetadata;
 use crate::signing::{Keyring, KeyringError};
 use crate::sts::{Service, Settings};
-use crate::{grpc, health, rotation};
+use crate::{aws, grpc, health, rotation};
 
 /// How long a read waits for the record it asks for.
 const READ_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -51,6 +51,9 @@ pub enum ServeError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// TLS cannot be served.
+    #[error(transparent)]
+    Tls(#[from] aws::TlsError),
     /// The operator's account cannot be made.
     #[error("cannot make the operator's account: {0}")]
     Operator(#[from] crate::sts::ServiceError),
@@ -124,8 +127,19 @@ impl Opened {
 /// The addresses that are listened on.
 pub struct Listeners {
     grpc: TcpListener,
+    aws: TcpListener,
     metadata: TcpListener,
     health: TcpListener,
+}
+
+/// Where each edge is; ports that were 0 are known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the edges' own names")]
+pub struct Addresses {
+    pub grpc: SocketAddr,
+    pub aws: SocketAddr,
+    pub metadata: SocketAddr,
+    pub health: SocketAddr,
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -141,25 +155,30 @@ impl Listeners {
     pub async fn bind(config: &Config) -> Result<Self, ServeError> {
         Ok(Self {
             grpc: listen(config.grpc).await?,
+            aws: listen(config.aws).await?,
             metadata: listen(config.metadata).await?,
             health: listen(config.health).await?,
         })
     }
 
-    /// Where gRPC, metadata and health are, in this order; ports that were 0 are known now.
+    /// Where they are.
     ///
     /// # Errors
     /// The system does not tell.
-    pub fn addresses(&self) -> std::io::Result<[SocketAddr; 3]> {
-        let health = self.health.local_addr()?;
-        Ok([self.grpc.local_addr()?, self.metadata.local_addr()?, health])
+    pub fn addresses(&self) -> std::io::Result<Addresses> {
+        Ok(Addresses {
+            grpc: self.grpc.local_addr()?,
+            aws: self.aws.local_addr()?,
+            metadata: self.metadata.local_addr()?,
+            health: self.health.local_addr()?,
+        })
     }
 }
 
 /// Serves until `stop` resolves, then ends what is under way within the configured time, and closes.
 ///
 /// # Errors
-/// The system gives no random bytes.
+/// The system gives no random bytes, or the files for TLS cannot be used.
 pub async fn run(
     config: &Config,
     opened: Opened,
@@ -167,6 +186,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let service = opened.service.clone();
+    let tls = config.aws_tls.as_ref().map(|(chain, key)| aws::Tls::load(chain, key)).transpose()?;
     let stopping = CancellationToken::new();
     let token_key = TokenKey::generate().map_err(|_| ServeError::NoRandomness)?;
     let source: Arc<dyn InstanceSource> = Arc::new(ByAddress::new(service.clone()));
@@ -180,11 +200,13 @@ pub async fn run(
     );
     let health =
         health::serve(listeners.health, service.clone(), stopping.clone().cancelled_owned());
+    let queries =
+        aws::serve(listeners.aws, service.clone(), tls, stopping.clone().cancelled_owned());
     let calls = grpc::serve(service, listeners.grpc, stopping.clone().cancelled_owned());
-    let edges = async { tokio::join!(metadata, health, calls) };
+    let edges = async { tokio::join!(metadata, health, queries, calls) };
     tokio::pin!(edges, stop);
     tokio::select! {
-        (_, _, calls) = &mut edges => {
+        (_, _, _, calls) = &mut edges => {
             if let Err(error) = calls {
                 tracing::error!(%error, "gRPC ended");
             }

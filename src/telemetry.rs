@@ -70,6 +70,14 @@ pub fn continue_trace(span: &tracing::Span, headers: &http::HeaderMap) {
     }
 }
 
+/// The caller's trace id: that of a W3C `traceparent`, `00-<32 hex>-<16 hex>-<2 hex>`.
+#[must_use]
+pub fn trace_id(headers: &http::HeaderMap) -> Option<&str> {
+    let id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
+    let legal = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    legal.then_some(id)
+}
+
 struct Headers<'a>(&'a http::HeaderMap);
 
 impl Extractor for Headers<'_> {

@@ -8,6 +8,7 @@
     reason = "a test may panic"
 )]
 
+mod bad_clients;
 mod support;
 
 use std::time::Duration;

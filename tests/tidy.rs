@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Modules and the layer they are in; each may use only modules of lower layers.
-const LAYERS: [(&str, u8); 18] = [
+const LAYERS: [(&str, u8); 19] = [
     ("identity", 0),
     ("clock", 0),
     ("proto", 0),
@@ -22,6 +22,7 @@ const LAYERS: [(&str, u8); 18] = [
     ("ledger", 3),
     ("client", 4),
     ("sts", 4),
+    ("aws", 5),
     ("grpc", 5),
     ("imds", 5),
     ("rotation", 5),

@@ -17,7 +17,7 @@ use crate::domain::event::EventKind;
 use crate::identity::{AccessKeyId, AccountId};
 use crate::imds::agent::{Mode, Watched};
 use crate::imds::{self, TokenKey};
-use crate::serve::{Listeners, Opened, open, run};
+use crate::serve::{Addresses, Listeners, Opened, open, run};
 use crate::signing::{Keyring, Secret};
 use crate::telemetry;
 
@@ -36,6 +36,9 @@ pub(super) struct DevArgs {
     /// Where gRPC is served; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:7400")]
     grpc: SocketAddr,
+    /// Where the AWS APIs (STS, IAM, EC2) are served.
+    #[arg(long, default_value = "127.0.0.1:7401")]
+    aws: SocketAddr,
     /// Where metadata is served.
     #[arg(long, default_value = "127.0.0.1:7402")]
     metadata: SocketAddr,
@@ -98,8 +101,8 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let _telemetry = telemetry::start(config.otlp_endpoint.as_deref())?;
     let listeners = Listeners::bind(&config).await?;
     let opened = open(&config).await?;
-    let [grpc, metadata, health] = listeners.addresses()?;
-    tracing::info!(%grpc, %metadata, %health, "serving");
+    let Addresses { grpc, aws, metadata, health } = listeners.addresses()?;
+    tracing::info!(%grpc, %aws, %metadata, %health, "serving");
     run(&config, opened, listeners, stop_signal()?).await?;
     Ok(())
 }
@@ -111,6 +114,7 @@ pub(super) async fn dev(args: DevArgs) -> Result<(), Failure> {
     let layer = Layer {
         data_dir: Some(data_dir.clone()),
         grpc: Some(args.grpc),
+        aws: Some(args.aws),
         metadata: Some(args.metadata),
         health: Some(args.health),
         credentials_lifetime: Some(args.credentials_lifetime),
@@ -164,11 +168,12 @@ async fn prepare_dev(
             key.ok_or("the account was made without a key")?
         }
     };
-    let [grpc, metadata, health] = listeners.addresses()?;
+    let Addresses { grpc, aws, metadata, health } = listeners.addresses()?;
     let endpoints = json!({
         "account": args.account.to_string(),
         "region": config.region,
         "endpoint": format!("http://{grpc}"),
+        "aws": format!("http://{aws}"),
         "metadata": format!("http://{metadata}"),
         "health": format!("http://{health}"),
     });
@@ -176,6 +181,7 @@ async fn prepare_dev(
     let secret = write_key(&path, opened, args.account, &key, endpoints)?;
     say(format_args!("# account {} is ready; the same as JSON: {}", args.account, path.display()))?;
     say(format_args!("export LOCUM_ENDPOINT=http://{grpc}"))?;
+    say(format_args!("export AWS_ENDPOINT_URL=http://{aws}"))?;
     say(format_args!("export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://{metadata}"))?;
     say(format_args!("export AWS_REGION={} AWS_ACCESS_KEY_ID={key}", config.region))?;
     say(format_args!("export AWS_SECRET_ACCESS_KEY={}", secret.expose()))?;

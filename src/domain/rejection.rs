@@ -88,7 +88,7 @@ impl Rejection {
         }
     }
 
-    pub(super) fn missing(kind: &'static str, name: impl ToString) -> Self {
+    pub(crate) fn missing(kind: &'static str, name: impl ToString) -> Self {
         Self::NoSuchEntity { kind, name: name.to_string() }
     }
 

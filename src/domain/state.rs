@@ -232,6 +232,18 @@ impl State {
         self.guardrails.iter()
     }
 
+    /// The ARN of the user or role with this unique id, while it is there.
+    #[must_use]
+    pub fn arn_of_id(&self, id: &str) -> Option<String> {
+        self.accounts().find_map(|account| {
+            let role = account.roles.values().find(|role| role.id.as_str() == id);
+            let user = account.users.values().find(|user| user.id.as_str() == id);
+            let of_role = role.map(|role| Arn::role(account.id, &role.path, &role.name));
+            let arn = of_role.or_else(|| user.map(|u| Arn::user(account.id, &u.path, &u.name)));
+            arn.map(|arn| arn.to_string())
+        })
+    }
+
     /// Whose long-term key this is.
     #[must_use]
     pub fn key_owner(&self, key: &AccessKeyId) -> Option<(&Arc<Account>, &KeyOwner, &AccessKey)> {

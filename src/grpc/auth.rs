@@ -130,7 +130,7 @@ async fn authenticate(service: &Service, request: Request<Body>) -> Result<Reque
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let user_agent: String =
         header("user-agent").unwrap_or_default().chars().take(USER_AGENT_MAX).collect();
-    let trace_id = header("traceparent").and_then(trace_id_of).unwrap_or_default();
+    let trace_id = telemetry::trace_id(&parts.headers).unwrap_or_default();
     let caller = Caller {
         source_ip: source_ip(&parts.extensions),
         user_agent: Arc::from(user_agent),
@@ -158,13 +158,6 @@ fn message_of(bytes: &Bytes) -> Result<&[u8], Status> {
         return Err(invalid());
     }
     Ok(message)
-}
-
-/// The trace id of a W3C traceparent, `00-<32 hex>-<16 hex>-<2 hex>`.
-fn trace_id_of(traceparent: &str) -> Option<&str> {
-    let id = traceparent.split('-').nth(1)?;
-    let legal = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    legal.then_some(id)
 }
 
 /// What an idempotency token is bound to: the method, the caller and every byte of the message.

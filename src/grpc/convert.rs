@@ -130,7 +130,7 @@ pub(super) fn role(state: &State, account: &Account, role: &Role) -> v1::Role {
         role_id: role.id.to_string(),
         arn: Arn::role(account.id, &role.path, &role.name).to_string(),
         created_at: time(role.created_at),
-        trust_policy: role.trust.principals_display(&|id| arn_of_id(state, id)),
+        trust_policy: role.trust.principals_display(&|id| state.arn_of_id(id)),
         description: role.description.to_string(),
         max_session: i64::try_from(role.max_session.as_secs())
             .ok()
@@ -139,16 +139,6 @@ pub(super) fn role(state: &State, account: &Account, role: &Role) -> v1::Role {
         attached_policy_arns: attached(account, &role.permissions),
         permissions_boundary_arn: boundary(account, &role.permissions),
     }
-}
-
-fn arn_of_id(state: &State, id: &str) -> Option<String> {
-    state.accounts().find_map(|account| {
-        let role = account.roles.values().find(|role| role.id.as_str() == id);
-        let user = account.users.values().find(|user| user.id.as_str() == id);
-        let of_role = role.map(|role| Arn::role(account.id, &role.path, &role.name));
-        let arn = of_role.or_else(|| user.map(|u| Arn::user(account.id, &u.path, &u.name)));
-        arn.map(|arn| arn.to_string())
-    })
 }
 
 pub(super) fn managed_policy(account: &Account, policy: &ManagedPolicy) -> v1::ManagedPolicy {

@@ -12,6 +12,10 @@ use crate::policy::{Policy, PolicyKind};
 use crate::signing::sigv4::{Credential, Expectations, Signable, SignatureError, verify};
 use crate::signing::{Claims, Secret, grpc, peek};
 
+/// The region of the global endpoints of IAM and STS.
+/// Source: AWS General Reference, IAM and STS endpoints and quotas.
+const GLOBAL_REGION: &str = "us-east-1";
+
 /// Why a request's signature is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
@@ -82,7 +86,13 @@ impl Service {
     }
 
     fn expectations(&self, service: &str) -> Expectations {
-        Expectations { service: service.to_owned(), regions: self.settings.regions.clone() }
+        let mut regions = self.settings.regions.clone();
+        // Clients sign for this region when they mean the global endpoint, wherever they are.
+        if matches!(service, "iam" | "sts") && !regions.iter().any(|region| region == GLOBAL_REGION)
+        {
+            regions.push(GLOBAL_REGION.to_owned());
+        }
+        Expectations { service: service.to_owned(), regions }
     }
 
     fn authenticate(

@@ -31,7 +31,8 @@ impl Server {
         let process = Command::new("bash")
             .args(["-c", &format!("{command} \"$@\""), "locum", "--data-dir"])
             .arg(folder)
-            .args(["--grpc", "127.0.0.1:0", "--metadata", "127.0.0.1:0", "--health", "127.0.0.1:0"])
+            .args(["--grpc", "127.0.0.1:0", "--aws", "127.0.0.1:0"])
+            .args(["--metadata", "127.0.0.1:0", "--health", "127.0.0.1:0"])
             .args(flags)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -71,6 +72,14 @@ impl Server {
     /// Calls as the administrator of the account.
     pub(crate) fn admin(&self, args: &[&str]) -> Result<Value, String> {
         self.call(&self.dev, args)
+    }
+
+    /// Bytes of memory that the process holds.
+    pub(crate) fn memory(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     /// Ends the process as an operator does, and waits.

@@ -1,0 +1,170 @@
+//! A server with an account, a role and a user who may assume it, in the process of a bench; and how calls are
+//! measured.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use locum::client::{Credentials, SignedChannel, connect};
+use locum::config::Layer;
+use locum::domain::event::EventKind;
+use locum::proto::v1;
+use locum::proto::v1::iam_service_client::IamServiceClient;
+use locum::serve::{Addresses, Listeners, open, run};
+use locum::signing::Keyring;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+/// Calls under way at once, and the connections that gRPC calls go over.
+pub(crate) const CALLERS: usize = 64;
+const CONNECTIONS: usize = 4;
+const DURATION: Duration = Duration::from_secs(4);
+/// The kernel's clock ticks a second, in which it counts CPU time.
+const TICKS: f64 = 100.0;
+/// The role that the user may assume.
+pub(crate) const ROLE_ARN: &str = "arn:aws:iam::111111111111:role/bench";
+
+/// CPU seconds of this process so far, in user and kernel mode.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let fields = after_name.split_whitespace().skip(11).take(2);
+    fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS
+}
+
+/// Calls from many tasks for a while; prints and gives the rate.
+pub(crate) async fn measure<C, F, Fut>(
+    what: &str,
+    empty: Option<f64>,
+    channels: &[C],
+    call: F,
+) -> f64
+where
+    C: Clone + Send + 'static,
+    F: Fn(C) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let (call, count) = (Arc::new(call), Arc::new(AtomicU64::new(0)));
+    let (began, cpu) = (Instant::now(), cpu_seconds());
+    let tasks: Vec<_> = channels
+        .iter()
+        .cycle()
+        .take(CALLERS)
+        .map(|channel| {
+            let (call, count, channel) = (call.clone(), count.clone(), channel.clone());
+            tokio::spawn(async move {
+                while began.elapsed() < DURATION {
+                    call(channel.clone()).await;
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("a caller");
+    }
+    let calls = count.load(Ordering::Relaxed) as f64;
+    let rate = calls / began.elapsed().as_secs_f64();
+    let micros = (cpu_seconds() - cpu) * 1e6 / calls;
+    let ratio = empty.map(|empty| format!("{:.2} of the empty call", rate / empty));
+    let ratio = ratio.unwrap_or_default();
+    println!("{what:<28} {rate:>8.0} calls/s  {micros:>6.1} us CPU a call  {ratio}");
+    rate
+}
+
+/// A running server.
+pub(crate) struct Bench {
+    _folder: tempfile::TempDir,
+    pub(crate) addresses: Addresses,
+    /// The key of the user.
+    pub(crate) user: Credentials,
+}
+
+impl Bench {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let any: Option<SocketAddr> = "127.0.0.1:0".parse().ok();
+        let layer = Layer {
+            data_dir: Some(folder.path().to_owned()),
+            grpc: any,
+            aws: any,
+            metadata: any,
+            health: any,
+            ..Layer::default()
+        };
+        let config = layer.finish().expect("settings");
+        Keyring::create(&config.keyring).expect("a keyring");
+        let opened = open(&config).await.expect("a data folder");
+        let service = opened.service.clone();
+        let account = "111111111111".parse().expect("an account");
+        let action = service.draw_account(account, "bench").expect("an account");
+        let info = service.own_request("bench");
+        let receipt = service.perform(&info, "", account, action).await.expect("an account");
+        let events = receipt.fact.iter().flat_map(|fact| &fact.events);
+        let mut key = events.filter_map(|event| match &event.kind {
+            EventKind::AccessKeyCreated { key, .. } => Some(key.clone()),
+            _ => None,
+        });
+        let key = key.next_back().expect("a key");
+        let view = service.view();
+        let found = view.state.account(account).expect("an account");
+        let secret = service.secret_of(found, &key).expect("a secret");
+        let listeners = Listeners::bind(&config).await.expect("addresses");
+        let addresses = listeners.addresses().expect("addresses");
+        // Ends with the process.
+        tokio::spawn(async move {
+            run(&config, opened, listeners, std::future::pending()).await.expect("a server");
+        });
+        let access_key_id = key.to_string();
+        let root = Credentials { access_key_id, secret_access_key: secret, session_token: None };
+        let user = prepare(addresses, &root).await;
+        Self { _folder: folder, addresses, user }
+    }
+
+    /// Connections on which the user's calls are signed.
+    pub(crate) fn channels(&self) -> Vec<SignedChannel> {
+        (0..CONNECTIONS).map(|_| channel(self.addresses, &self.user)).collect()
+    }
+
+    /// Calls that do nothing: tonic's health check, unsigned.
+    pub(crate) async fn empty_calls(&self) -> f64 {
+        let endpoint = format!("http://{}", self.addresses.grpc);
+        let plain = tonic::transport::Endpoint::new(endpoint).expect("an address");
+        let plain: Vec<_> = (0..CONNECTIONS).map(|_| plain.connect_lazy()).collect();
+        measure("empty call (health)", None, &plain, |channel| async move {
+            let request = HealthCheckRequest { service: String::new() };
+            HealthClient::new(channel).check(request).await.expect("an answer");
+        })
+        .await
+    }
+}
+
+fn channel(addresses: Addresses, credentials: &Credentials) -> SignedChannel {
+    let endpoint = format!("http://{}", addresses.grpc);
+    connect(&endpoint, "us-east-1", credentials.clone()).expect("a channel")
+}
+
+/// Makes the role `bench` and a user whom it trusts.
+async fn prepare(addresses: Addresses, root: &Credentials) -> Credentials {
+    let mut iam = IamServiceClient::new(channel(addresses, root));
+    let user = v1::CreateUserRequest { user_name: "ana".to_owned(), ..Default::default() };
+    iam.create_user(user).await.expect("a user");
+    let key = v1::CreateAccessKeyRequest { user_name: "ana".to_owned(), ..Default::default() };
+    let key = iam.create_access_key(key).await.expect("a key").into_inner();
+    let key = key.access_key.expect("a key");
+    let trust = r#"{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole",
+        "Principal":{"AWS":"arn:aws:iam::111111111111:user/ana"}}}"#;
+    let role = v1::CreateRoleRequest {
+        role_name: "bench".to_owned(),
+        trust_policy: trust.to_owned(),
+        ..Default::default()
+    };
+    iam.create_role(role).await.expect("a role");
+    Credentials {
+        access_key_id: key.access_key_id,
+        secret_access_key: locum::signing::Secret::new(key.secret_access_key),
+        session_token: None,
+    }
+}

@@ -1,0 +1,91 @@
+//! The services of this edge, and how each of them speaks.
+
+use super::call::{Answer, Call};
+use super::fault::Fault;
+use super::{iam, sts};
+
+/// Parameters that EC2 takes and that mean nothing here, as there are no disks, networks or hypervisors:
+/// clients send them, so that they are taken and have no effect.
+const EC2_WITHOUT_EFFECT: [&str; 17] = [
+    "BlockDeviceMapping",
+    "CpuOptions",
+    "CreditSpecification",
+    "DisableApiStop",
+    "DisableApiTermination",
+    "EbsOptimized",
+    "EnclaveOptions",
+    "HibernationOptions",
+    "InstanceInitiatedShutdownBehavior",
+    "KeyName",
+    "MaintenanceOptions",
+    "Monitoring",
+    "PrivateDnsNameOptions",
+    "SecurityGroup",
+    "SecurityGroupId",
+    "SubnetId",
+    "UserData",
+];
+
+/// A service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Api {
+    /// Security Token Service, 2011-06-15.
+    Sts,
+    /// Identity and Access Management, 2010-05-08.
+    Iam,
+    /// Elastic Compute Cloud, 2016-11-15.
+    Ec2,
+}
+
+impl Api {
+    /// The service that a signature is scoped to.
+    pub(super) fn of_scope(service: &str) -> Option<Self> {
+        [Self::Sts, Self::Iam, Self::Ec2].into_iter().find(|api| api.scope() == service)
+    }
+
+    /// The service in a signature's scope.
+    pub(super) fn scope(self) -> &'static str {
+        match self {
+            Self::Sts => "sts",
+            Self::Iam => "iam",
+            Self::Ec2 => "ec2",
+        }
+    }
+
+    /// The version of the API.
+    pub(super) fn version(self) -> &'static str {
+        match self {
+            Self::Sts => "2011-06-15",
+            Self::Iam => "2010-05-08",
+            Self::Ec2 => "2016-11-15",
+        }
+    }
+
+    /// The XML namespace of answers.
+    pub(super) fn namespace(self) -> &'static str {
+        match self {
+            Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+            Self::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
+            Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
+        }
+    }
+
+    /// The name of a list's elements in answers.
+    pub(super) fn item(self) -> &'static str {
+        if self == Self::Ec2 { "item" } else { "member" }
+    }
+
+    /// Whether a parameter that the operation does not have is passed over. STS and IAM do so with any.
+    pub(super) fn ignores(self, parameter: &str) -> bool {
+        self != Self::Ec2 || EC2_WITHOUT_EFFECT.contains(&parameter)
+    }
+
+    /// Does what the call asks.
+    pub(super) async fn answer(self, call: &Call<'_>) -> Result<Answer, Fault> {
+        match self {
+            Self::Sts => sts::answer(call).await,
+            Self::Iam => iam::answer(call).await,
+            Self::Ec2 => Err(call.unknown_action()),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! One call: what an operation is handed, and `operations!`, which leads from the name of an action to the
+//! function that does it and back to an answer.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::api::Api;
+use super::fault::Fault;
+use super::form::Node;
+use super::shape::{At, Mistakes, Shape};
+use super::xml;
+use crate::domain::command::Action;
+use crate::domain::state::Account;
+use crate::identity::AccountId;
+use crate::ledger::{Receipt, View};
+use crate::sts::{RequestInfo, Service};
+
+/// A request, authenticated and with its parameters read.
+pub(super) struct Call<'a> {
+    /// The service behind all edges.
+    pub(super) service: &'a Service,
+    /// Who asks, and the request's id.
+    pub(super) info: &'a RequestInfo,
+    /// The name of the operation.
+    pub(super) action: &'a str,
+    pub(super) api: Api,
+    pub(super) parameters: &'a Node,
+    /// Whether the caller asks for JSON, which STS alone speaks.
+    pub(super) as_json: bool,
+}
+
+/// A body with its content type.
+pub(super) struct Answer {
+    pub(super) body: String,
+    pub(super) content_type: &'static str,
+}
+
+impl Call<'_> {
+    /// The parameters as the operation takes them.
+    pub(super) fn request<Q: Shape>(&self) -> Result<Q, Fault> {
+        let unknown = |name: &&str| !Q::FIELDS.contains(name) && !self.api.ignores(name);
+        if let Some(name) = self.parameters.names().find(unknown) {
+            return Err(Fault::unknown_parameter(name));
+        }
+        let mut mistakes = Mistakes::default();
+        let read = Q::read(Some(self.parameters), At::ROOT, &[], &mut mistakes);
+        read.ok_or_else(|| Fault::mistakes(self.api, &mistakes))
+    }
+
+    /// The result of an operation as its caller reads it; `()` has none.
+    pub(super) fn answer<A: Serialize>(&self, result: &A) -> Result<Answer, Fault> {
+        let (action, id) = (self.action, self.info.request_id.as_ref());
+        if self.as_json {
+            let inner = json!({
+                (format!("{action}Result")): result,
+                "ResponseMetadata": { "RequestId": id },
+            });
+            let body = json!({ (format!("{action}Response")): inner }).to_string();
+            return Ok(Answer { body, content_type: "application/json" });
+        }
+        let mut inner = String::with_capacity(1024);
+        let written = xml::write(result, self.api.item(), &mut inner);
+        written.map_err(|error| Fault::internal(&error))?;
+        let namespace = self.api.namespace();
+        let has_result = std::mem::size_of::<A>() > 0;
+        let body = match self.api {
+            Api::Ec2 => format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response xmlns=\"{namespace}\">\
+                 <requestId>{id}</requestId>{inner}</{action}Response>"
+            ),
+            Api::Sts | Api::Iam => {
+                let result = if has_result {
+                    format!("<{action}Result>{inner}</{action}Result>")
+                } else {
+                    String::new()
+                };
+                format!(
+                    "<{action}Response xmlns=\"{namespace}\">{result}\
+                     <ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata></{action}Response>"
+                )
+            }
+        };
+        let content_type = if self.api == Api::Ec2 { "text/xml;charset=UTF-8" } else { "text/xml" };
+        Ok(Answer { body, content_type })
+    }
+
+    /// There is no such operation.
+    pub(super) fn unknown_action(&self) -> Fault {
+        Fault::action(self.api, self.action, self.api.version())
+    }
+
+    /// The account of the caller.
+    pub(super) fn account_id(&self) -> Result<AccountId, Fault> {
+        let account = self.info.caller.principal.account();
+        account.ok_or_else(|| {
+            let message = "The caller has no account.";
+            Fault::own("AccessDenied", http::StatusCode::FORBIDDEN, message)
+        })
+    }
+
+    /// Does `action` in the caller's account. `token` is the caller's idempotency token, empty for none.
+    pub(super) async fn perform(&self, token: &str, action: Action) -> Result<Receipt, Fault> {
+        let account = self.account_id()?;
+        Ok(self.service.perform(self.info, token, account, action).await?)
+    }
+
+    /// The newest state and the caller's account in it.
+    pub(super) fn state(&self) -> Result<(Arc<View>, Arc<Account>), Fault> {
+        let (view, id) = (self.service.view(), self.account_id()?);
+        let account = view.state.account(id).cloned();
+        let account = account.ok_or_else(|| Fault::internal(&"the caller's account is gone"))?;
+        Ok((view, account))
+    }
+
+    /// The caller may do `action` (`service:Action`) on `resource` of their account.
+    pub(super) fn require(&self, view: &View, action: &str, resource: &str) -> Result<(), Fault> {
+        let account = self.account_id()?;
+        Ok(self.service.require(&view.state, self.info, account, action, resource)?)
+    }
+
+    /// As `state`, for a caller who may do `action` on everything.
+    pub(super) fn state_for(&self, action: &str) -> Result<(Arc<View>, Arc<Account>), Fault> {
+        let (view, account) = self.state()?;
+        self.require(&view, action, "*")?;
+        Ok((view, account))
+    }
+}
+
+/// The operations of a service: `answer` leads from the action's name to the function, whose argument tells
+/// how the parameters are read and whose result how the answer is written.
+macro_rules! operations {
+    ($($action:ident => $function:path;)*) => {
+        /// Does what the call asks.
+        pub(super) async fn answer(
+            call: &$crate::aws::call::Call<'_>,
+        ) -> Result<$crate::aws::call::Answer, $crate::aws::fault::Fault> {
+            match call.action {
+                $(stringify!($action) => {
+                    let request = call.request()?;
+                    // Boxed, so that no call is as large as the largest operation.
+                    let result = Box::pin($function(call, request)).await?;
+                    call.answer(&result)
+                })*
+                _ => Err(call.unknown_action()),
+            }
+        }
+    };
+}
+
+pub(super) use operations;

@@ -1,0 +1,217 @@
+//! From a whole request to a reply: its parameters, who signed it, which service it is for.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, HeaderMap, USER_AGENT};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use ring::digest::{Context as Digest, SHA256};
+use tracing::Instrument as _;
+
+use super::api::Api;
+use super::call::{Answer, Call};
+use super::fault::Fault;
+use super::form::{FormError, Node, decode};
+use crate::domain::access::Caller;
+use crate::identity::Principal;
+use crate::signing::sigv4::{self, PathStyle, Signable, SignatureError, body_sha256};
+use crate::sts::{AuthError, RequestInfo, Service};
+use crate::telemetry;
+
+/// Characters of a user agent that are kept.
+const USER_AGENT_CHARS_MAX: usize = 256;
+/// How the parameters of a presigned URL begin, which are the signature's and no operation's.
+const SIGNATURE_PARAMETERS: &str = "X-Amz-";
+
+/// A request with its whole body.
+pub(super) struct Whole<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) body: &'a Bytes,
+    pub(super) peer: IpAddr,
+}
+
+/// What is sent back.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) content_type: &'static str,
+    pub(super) request_id: Arc<str>,
+    pub(super) body: String,
+}
+
+/// The service behind the server.
+pub(super) struct Edge {
+    service: Arc<Service>,
+    secure_transport: bool,
+}
+
+impl Edge {
+    pub(super) fn new(service: Arc<Service>, secure_transport: bool) -> Self {
+        Self { service, secure_transport }
+    }
+
+    /// The answer to a request.
+    pub(super) async fn reply(&self, whole: &Whole<'_>) -> Reply {
+        let headers = &whole.parts.headers;
+        let Ok(request_id) = self.service.draw_request_id() else {
+            return refusal(Api::Sts, headers, "", &Fault::internal(&"no random bytes"));
+        };
+        let span = tracing::debug_span!(
+            "call",
+            otel.name = tracing::field::Empty,
+            otel.kind = "server",
+            request_id = %request_id,
+        );
+        telemetry::continue_trace(&span, headers);
+        // Told in the form of the service, as soon as it is known.
+        let mut api = Api::Sts;
+        let answer = self.answer(whole, &request_id, &mut api).instrument(span).await;
+        match answer {
+            Ok(Answer { body, content_type }) => {
+                Reply { status: StatusCode::OK, content_type, request_id, body }
+            }
+            Err(fault) => refusal(api, headers, &request_id, &fault),
+        }
+    }
+
+    /// The reply to a request that is not even read.
+    pub(super) fn refusal(&self, headers: &HeaderMap, fault: &Fault) -> Reply {
+        let request_id = self.service.draw_request_id().unwrap_or_else(|_| Arc::from(""));
+        let api = claimed_api(&headers_of(headers), "").unwrap_or(Api::Sts);
+        refusal(api, headers, &request_id, fault)
+    }
+
+    async fn answer(
+        &self,
+        whole: &Whole<'_>,
+        request_id: &Arc<str>,
+        api: &mut Api,
+    ) -> Result<Answer, Fault> {
+        let Parts { method, uri, headers, .. } = whole.parts;
+        let (path, query) = (uri.path(), uri.query().unwrap_or_default());
+        let listed = headers_of(headers);
+        let claimed = claimed_api(&listed, query);
+        *api = claimed.unwrap_or(Api::Sts);
+        if path != "/" {
+            return Err(Fault::own("NotFound", StatusCode::NOT_FOUND, "Requests are for path /."));
+        }
+        let mut parameters = BTreeMap::new();
+        decode(query, &mut parameters)?;
+        if *method == Method::POST {
+            let body = std::str::from_utf8(whole.body).map_err(|_| FormError::Encoding)?;
+            decode(body, &mut parameters)?;
+        }
+        parameters.retain(|name, _| !name.starts_with(SIGNATURE_PARAMETERS));
+        let action = parameters.remove("Action").ok_or_else(Fault::no_action)?;
+        let version = parameters.remove("Version");
+        tracing::Span::current().record("otel.name", action.as_str());
+        let signable = Signable {
+            method: method.as_str(),
+            path,
+            query,
+            headers: &listed,
+            body_sha256: &body_sha256(whole.body),
+            path_style: PathStyle::Normalized,
+        };
+        let caller = self.caller(&signable, claimed, &action)?;
+        if version.as_deref() != Some(api.version()) {
+            return Err(Fault::version(*api, &action, version.as_deref()));
+        }
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let user_agent = header(USER_AGENT).unwrap_or_default();
+        let user_agent: String = user_agent.chars().take(USER_AGENT_CHARS_MAX).collect();
+        let info = RequestInfo {
+            fingerprint: fingerprint(*api, &action, &caller.principal.arn(), &parameters),
+            caller: Caller {
+                source_ip: Some(whole.peer),
+                user_agent: Arc::from(user_agent),
+                secure_transport: self.secure_transport,
+                ..caller
+            },
+            request_id: request_id.clone(),
+            trace_id: Arc::from(telemetry::trace_id(headers).unwrap_or_default()),
+        };
+        let call = Call {
+            service: &self.service,
+            info: &info,
+            action: &action,
+            api: *api,
+            parameters: &Node::tree(parameters)?,
+            as_json: asks_for_json(*api, headers),
+        };
+        api.answer(&call).await
+    }
+
+    /// Who made the request; nobody where AWS takes no signature and there is none.
+    fn caller(
+        &self,
+        request: &Signable<'_>,
+        claimed: Option<Api>,
+        action: &str,
+    ) -> Result<Caller, Fault> {
+        if UNSIGNED_ACTIONS.contains(&action) && claimed.is_none_or(|api| api == Api::Sts) {
+            return Ok(Caller { principal: Principal::Anonymous, ..Caller::service() });
+        }
+        let scope = claimed.unwrap_or(Api::Sts).scope();
+        let (caller, _) = self.service.authenticate_request(request, scope)?;
+        Ok(caller)
+    }
+}
+
+/// The actions that AWS takes without a signature; what proves the caller is a parameter.
+const UNSIGNED_ACTIONS: [&str; 1] = ["AssumeRoleWithWebIdentity"];
+
+/// The service that a request's signature is scoped to, whether or not the signature is right.
+fn claimed_api(headers: &[(&str, &str)], query: &str) -> Option<Api> {
+    Api::of_scope(&sigv4::parse(headers, query).ok()?.service)
+}
+
+fn headers_of(headers: &HeaderMap) -> Vec<(&str, &str)> {
+    let readable = headers.iter().filter_map(|(name, value)| {
+        // A header that is no text cannot be signed; one that is signed is then missed.
+        Some((name.as_str(), value.to_str().ok()?))
+    });
+    readable.collect()
+}
+
+fn asks_for_json(api: Api, headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut media = accept.split(',').map(|media| media.split(';').next().unwrap_or_default());
+    api == Api::Sts && media.any(|media| media.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn refusal(api: Api, headers: &HeaderMap, request_id: &str, fault: &Fault) -> Reply {
+    let as_json = asks_for_json(api, headers);
+    let content_type = if as_json { "application/json" } else { "text/xml" };
+    let body = fault.body(api, as_json, request_id);
+    Reply { status: fault.status(api), content_type, request_id: Arc::from(request_id), body }
+}
+
+/// What an idempotency token is bound to: the operation, the caller and every parameter.
+fn fingerprint(
+    api: Api,
+    action: &str,
+    principal: &str,
+    parameters: &BTreeMap<String, String>,
+) -> [u8; 16] {
+    let mut digest = Digest::new(&SHA256);
+    let head = [api.scope(), action, principal];
+    let parameters = parameters.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+    for part in head.into_iter().chain(parameters) {
+        digest.update(&(part.len() as u64).to_be_bytes());
+        digest.update(part.as_bytes());
+    }
+    let mut fingerprint = [0; 16];
+    for (to, from) in fingerprint.iter_mut().zip(digest.finish().as_ref()) {
+        *to = *from;
+    }
+    fingerprint
+}
+
+impl From<SignatureError> for Fault {
+    fn from(error: SignatureError) -> Self {
+        AuthError::from(error).into()
+    }
+}

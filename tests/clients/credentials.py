@@ -1,0 +1,3 @@
+"""How clients come by credentials."""
+
+SCENES = []

@@ -1,0 +1,3 @@
+"""EC2 by either client."""
+
+SCENES = []

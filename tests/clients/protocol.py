@@ -1,0 +1,161 @@
+"""The Query protocol itself, beyond what clients send of their own."""
+
+import datetime
+import hashlib
+import hmac
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from clients import REGION
+
+WHOAMI = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
+
+
+def ask(boto, parameters, service="sts", method="POST", headers=None, presigned=False, signed=True):
+    """One request, signed as given: status, headers and body."""
+    form = urllib.parse.urlencode(parameters)
+    url = boto.endpoint + "/"
+    body = form if method == "POST" else None
+    if method == "GET":
+        url += "?" + form
+    given = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
+    request = AWSRequest(method, url, headers={**given, **(headers or {})}, data=body)
+    if signed:
+        key = boto.key
+        key = Credentials(key["AccessKeyId"], key["SecretAccessKey"], key.get("SessionToken"))
+        signer = SigV4QueryAuth if presigned else SigV4Auth
+        signer(key, service, REGION).add_auth(request)
+    prepared = request.prepare()
+    sent = urllib.request.Request(
+        prepared.url,
+        data=prepared.body.encode() if isinstance(prepared.body, str) else prepared.body,
+        headers=dict(prepared.headers),
+        method=method,
+    )
+    try:
+        with urllib.request.urlopen(sent, timeout=10) as response:
+            return response.status, response.headers, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode()
+
+
+def xml_is_as_documented(stage, boto):
+    """Answers and errors have the elements, namespaces and headers of AWS's."""
+    status, headers, body = ask(boto, WHOAMI)
+    identity = headers["x-amzn-requestid"]
+    account = stage.dev["account"]
+    assert (status, headers["content-type"]) == (200, "text/xml"), (status, headers)
+    assert body == (
+        '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+        f"<GetCallerIdentityResult><Arn>arn:aws:iam::{account}:root</Arn><UserId>{account}</UserId>"
+        f"<Account>{account}</Account></GetCallerIdentityResult>"
+        f"<ResponseMetadata><RequestId>{identity}</RequestId></ResponseMetadata>"
+        "</GetCallerIdentityResponse>"
+    ), body
+    status, headers, body = ask(boto, {"Action": "Nothing", "Version": "2010-05-08"}, "iam")
+    assert status == 400, status
+    assert body == (
+        '<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type>'
+        "<Code>InvalidAction</Code><Message>Could not find operation Nothing for version 2010-05-08"
+        f"</Message></Error><RequestId>{headers['x-amzn-requestid']}</RequestId></ErrorResponse>"
+    ), body
+    status, headers, body = ask(boto, {"Action": "Nothing", "Version": "2016-11-15"}, "ec2")
+    assert status == 400, status
+    assert body == (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>InvalidAction</Code>'
+        "<Message>The action Nothing is not valid for this web service.</Message></Error></Errors>"
+        f"<RequestID>{headers['x-amzn-requestid']}</RequestID></Response>"
+    ), body
+
+
+def json_if_asked(stage, boto):
+    """Token authenticators of Kubernetes clusters replay a presigned URL and read JSON."""
+    headers = {"x-k8s-aws-id": "cluster"}
+    parameters = {**WHOAMI}
+    account = stage.dev["account"]
+    request = AWSRequest("GET", boto.endpoint + "/?" + urllib.parse.urlencode(parameters), headers=headers)
+    key = Credentials(boto.key["AccessKeyId"], boto.key["SecretAccessKey"])
+    SigV4QueryAuth(key, "sts", REGION, expires=60).add_auth(request)
+    url = request.prepare().url
+    replay = urllib.request.Request(url, headers={**headers, "Accept": "application/json"})
+    with urllib.request.urlopen(replay, timeout=10) as response:
+        assert response.headers["content-type"] == "application/json"
+        told = json.load(response)["GetCallerIdentityResponse"]
+    result = {"Account": account, "Arn": f"arn:aws:iam::{account}:root", "UserId": account}
+    assert told["GetCallerIdentityResult"] == result, told
+    assert told["ResponseMetadata"]["RequestId"], told
+    status, _, body = ask(boto, {}, headers={"Accept": "application/json"}, signed=False)
+    assert (status, json.loads(body)["Error"]["Code"]) == (400, "MissingAction"), body
+    other = urllib.request.Request(url, headers={"x-k8s-aws-id": "other"})
+    try:
+        urllib.request.urlopen(other, timeout=10)
+        raise AssertionError("a presigned URL was taken for another cluster")
+    except urllib.error.HTTPError as error:
+        assert error.code == 403 and "SignatureDoesNotMatch" in error.read().decode()
+
+
+def refusals_name_their_code(stage, boto):
+    """What is wrong with a request as such is told with the code and status of AWS."""
+    skewed = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=16)
+    cases = [
+        ("no signature", 403, "MissingAuthenticationToken", dict(parameters=WHOAMI, signed=False)),
+        ("another service", 403, "SignatureDoesNotMatch", dict(parameters=WHOAMI, service="s3")),
+        ("no action", 400, "MissingAction", dict(parameters={"Version": "2011-06-15"})),
+        ("no version", 400, "NO_VERSION_SPECIFIED", dict(parameters={"Action": "GetCallerIdentity"})),
+        ("wrong version", 400, "InvalidAction", dict(parameters={**WHOAMI, "Version": "2010-05-08"})),
+        ("twice", 404, "MalformedQueryString", dict(parameters=[*WHOAMI.items(), ("Action", "X")])),
+        ("method", 405, "MethodNotAllowed", dict(parameters={}, method="PUT")),
+        (
+            "content type",
+            415,
+            "UnsupportedMediaType",
+            dict(parameters=WHOAMI, headers={"Content-Type": "application/json"}),
+        ),
+        (
+            "EC2's version",
+            400,
+            "NoSuchVersion",
+            dict(parameters={**WHOAMI, "Version": "1"}, service="ec2"),
+        ),
+    ]
+    for what, expected, code, request in cases:
+        status, _, body = ask(boto, **request)
+        assert status == expected and code in body, (what, status, body)
+    assert old_request(boto, skewed)[0] == 403
+    assert "Signature expired" in old_request(boto, skewed)[1]
+
+
+def old_request(boto, when):
+    """GetCallerIdentity as signed at another time: status and body."""
+    date, day = when.strftime("%Y%m%dT%H%M%SZ"), when.strftime("%Y%m%d")
+    host = urllib.parse.urlsplit(boto.endpoint).netloc
+    body = urllib.parse.urlencode(WHOAMI)
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    text = f"POST\n/\n\nhost:{host}\nx-amz-date:{date}\n\nhost;x-amz-date\n{digest}"
+    scope = f"{day}/{REGION}/sts/aws4_request"
+    text = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashlib.sha256(text.encode()).hexdigest()}"
+    key = ("AWS4" + boto.key["SecretAccessKey"]).encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    credential = f"Credential={boto.key['AccessKeyId']}/{scope}"
+    headers = {
+        "X-Amz-Date": date,
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Authorization": f"AWS4-HMAC-SHA256 {credential}, SignedHeaders=host;x-amz-date, "
+        f"Signature={signature}",
+    }
+    request = urllib.request.Request(boto.endpoint + "/", body.encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+SCENES = [xml_is_as_documented, json_if_asked, refusals_name_their_code]
