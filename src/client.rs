@@ -14,6 +14,9 @@
 //! # }
 //! ```
 
+pub mod authorize;
+mod first_message;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +24,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderValue, Request, Response};
-use http_body_util::{BodyExt as _, Full};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
@@ -31,6 +33,10 @@ use crate::clock::Clock;
 use crate::signing::Secret;
 use crate::signing::grpc::{CallSigner, sign_call};
 
+pub use first_message::first_message;
+
+/// Bytes of a request message with its frame; the server takes no larger ones.
+const REQUEST_BYTES_MAX: usize = 1 << 20;
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -145,7 +151,7 @@ fn unreachable(error: tonic::transport::Error) -> Status {
 impl Signer {
     async fn sign(&self, request: Request<Body>) -> Result<Request<Body>, Status> {
         let (mut parts, body) = request.into_parts();
-        let frame = body.collect().await?.to_bytes();
+        let (frame, body) = first_message(body, REQUEST_BYTES_MAX).await?;
         // What is signed is the message behind the five bytes of its frame.
         let message = frame.get(5..).unwrap_or_default();
         let signer = CallSigner {
@@ -162,6 +168,6 @@ impl Signer {
             value.set_sensitive(true);
             parts.headers.insert(name, value);
         }
-        Ok(Request::from_parts(parts, Body::new(Full::new(frame))))
+        Ok(Request::from_parts(parts, body))
     }
 }

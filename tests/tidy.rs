@@ -117,8 +117,9 @@ fn protos_keep_to_the_rules() {
                 }
                 ["rpc", ..] => {
                     let name = words[1].split('(').next().unwrap();
-                    let request = format!("({name}Request)");
-                    if !line.contains(&request) || !line.contains(&format!("{name}Response)")) {
+                    let own = |kind| [format!("({name}{kind})"), format!("(stream {name}{kind})")];
+                    let has = |kind| own(kind).iter().any(|message| line.contains(message));
+                    if !has("Request") || !has("Response") {
                         complain(format!("{name} needs a request and a response of its own"));
                     }
                     if !documented {

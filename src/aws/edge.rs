@@ -155,8 +155,7 @@ impl Edge {
             return Ok(Caller { principal: Principal::Anonymous, ..Caller::service() });
         }
         let scope = claimed.unwrap_or(Api::Sts).scope();
-        let (caller, _) = self.service.authenticate_request(request, scope)?;
-        Ok(caller)
+        Ok(self.service.authenticate_request(request, scope)?.caller)
     }
 }
 
@@ -165,7 +164,7 @@ const UNSIGNED_ACTIONS: [&str; 1] = ["AssumeRoleWithWebIdentity"];
 
 /// The service that a request's signature is scoped to, whether or not the signature is right.
 fn claimed_api(headers: &[(&str, &str)], query: &str) -> Option<Api> {
-    Api::of_scope(&sigv4::parse(headers, query).ok()?.service)
+    Api::of_scope(sigv4::parse(headers, query).ok()?.service())
 }
 
 fn headers_of(headers: &HeaderMap) -> Vec<(&str, &str)> {

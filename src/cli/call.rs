@@ -14,7 +14,7 @@ use tonic_types::StatusExt as _;
 
 use super::dynamic::{add_flags, kebab, message, table, take_warnings};
 use super::{Failure, run, say};
-use crate::client::{SignedChannel, connect};
+use crate::client::{Credentials, SignedChannel, connect};
 use crate::grpc::ENCODED_MESSAGE;
 use crate::proto::DESCRIPTORS;
 
@@ -39,7 +39,7 @@ pub(super) struct Target {
     endpoint: String,
     /// The service's region.
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
-    region: String,
+    pub(super) region: String,
     /// A JSON file with accessKeyId and secretAccessKey; the environment's AWS_ACCESS_KEY_ID,
     /// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN if not given.
     #[arg(long)]
@@ -47,9 +47,12 @@ pub(super) struct Target {
 }
 
 impl Target {
+    pub(super) fn credentials(&self) -> Result<Credentials, Failure> {
+        run::credentials(self.credentials.as_deref())
+    }
+
     pub(super) fn channel(&self) -> Result<SignedChannel, Failure> {
-        let credentials = run::credentials(self.credentials.as_deref())?;
-        Ok(connect(&self.endpoint, &self.region, credentials)?)
+        Ok(connect(&self.endpoint, &self.region, self.credentials()?)?)
     }
 }
 

@@ -1,8 +1,9 @@
-//! The command line: `init`, `serve`, `dev`, `agent`, `log`, `policy`, `events tail`, and every call of the API as
+//! The command line: `init`, `serve`, `dev`, `agent`, `log`, `policy`, `events tail`, `identity`, and every call of the API as
 //! `locum SERVICE METHOD`, made from the descriptors.
 
 mod call;
 mod dynamic;
+mod identity;
 mod log;
 mod policy;
 mod run;
@@ -47,6 +48,9 @@ enum Command {
     /// Events of an account.
     #[command(subcommand)]
     Events(call::EventsCommand),
+    /// Login tokens: who one is, shown to a third party.
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
     /// A call of the API.
     #[command(external_subcommand)]
     Call(Vec<OsString>),
@@ -98,6 +102,7 @@ pub fn main() -> ExitCode {
             Command::Log(command) => log::run(&command),
             Command::Policy(command) => policy::run(command).await,
             Command::Events(command) => call::events(command).await,
+            Command::Identity(command) => identity::run(command).await,
             Command::Call(words) => call::run(words).await,
         }
     });

@@ -174,7 +174,7 @@ pub fn authorize(
 }
 
 /// Gathers the policies and condition keys that bear on a question, and evaluates them.
-fn gathered<T>(
+pub fn gathered<T>(
     state: &State,
     question: &Question<'_>,
     extra: &Context,
@@ -278,18 +278,40 @@ fn session_policies<'a>(
     Some(inline.chain(managed).collect())
 }
 
+/// The condition keys that follow from a request, not from who makes it.
+pub const REQUEST_KEYS: [&str; 6] = [
+    "aws:CurrentTime",
+    "aws:EpochTime",
+    "aws:SecureTransport",
+    "aws:SourceIp",
+    "aws:UserAgent",
+    "aws:ResourceAccount",
+];
+
+/// Sets those of `REQUEST_KEYS` that do not follow from the resource.
+pub fn insert_request_keys(
+    context: &mut Context,
+    time: Timestamp,
+    secure_transport: bool,
+    source_ip: Option<IpAddr>,
+    user_agent: &str,
+) {
+    context.insert("aws:CurrentTime", time.iso8601());
+    context.insert("aws:EpochTime", time.as_unix_seconds().to_string());
+    context.insert("aws:SecureTransport", secure_transport.to_string());
+    if let Some(ip) = source_ip {
+        context.insert("aws:SourceIp", ip.to_string());
+    }
+    if !user_agent.is_empty() {
+        context.insert("aws:UserAgent", user_agent.to_owned());
+    }
+}
+
 /// The condition keys that follow from the caller and the time.
 fn caller_context(caller: &Caller, time: Timestamp) -> Context {
     let mut context = Context::for_principal(&caller.principal);
-    context.insert("aws:CurrentTime", time.iso8601());
-    context.insert("aws:EpochTime", time.as_unix_seconds().to_string());
-    context.insert("aws:SecureTransport", caller.secure_transport.to_string());
-    if let Some(ip) = caller.source_ip {
-        context.insert("aws:SourceIp", ip.to_string());
-    }
-    if !caller.user_agent.is_empty() {
-        context.insert("aws:UserAgent", caller.user_agent.to_string());
-    }
+    let (ip, agent) = (caller.source_ip, &caller.user_agent);
+    insert_request_keys(&mut context, time, caller.secure_transport, ip, agent);
     if let Some(session) = &caller.session {
         context.insert("aws:TokenIssueTime", session.issued_at.iso8601());
         for (key, value) in &session.tags {

@@ -19,6 +19,7 @@ use tower::{Layer, Service as TowerService};
 use tracing::Instrument as _;
 
 use super::status;
+use crate::client::first_message;
 use crate::domain::access::Caller;
 use crate::signing::grpc::Call;
 use crate::sts::{RequestInfo, Service};
@@ -26,6 +27,8 @@ use crate::telemetry;
 
 /// Bytes of a request message with its frame.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
+/// Calls that stream requests: signed over the first message, which is read before the others come.
+const STREAMS: [&str; 1] = ["/locum.v1.AuthorizationService/StreamAuthorizeSignedRequests"];
 /// Bytes of a user agent that are kept.
 const USER_AGENT_MAX: usize = 256;
 
@@ -101,12 +104,12 @@ where
 
 async fn authenticate(service: &Service, request: Request<Body>) -> Result<Request<Body>, Status> {
     let (mut parts, body) = request.into_parts();
-    let collected = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
-    let bytes = collected
-        .map_err(|_| {
-            Status::resource_exhausted(format!("a request has at most {REQUEST_BYTES_MAX} bytes"))
-        })?
-        .to_bytes();
+    let (bytes, body) = if STREAMS.contains(&parts.uri.path()) {
+        first_message(body, REQUEST_BYTES_MAX).await?
+    } else {
+        let bytes = collect(body).await?;
+        (bytes.clone(), Body::new(Full::new(bytes)))
+    };
     let message = message_of(&bytes)?;
     let metadata: Vec<(&str, &str)> = parts
         .headers
@@ -139,7 +142,15 @@ async fn authenticate(service: &Service, request: Request<Body>) -> Result<Reque
     let fingerprint = fingerprint(path, &caller.principal.arn(), message);
     let info = RequestInfo { caller, request_id, trace_id: Arc::from(trace_id), fingerprint };
     parts.extensions.insert(info);
-    Ok(Request::from_parts(parts, Body::new(Full::new(bytes))))
+    Ok(Request::from_parts(parts, body))
+}
+
+async fn collect(body: Body) -> Result<Bytes, Status> {
+    let collected = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
+    let collected = collected.map_err(|_| {
+        Status::resource_exhausted(format!("a request has at most {REQUEST_BYTES_MAX} bytes"))
+    })?;
+    Ok(collected.to_bytes())
 }
 
 fn source_ip(extensions: &http::Extensions) -> Option<IpAddr> {

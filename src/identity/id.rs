@@ -232,6 +232,14 @@ impl Default for Path {
 }
 
 impl AccessKeyId {
+    /// Whether a text is an access key id, without making one.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn check(text: &str) -> Result<(), Invalid> {
+        check_access_key_id(text)
+    }
+
     /// Whether this is the id of temporary credentials.
     #[must_use]
     pub fn is_temporary(&self) -> bool {

@@ -110,6 +110,16 @@ pub(super) fn open<'a>(
         .map(|plain| &*plain)
 }
 
+/// Appends the SHA-256 of `data` in lower-case hexadecimal.
+pub(super) fn push_sha256_hex(out: &mut String, data: &[u8]) {
+    let mut text = [0; 2 * digest::SHA256_OUTPUT_LEN];
+    let digest = digest::digest(&digest::SHA256, data);
+    // Both lengths are fixed: neither step can fail.
+    if hex::encode_to_slice(digest, &mut text).is_ok() {
+        out.push_str(std::str::from_utf8(&text).unwrap_or_default());
+    }
+}
+
 /// SHA-256 in lower-case hexadecimal.
 pub(super) fn sha256_hex(data: &[u8]) -> String {
     hex::encode(digest::digest(&digest::SHA256, data))

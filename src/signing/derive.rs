@@ -78,9 +78,24 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// Whether this is the secret, in a time that depends on the lengths alone. Eight bytes at a time:
+    /// session tokens are compared for every request.
+    #[must_use]
+    pub fn is(&self, other: &str) -> bool {
+        let (own, other) = (self.0.as_bytes(), other.as_bytes());
+        let (own_words, own_rest) = own.as_chunks::<8>();
+        let (other_words, other_rest) = other.as_chunks::<8>();
+        let differences = own_words.iter().zip(other_words).fold(0, |differences, (a, b)| {
+            differences | (u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b))
+        });
+        own.len() == other.len() && bool::from(differences.ct_eq(&0) & own_rest.ct_eq(other_rest))
+    }
+}
+
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        self.is(&other.0)
     }
 }
 
@@ -118,6 +133,20 @@ mod tests {
         assert_ne!(secret, key.secret(&id("ASIAIOSFODNN7EXAMPLE")));
         assert_ne!(secret, AccountKey::from_bytes([8; 32]).secret(&id("AKIAIOSFODNN7EXAMPLE")));
         assert_ne!(secret, Secret::new("short"));
+    }
+
+    /// Protects the comparison of tokens: every byte counts, also the last few.
+    #[test]
+    fn secrets_that_differ_anywhere_are_not_the_same() {
+        let text = "x".repeat(21);
+        let secret = Secret::new(text.clone());
+        assert!(secret.is(&text));
+        for at in 0..text.len() {
+            let mut other = text.clone();
+            other.replace_range(at..=at, "y");
+            assert!(!secret.is(&other), "{at}");
+        }
+        assert!(!secret.is(&text[..20]) && !secret.is(&format!("{text}x")) && !secret.is(""));
     }
 
     #[test]

@@ -16,8 +16,7 @@
 
 use super::Secret;
 use super::sigv4::{
-    self, Credential, Expectations, Mismatch, PathStyle, Signable, SignatureError, Signer,
-    body_sha256,
+    self, Credential, Mismatch, PathStyle, Signable, SignatureError, Signer, body_sha256,
 };
 use crate::clock::Timestamp;
 
@@ -70,41 +69,32 @@ pub struct Call<'a> {
     pub message: &'a [u8],
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
     /// Reads who signed the call.
-    pub fn credential(&self) -> Result<Credential, SignatureError> {
+    pub fn credential(&self) -> Result<Credential<'a>, SignatureError> {
         sigv4::parse(self.metadata, "")
     }
 
-    /// Verifies the call with the secret of the access key that it names.
-    pub fn verify(
+    /// Hands over what was signed, to be verified, and whether the message that came is the one that
+    /// the caller hashed.
+    pub fn with_signable<T>(
         &self,
-        secret: &Secret,
-        credential: &Credential,
-        now: Timestamp,
-        expectations: &Expectations,
-    ) -> Result<(), SignatureError> {
-        self.with_signable(|request| sigv4::verify(secret, credential, request, now, expectations))
-    }
-
-    fn with_signable(
-        &self,
-        verify: impl FnOnce(&Signable<'_>) -> Result<(), SignatureError>,
-    ) -> Result<(), SignatureError> {
+        verify: impl FnOnce(&Signable<'_>, Result<(), SignatureError>) -> T,
+    ) -> T {
         let hash = body_sha256(self.message);
         let named =
             self.metadata.iter().filter(|(name, _)| name.eq_ignore_ascii_case(CONTENT_SHA256));
         let mut named = named.map(|(_, value)| *value);
-        match (named.next(), named.next()) {
-            (None, _) => return Err(Mismatch::NotThere(CONTENT_SHA256.to_owned()).into()),
-            (Some(value), None) if value == hash => {}
-            _ => return Err(Mismatch::Body.into()),
-        }
+        let message = match (named.next(), named.next()) {
+            (None, _) => Err(Mismatch::NotThere(CONTENT_SHA256.to_owned()).into()),
+            (Some(value), None) if value == hash => Ok(()),
+            _ => Err(Mismatch::Body.into()),
+        };
         // HTTP/2 names the host in `:authority`; a `host` beside it could name another.
         let others = self.metadata.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
         let headers: Vec<_> =
             std::iter::once(("host", self.authority)).chain(others.copied()).collect();
-        verify(&signable(self.path, &headers, &hash))
+        verify(&signable(self.path, &headers, &hash), message)
     }
 }
 
@@ -121,7 +111,7 @@ fn signable<'a>(path: &'a str, headers: &'a [(&'a str, &'a str)], hash: &'a str)
 
 #[cfg(test)]
 mod tests {
-    use super::super::sigv4::EMPTY_SHA256;
+    use super::super::sigv4::{EMPTY_SHA256, Expectations};
     use super::*;
 
     const PATH: &str = "/locum.v1.Sts/AssumeRole";
@@ -137,11 +127,15 @@ mod tests {
         message: &[u8],
         metadata: &[(&str, &str)],
     ) -> Result<(), SignatureError> {
-        let expectations =
-            Expectations { service: SERVICE.to_owned(), regions: vec!["us-east-1".to_owned()] };
+        let regions = ["us-east-1".to_owned()];
+        let expectations = Expectations::new(SERVICE, &regions);
         let call = Call { authority, path, metadata, message };
         let credential = call.credential()?;
-        call.verify(&Secret::new("secret"), &credential, now(), &expectations)
+        let secret = Secret::new("secret");
+        call.with_signable(|request, message| {
+            message?;
+            sigv4::verify(&secret, &credential, request, now(), &expectations)
+        })
     }
 
     fn signed(token: Option<&str>) -> Vec<(&'static str, String)> {

@@ -6,6 +6,7 @@
 //! the same answer. Uses `identity`, `clock` and ring; knows no domain, no I/O but the keyring's
 //! file, and draws no time.
 
+mod cache;
 mod claims;
 mod crypto;
 mod derive;
@@ -16,6 +17,7 @@ mod token;
 pub mod grpc;
 pub mod sigv4;
 
+pub use cache::Cache;
 pub use claims::{Claims, PACKED_BYTES_MAX, Subject};
 pub use derive::{AccountKey, Secret};
 pub use keyring::{KeyState, KeyVersion, Keyring, KeyringError};

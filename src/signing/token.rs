@@ -61,6 +61,7 @@ pub fn seal(
     }
     let id = key.as_str().as_bytes();
     let mut sealed = claims.encode();
+    sealed.reserve_exact(TAG_BYTES);
     let mut token = Vec::with_capacity(TOKEN_CHARS_MAX.min(64 + id.len() + sealed.len()));
     token.push(VERSION);
     token.extend_from_slice(&account.get().to_be_bytes());
@@ -93,11 +94,14 @@ fn nonce(account_key: &AccountKey, id: &[u8], header: &[u8], claims: &[u8]) -> [
 #[derive(Clone)]
 pub struct Sealed {
     account: AccountId,
-    key: AccessKeyId,
     nonce: [u8; NONCE_BYTES],
-    header: Vec<u8>,
-    claims: Vec<u8>,
+    bytes: Vec<u8>,
+    /// Where the access key id ends; it begins behind the account and its length.
+    id_end: usize,
 }
+
+/// Where the access key id begins: version, account, length.
+const ID_START: usize = 1 + 8 + 1;
 
 impl Sealed {
     /// The account whose key opens the token.
@@ -108,23 +112,25 @@ impl Sealed {
 
     /// The access key that the token belongs to; the caller compares it with the one that signed.
     #[must_use]
-    pub fn key(&self) -> &AccessKeyId {
-        &self.key
+    pub fn key(&self) -> &str {
+        let id = self.bytes.get(ID_START..self.id_end).unwrap_or_default();
+        std::str::from_utf8(id).unwrap_or_default()
     }
 
     /// Opens the token. Whether the session is over is for the caller to ask: `Claims::expired_at`.
     pub fn open(mut self, account_key: &AccountKey) -> Result<Claims, TokenError> {
-        let id = self.key.as_str().as_bytes();
-        let key = crypto::derive(account_key.bytes(), Purpose::TokenSeal, id);
-        let claims = crypto::open(&key, self.nonce, &self.header, &mut self.claims)
-            .ok_or(TokenError::Forged)?;
+        let key = crypto::derive(account_key.bytes(), Purpose::TokenSeal, self.key().as_bytes());
+        let claims_start = self.id_end.saturating_add(NONCE_BYTES);
+        let (header, claims) =
+            self.bytes.split_at_mut_checked(claims_start).ok_or(TokenError::Malformed)?;
+        let claims = crypto::open(&key, self.nonce, header, claims).ok_or(TokenError::Forged)?;
         Claims::decode(claims).ok_or(TokenError::Unreadable)
     }
 }
 
 impl std::fmt::Debug for Sealed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Sealed({} {} ..)", self.account, self.key)
+        write!(f, "Sealed({} {} ..)", self.account, self.key())
     }
 }
 
@@ -134,11 +140,11 @@ pub fn peek(token: &str) -> Result<Sealed, TokenError> {
         return Err(TokenError::Malformed);
     }
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| TokenError::Malformed)?;
-    let (&version, rest) = bytes.split_first().ok_or(TokenError::Malformed)?;
-    if version != VERSION {
-        return Err(TokenError::UnknownVersion);
+    match bytes.first() {
+        Some(&VERSION) => split(bytes).ok_or(TokenError::Malformed),
+        Some(_) => Err(TokenError::UnknownVersion),
+        None => Err(TokenError::Malformed),
     }
-    split(&bytes, rest).ok_or(TokenError::Malformed)
 }
 
 /// Opens a token in one step, for callers who know its account already.
@@ -146,22 +152,15 @@ pub fn open(account_key: &AccountKey, token: &str) -> Result<Claims, TokenError>
     peek(token)?.open(account_key)
 }
 
-fn split(bytes: &[u8], rest: &[u8]) -> Option<Sealed> {
-    let (account, rest) = rest.split_first_chunk::<8>()?;
+fn split(bytes: Vec<u8>) -> Option<Sealed> {
+    let (account, rest) = bytes.get(1..)?.split_first_chunk::<8>()?;
+    let account = AccountId::new(u64::from_be_bytes(*account))?;
     let (&id_length, rest) = rest.split_first()?;
     let (id, rest) = rest.split_at_checked(id_length.into())?;
-    let (nonce, claims) = rest.split_first_chunk::<NONCE_BYTES>()?;
-    if claims.len() < TAG_BYTES {
-        return None;
-    }
-    let header = bytes.get(..bytes.len().checked_sub(claims.len())?)?;
-    Some(Sealed {
-        account: AccountId::new(u64::from_be_bytes(*account))?,
-        key: AccessKeyId::parse(std::str::from_utf8(id).ok()?).ok()?,
-        nonce: *nonce,
-        header: header.to_vec(),
-        claims: claims.to_vec(),
-    })
+    let (&nonce, claims) = rest.split_first_chunk::<NONCE_BYTES>()?;
+    let legal = AccessKeyId::check(std::str::from_utf8(id).ok()?).is_ok();
+    let id_end = ID_START.checked_add(id.len())?;
+    (legal && claims.len() >= TAG_BYTES).then_some(Sealed { account, nonce, bytes, id_end })
 }
 
 // INVARIANT: a token with the most that policies and tags may take has room for its names.

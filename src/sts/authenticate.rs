@@ -4,17 +4,21 @@
 use std::sync::Arc;
 
 use super::Service;
+use crate::clock::Timestamp;
 use crate::domain::access::{Caller, CallerSession};
-use crate::domain::event::KeyOwner;
+use crate::domain::event::{KeyOwner, WrappedAccountKey};
 use crate::domain::state::{Account, State};
 use crate::identity::{AccessKeyId, AccountId, Principal};
 use crate::policy::{Policy, PolicyKind};
-use crate::signing::sigv4::{Credential, Expectations, Signable, SignatureError, verify};
-use crate::signing::{Claims, Secret, grpc, peek};
+use crate::signing::sigv4::{
+    Credential, Expectations, Signable, SignatureError, SigningKey, check, compare, parse,
+};
+use crate::signing::{Cache, Claims, Secret, grpc, peek};
 
-/// The region of the global endpoints of IAM and STS.
+/// The region of the global endpoints of IAM and STS, for which clients sign when they mean those, wherever
+/// they are.
 /// Source: AWS General Reference, IAM and STS endpoints and quotas.
-const GLOBAL_REGION: &str = "us-east-1";
+pub(super) const GLOBAL_REGION: &str = "us-east-1";
 
 /// Why a request's signature is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,11 +50,46 @@ impl AuthError {
     }
 }
 
-/// Who a key stands for, before the signature is looked at.
-struct Claimant {
+/// Signers that are remembered, by key and scope.
+pub(super) const SIGNERS_MAX: usize = 16_384;
+/// Characters of the longest session token that is remembered: those of nearly all, so that the memory of
+/// all signers stays within some 30 MB.
+const TOKEN_KEPT_CHARS_MAX: usize = 1536;
+
+/// Remembered signers: who they are and their signing keys, by `Credential::scoped`.
+pub(super) type Signers = Cache<Box<str>, (Arc<Signer>, SigningKey)>;
+
+/// A signer as they were proved.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// Who they are.
+    pub caller: Caller,
+    /// When their credentials end; none for long-term keys.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Whom a key stands for, without what may change: that is judged at each use by `admit`.
+pub(super) struct Signer {
+    account: AccountId,
+    /// The account's key as it was wrapped when the secret was derived.
+    wrapped: WrappedAccountKey,
+    session: Option<OpenedToken>,
+    /// The holder of the key; without principal where the state has to say it.
     caller: Caller,
-    secret: Secret,
-    enabled: bool,
+}
+
+/// A session token that was opened before.
+struct OpenedToken {
+    token: Secret,
+    expires_at: Timestamp,
+}
+
+/// What a signature is compared with.
+enum Proof {
+    /// From a signature that was verified before.
+    Kept(SigningKey),
+    /// Of someone who has not shown yet that they hold it.
+    Derived(Secret),
 }
 
 impl Service {
@@ -60,11 +99,11 @@ impl Service {
     /// The call is not signed by anyone who may sign now.
     pub fn authenticate_call(&self, call: &grpc::Call<'_>) -> Result<Caller, AuthError> {
         let credential = call.credential()?;
-        let expectations = self.expectations(grpc::SERVICE);
-        let now = self.now();
-        self.authenticate(&credential, |secret| {
-            call.verify(&secret, &credential, now, &expectations)
-        })
+        let expectations = Expectations::new(grpc::SERVICE, &self.settings.regions);
+        let (signed, _) = call.with_signable(|request, message| {
+            self.authenticate(&credential, request, message, &expectations)
+        })?;
+        Ok(signed.caller)
     }
 
     /// Who made a signed HTTP request to `service`.
@@ -75,76 +114,127 @@ impl Service {
         &self,
         request: &Signable<'_>,
         service: &str,
-    ) -> Result<(Caller, Credential), AuthError> {
-        let credential = crate::signing::sigv4::parse(request.headers, request.query)?;
-        let expectations = self.expectations(service);
-        let now = self.now();
-        let caller = self.authenticate(&credential, |secret| {
-            verify(&secret, &credential, request, now, &expectations)
-        })?;
-        Ok((caller, credential))
+    ) -> Result<Signed, AuthError> {
+        let credential = parse(request.headers, request.query)?;
+        let expectations = Expectations::new(service, self.regions_of(service));
+        Ok(self.authenticate(&credential, request, Ok(()), &expectations)?.0)
     }
 
-    fn expectations(&self, service: &str) -> Expectations {
-        let mut regions = self.settings.regions.clone();
-        // Clients sign for this region when they mean the global endpoint, wherever they are.
-        if matches!(service, "iam" | "sts") && !regions.iter().any(|region| region == GLOBAL_REGION)
-        {
-            regions.push(GLOBAL_REGION.to_owned());
+    /// The regions for which signatures to `service` are taken.
+    #[must_use]
+    pub fn regions_of(&self, service: &str) -> &[String] {
+        match service {
+            "iam" | "sts" => &self.global_regions,
+            _ => &self.settings.regions,
         }
-        Expectations { service: service.to_owned(), regions }
     }
 
-    fn authenticate(
+    /// A signer who was verified before is not derived and opened anew, but whatever can change since
+    /// (the account and its key, the key's and the session's end) is judged each time. Only who has proved
+    /// to hold a key is remembered, so that strangers cannot crowd out others.
+    pub(super) fn authenticate(
         &self,
-        credential: &Credential,
-        check: impl FnOnce(Secret) -> Result<(), SignatureError>,
-    ) -> Result<Caller, AuthError> {
-        let invalid = AuthError::InvalidClientTokenId;
-        let key = AccessKeyId::parse(&credential.access_key).map_err(|_| invalid)?;
-        let view = self.view();
-        let claimant = match &credential.session_token {
-            Some(token) => self.of_session(&view.state, key, token)?,
-            None => self.of_long_term_key(&view.state, key)?,
+        credential: &Credential<'_>,
+        request: &Signable<'_>,
+        message: Result<(), SignatureError>,
+        expectations: &Expectations<'_>,
+    ) -> Result<(Signed, SigningKey), AuthError> {
+        let (view, now) = (self.view(), self.now());
+        let kept = self.signers.get(credential.scoped());
+        let kept = kept.filter(|(signer, _)| signer.is(credential.session_token(), &view.state));
+        let (signer, proof) = match kept {
+            Some((signer, key)) => (signer, Proof::Kept(key)),
+            None => {
+                let (signer, secret) = self.claimant(&view.state, credential)?;
+                (Arc::new(signer), Proof::Derived(secret))
+            }
         };
-        check(claimant.secret)?;
-        if !claimant.enabled {
+        let (account, signed) = signer.admit(&view.state, now)?;
+        message?;
+        check(credential, request, now, expectations)?;
+        let (key, is_new) = match proof {
+            Proof::Kept(key) => (key, false),
+            Proof::Derived(secret) => (SigningKey::of(&secret, credential), true),
+        };
+        compare(&key, credential, request)?;
+        if is_new && signer.is_small() {
+            self.signers.insert(Box::from(credential.scoped()), (signer.clone(), key.clone()));
+        }
+        if !account.enabled {
             return Err(AuthError::AccountDisabled);
         }
-        Ok(claimant.caller)
+        Ok((signed, key))
     }
 
-    fn of_long_term_key(&self, state: &State, key: AccessKeyId) -> Result<Claimant, AuthError> {
-        let invalid = AuthError::InvalidClientTokenId;
-        let (account, owner, access_key) = state.key_owner(&key).ok_or(invalid.clone())?;
-        let principal = owner_principal(account, owner).filter(|_| access_key.active);
-        let principal = principal.ok_or(invalid.clone())?;
-        let account_key = self.account_key(account.id, &account.key).map_err(|_| invalid)?;
-        let secret = account_key.secret(&key);
-        let caller = Caller { principal, key: Some(key), session: None, ..nobody() };
-        Ok(Claimant { caller, secret, enabled: account.enabled })
-    }
-
-    fn of_session(
+    /// Whom the key of a request stands for, and its secret; nothing is proved yet.
+    fn claimant(
         &self,
         state: &State,
-        key: AccessKeyId,
-        token: &str,
-    ) -> Result<Claimant, AuthError> {
+        credential: &Credential<'_>,
+    ) -> Result<(Signer, Secret), AuthError> {
         let invalid = || AuthError::InvalidClientTokenId;
-        let sealed = peek(token).map_err(|_| invalid())?;
-        if *sealed.key() != key {
+        let key = AccessKeyId::parse(credential.access_key()).map_err(|_| invalid())?;
+        let sealed = credential.session_token().map(peek).transpose().map_err(|_| invalid())?;
+        if sealed.as_ref().is_some_and(|sealed| sealed.key() != key.as_str()) {
             return Err(invalid());
         }
-        let account = state.account(sealed.account()).ok_or_else(invalid)?;
+        let account = match &sealed {
+            Some(sealed) => state.account(sealed.account()),
+            None => state.key_owner(&key).map(|(account, ..)| account),
+        };
+        let account = account.ok_or_else(invalid)?;
         let account_key = self.account_key(account.id, &account.key).map_err(|_| invalid())?;
-        let claims = sealed.open(&account_key).map_err(|_| invalid())?;
-        if claims.expired_at(self.now()) {
+        let secret = account_key.secret(&key);
+        let mut caller = Caller { key: Some(key), ..nobody() };
+        let mut session = None;
+        if let (Some(sealed), Some(token)) = (sealed, credential.session_token()) {
+            let claims = sealed.open(&account_key).map_err(|_| invalid())?;
+            caller = session_caller(account.id, caller, &claims).ok_or_else(invalid)?;
+            session =
+                Some(OpenedToken { token: Secret::new(token), expires_at: claims.expires_at });
+        }
+        let wrapped = account.key.clone();
+        Ok((Signer { account: account.id, wrapped, session, caller }, secret))
+    }
+}
+
+impl Signer {
+    /// Whether the entry is of the holder of this token, or of none, and its secrets come from the key
+    /// that the account has.
+    fn is(&self, token: Option<&str>, state: &State) -> bool {
+        let same_token = match (&self.session, token) {
+            (None, None) => true,
+            (Some(session), Some(token)) => session.token.is(token),
+            _ => false,
+        };
+        same_token && state.account(self.account).is_some_and(|found| found.key == self.wrapped)
+    }
+
+    fn is_small(&self) -> bool {
+        let chars = self.session.as_ref().map_or(0, |session| session.token.expose().len());
+        chars <= TOKEN_KEPT_CHARS_MAX
+    }
+
+    /// The signer as of now, and their account, if the key may sign at all.
+    fn admit<'s>(
+        &self,
+        state: &'s State,
+        now: Timestamp,
+    ) -> Result<(&'s Arc<Account>, Signed), AuthError> {
+        let invalid = || AuthError::InvalidClientTokenId;
+        let caller = self.caller.clone();
+        let Some(session) = &self.session else {
+            let found = self.caller.key.as_ref().and_then(|key| state.key_owner(key));
+            let (account, owner, access_key) = found.ok_or_else(invalid)?;
+            let principal = owner_principal(account, owner).filter(|_| access_key.active);
+            let caller = Caller { principal: principal.ok_or_else(invalid)?, ..caller };
+            return Ok((account, Signed { caller, expires_at: None }));
+        };
+        let account = state.account(self.account).ok_or_else(invalid)?;
+        if now >= session.expires_at {
             return Err(AuthError::ExpiredToken);
         }
-        let secret = account_key.secret(&key);
-        let caller = session_caller(account.id, key, &claims).ok_or_else(invalid)?;
-        Ok(Claimant { caller, secret, enabled: account.enabled })
+        Ok((account, Signed { caller, expires_at: Some(session.expires_at) }))
     }
 }
 
@@ -179,7 +269,7 @@ fn owner_principal(account: &Account, owner: &KeyOwner) -> Option<Principal> {
 }
 
 /// None if the sealed session policy cannot be read, which is then no reason to leave it out.
-fn session_caller(account: AccountId, key: AccessKeyId, claims: &Claims) -> Option<Caller> {
+fn session_caller(account: AccountId, holder: Caller, claims: &Claims) -> Option<Caller> {
     let policy = claims.policy.as_deref().map(|text| Policy::reread(text, PolicyKind::Session));
     let session = CallerSession {
         issued_at: claims.issued_at,
@@ -193,8 +283,7 @@ fn session_caller(account: AccountId, key: AccessKeyId, claims: &Claims) -> Opti
     };
     Some(Caller {
         principal: claims.subject.principal(account),
-        key: Some(key),
         session: Some(Arc::new(session)),
-        ..nobody()
+        ..holder
     })
 }

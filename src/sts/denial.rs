@@ -21,7 +21,8 @@ impl Service {
         Rejection::AccessDenied(denied)
     }
 
-    fn encoded(&self, state: &State, denied: &Denied) -> Option<String> {
+    /// The evidence of a refusal, sealed for the account of whoever was refused.
+    pub(super) fn encoded(&self, state: &State, denied: &Denied) -> Option<String> {
         let evidence = denied.evidence.as_deref()?;
         let account = state.account(evidence.account?)?;
         let key = self.account_key(account.id, &account.key).ok()?;

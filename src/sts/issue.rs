@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::domain::event::{RoleCredentials, Session, SessionSubject, WrappedAccountKey};
 use crate::domain::state::{Account, Instance};
 use crate::identity::{AccessKeyId, AccountId, Arn, SessionName};
-use crate::signing::{AccountKey, Claims, KeyringError, Sealed, Secret, Subject, seal};
+use crate::signing::{AccountKey, Claims, KeyringError, Secret, Subject, seal};
 
 /// Temporary credentials, ready to hand out.
 #[derive(Debug)]
@@ -25,19 +25,20 @@ pub struct IssuedCredentials {
 }
 
 impl Service {
+    /// An account's key, unwrapped once for each wrapped form of it: a key that is wrapped anew or gone
+    /// from the state is not found by its old form.
     pub(super) fn account_key(
         &self,
         account: AccountId,
         key: &WrappedAccountKey,
     ) -> Result<AccountKey, KeyringError> {
-        self.keyring.unwrap_account_key(account, key.keyring_version, &key.bytes)
-    }
-
-    /// When the session of a token ends; none if the token is not this account's.
-    #[must_use]
-    pub fn session_end(&self, account: &Account, token: Sealed) -> Option<Timestamp> {
-        let account_key = self.account_key(account.id, &account.key).ok()?;
-        Some(token.open(&account_key).ok()?.expires_at)
+        if let Some((_, unwrapped)) = self.account_keys.get(&account).filter(|(of, _)| of == key) {
+            return Ok(unwrapped);
+        }
+        let unwrapped =
+            self.keyring.unwrap_account_key(account, key.keyring_version, &key.bytes)?;
+        self.account_keys.insert(account, (key.clone(), unwrapped.clone()));
+        Ok(unwrapped)
     }
 
     /// The secret of a long-term key.

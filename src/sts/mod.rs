@@ -5,7 +5,9 @@ mod authenticate;
 mod authorize;
 mod denial;
 mod explain;
+mod grant;
 mod issue;
+mod resource;
 #[cfg(test)]
 mod tests;
 
@@ -20,12 +22,15 @@ use crate::domain::command::{Action, Command, Minting};
 use crate::domain::event::{Idempotency, WrappedAccountKey};
 use crate::identity::{AccessKeyId, AccountId, Invalid, base32_id, hex_id};
 use crate::ledger::{Ledger, Receipt, SubmitError, View};
-use crate::signing::{AccountKey, Keyring, KeyringError, NoRandomness, TokenError};
+use crate::signing::{AccountKey, Cache, Keyring, KeyringError, NoRandomness, TokenError};
+use authenticate::{GLOBAL_REGION, SIGNERS_MAX, Signers};
 
-pub use authenticate::AuthError;
+pub use authenticate::{AuthError, Signed};
 pub use authorize::{Ask, Judged, Simulated};
 pub use explain::{Holder, Step, WhoCan};
+pub use grant::{GRANT_LIFETIME, Grant, GrantError};
 pub use issue::IssuedCredentials;
+pub use resource::{Answer, Chunk, ResourceError, Shown, Wish};
 
 /// What an installation sets.
 #[derive(Clone, Debug)]
@@ -83,7 +88,15 @@ pub struct Service {
     clock: Clock,
     random: SystemRandom,
     settings: Settings,
+    /// The settings' regions and that of the global endpoints.
+    global_regions: Vec<String>,
+    /// Account keys as they were unwrapped, with the wrapped form that they came from.
+    account_keys: Cache<AccountId, (WrappedAccountKey, AccountKey)>,
+    signers: Signers,
 }
+
+/// Accounts whose keys are kept unwrapped.
+const ACCOUNT_KEYS_MAX: usize = 4096;
 
 impl Service {
     /// Puts the service together and checks that the keyring is the log's.
@@ -97,7 +110,21 @@ impl Service {
         settings: Settings,
     ) -> Result<Self, KeyringError> {
         let random = SystemRandom::new();
-        let service = Self { ledger, keyring, clock, random, settings };
+        let (account_keys, signers) = (Cache::new(ACCOUNT_KEYS_MAX), Cache::new(SIGNERS_MAX));
+        let mut global_regions = settings.regions.clone();
+        if !global_regions.iter().any(|region| region == GLOBAL_REGION) {
+            global_regions.push(GLOBAL_REGION.to_owned());
+        }
+        let service = Self {
+            ledger,
+            keyring,
+            clock,
+            random,
+            settings,
+            global_regions,
+            account_keys,
+            signers,
+        };
         // Any account shows it; the first is the operator's.
         if let Some(account) = service.ledger.view().state.accounts().next() {
             service.account_key(account.id, &account.key)?;

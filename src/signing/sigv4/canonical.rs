@@ -7,40 +7,53 @@
 //! Both sides must come to the same bytes from what was on the wire, so that everything here is
 //! total: an escape that is no escape is taken as the characters it is made of.
 
+use std::borrow::Cow;
+
+use super::time::BasicTime;
 use super::{ALGORITHM, PathStyle, Signable};
-use crate::signing::crypto::sha256_hex;
+use crate::signing::crypto::push_sha256_hex;
 
 /// The parameter that carries a presigned URL's signature and cannot be part of what is signed.
 pub(super) const SIGNATURE_PARAMETER: &str = "X-Amz-Signature";
 
 /// `AWS4-HMAC-SHA256 \n date \n scope \n hash of the canonical request`.
-pub(super) fn string_to_sign(date: &str, scope: &str, canonical: &str) -> String {
-    format!("{ALGORITHM}\n{date}\n{scope}\n{}", sha256_hex(canonical.as_bytes()))
+pub(super) fn string_to_sign(date: &BasicTime, scope: &str, canonical: &str) -> String {
+    let mut text = String::with_capacity(ALGORITHM.len() + scope.len() + 96);
+    for line in [ALGORITHM, date.as_str(), scope] {
+        text.push_str(line);
+        text.push('\n');
+    }
+    push_sha256_hex(&mut text, canonical.as_bytes());
+    text
 }
 
-/// The canonical request over these headers, whose names are lower-case and ascending. None when
-/// one of them is not in the request.
-pub(super) fn request<S: AsRef<str>>(
+/// The canonical request over these headers, whose names are lower-case and ascending.
+///
+/// # Errors
+/// One of them is not in the request; its name.
+pub(super) fn request<'n>(
     request: &Signable<'_>,
-    signed_headers: &[S],
+    signed_headers: impl Iterator<Item = &'n str> + Clone,
     presigned: bool,
 ) -> Result<String, String> {
-    let mut text = String::with_capacity(1024);
+    let values = request.headers.iter().map(|(name, value)| name.len() + value.len());
+    let room = request.path.len() + request.query.len() + 2 * values.sum::<usize>() + 128;
+    let mut text = String::with_capacity(room);
     text.push_str(request.method);
     text.push('\n');
-    text.push_str(&path(request.path, request.path_style));
+    push_path(&mut text, request.path, request.path_style);
     text.push('\n');
-    text.push_str(&query(request.query, presigned));
+    push_query(&mut text, request.query, presigned);
     text.push('\n');
-    for name in signed_headers {
-        push_header(&mut text, request.headers, name.as_ref())?;
+    for name in signed_headers.clone() {
+        push_header(&mut text, request.headers, name)?;
     }
     text.push('\n');
-    for (i, name) in signed_headers.iter().enumerate() {
+    for (i, name) in signed_headers.enumerate() {
         if i > 0 {
             text.push(';');
         }
-        text.push_str(name.as_ref());
+        text.push_str(name);
     }
     text.push('\n');
     text.push_str(request.body_sha256);
@@ -62,10 +75,9 @@ fn push_header(text: &mut String, headers: &[(&str, &str)], name: &str) -> Resul
     Ok(())
 }
 
-/// Without space at the ends, and with one for every run within.
+/// Without white space at the ends, and with one space for every run of it within.
 fn push_trimmed(text: &mut String, value: &str) {
-    let words = value.trim_matches([' ', '\t']).split(' ').filter(|word| !word.is_empty());
-    for (i, word) in words.enumerate() {
+    for (i, word) in value.split_ascii_whitespace().enumerate() {
         if i > 0 {
             text.push(' ');
         }
@@ -74,27 +86,25 @@ fn push_trimmed(text: &mut String, value: &str) {
 }
 
 /// The canonical path of an encoded path.
-pub(super) fn path(path: &str, style: PathStyle) -> String {
-    let mut out = String::with_capacity(path.len() + 8);
+fn push_path(out: &mut String, path: &str, style: PathStyle) {
     match style {
         PathStyle::Normalized => {
+            let start = out.len();
             for segment in normalized(path) {
                 out.push('/');
-                push_encoded(&mut out, segment.as_bytes());
+                push_encoded(out, segment.as_bytes());
             }
-            let directory = path.ends_with('/') && !out.is_empty();
-            if directory || out.is_empty() {
+            if path.ends_with('/') || out.len() == start {
                 out.push('/');
             }
         }
         PathStyle::S3 => {
             for segment in path.strip_prefix('/').unwrap_or(path).split('/') {
                 out.push('/');
-                push_encoded(&mut out, &decode(segment));
+                push_encoded(out, &decode(segment));
             }
         }
     }
-    out
 }
 
 /// The segments that are left when `.`, `..` and empty ones are resolved.
@@ -113,13 +123,12 @@ fn normalized(path: &str) -> Vec<&str> {
 }
 
 /// The canonical query of an encoded query; a presigned one leaves its signature out.
-pub(super) fn query(query: &str, presigned: bool) -> String {
+fn push_query(out: &mut String, query: &str, presigned: bool) {
     let mut pairs: Vec<(String, String)> = pairs(query)
-        .filter(|(name, _)| !(presigned && name.as_slice() == SIGNATURE_PARAMETER.as_bytes()))
+        .filter(|(name, _)| !(presigned && name.as_ref() == SIGNATURE_PARAMETER.as_bytes()))
         .map(|(name, value)| (encoded(&name), encoded(&value)))
         .collect();
     pairs.sort_unstable();
-    let mut out = String::with_capacity(query.len() + 8);
     for (i, (name, value)) in pairs.iter().enumerate() {
         if i > 0 {
             out.push('&');
@@ -128,12 +137,11 @@ pub(super) fn query(query: &str, presigned: bool) -> String {
         out.push('=');
         out.push_str(value);
     }
-    out
 }
 
 /// The decoded names and values of a query. A `+` is a plus, not a space: it is so for every AWS
 /// signer.
-pub(super) fn pairs(query: &str) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+pub(super) fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(name), decode(value))
@@ -147,7 +155,7 @@ fn encoded(bytes: &[u8]) -> String {
 }
 
 /// Percent-encodes all but the unreserved characters of RFC 3986, in capitals.
-fn push_encoded(out: &mut String, bytes: &[u8]) {
+pub(super) fn push_encoded(out: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
     for &byte in bytes {
@@ -162,7 +170,10 @@ fn push_encoded(out: &mut String, bytes: &[u8]) {
 }
 
 /// Resolves `%XX`; an incomplete escape stays as it is.
-fn decode(text: &str) -> Vec<u8> {
+fn decode(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text.as_bytes());
+    }
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -177,7 +188,7 @@ fn decode(text: &str) -> Vec<u8> {
             rest = after;
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 fn hex_value(digit: u8) -> Option<u8> {
@@ -187,6 +198,18 @@ fn hex_value(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn path(wire: &str, style: PathStyle) -> String {
+        let mut out = String::new();
+        push_path(&mut out, wire, style);
+        out
+    }
+
+    fn query(wire: &str, presigned: bool) -> String {
+        let mut out = String::new();
+        push_query(&mut out, wire, presigned);
+        out
+    }
 
     #[test]
     fn paths_are_normalized_and_encoded_once_more_than_on_the_wire() {

@@ -26,6 +26,7 @@ impl SignatureError {
         match self {
             Self::MissingAuthenticationToken => "MissingAuthenticationToken",
             Self::Incomplete(_) => "IncompleteSignature",
+            Self::Mismatch(Mismatch::UrlExpired { .. }) => "AccessDenied",
             Self::Mismatch(_) => "SignatureDoesNotMatch",
         }
     }
@@ -63,6 +64,14 @@ pub enum Incomplete {
     /// guess.
     #[error("'{0}' must not be given more than once.")]
     Twice(String),
+    /// `x-amz-content-sha256` is neither a hash nor a marker that is known.
+    #[error(
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value, got '{0}'."
+    )]
+    Payload(String),
+    /// A chunked body is not framed as it was announced.
+    #[error("The chunked body is not well-formed.")]
+    Chunk,
     /// More or longer than any client sends.
     #[error("'{0}' is too long.")]
     TooLong(&'static str),
@@ -79,6 +88,9 @@ pub enum Mismatch {
     /// The hash that names the body is not the body's.
     #[error("The hash in 'x-amz-content-sha256' is not that of the request that was received.")]
     Body,
+    /// A chunk of the body is not the one that was signed at its place.
+    #[error("The signature of a chunk of the body does not match.")]
+    Chunk,
     /// Signed too long ago.
     #[error(
         "Signature expired: {} is now earlier than {} ({} - {minutes} min.)",
@@ -109,6 +121,17 @@ pub enum Mismatch {
         /// The difference of the two.
         minutes: u64,
     },
+    /// A presigned URL is older than it asked to become. S3's words.
+    #[error("Request has expired")]
+    UrlExpired {
+        /// When it ended.
+        end: Timestamp,
+        /// The time here.
+        now: Timestamp,
+    },
+    /// Signed for another host.
+    #[error("The request was signed for the host '{0}', which is not one of this service.")]
+    Host(String),
     /// The scope's day is not the day of the request's date.
     #[error(
         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{scope}' != '{day}', from '{date}'."

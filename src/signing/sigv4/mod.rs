@@ -9,20 +9,35 @@
 //!
 //! Error sentences are those that AWS services answer with, word by word, so that SDKs and people
 //! find them.
+//!
+//! # Why own code
+//!
+//! `aws-sigv4` is well kept and signs only; it is the peer in our tests: what it signs has to verify.
+//! `scratchstack-aws-signature` verifies (0.11.4: the suite, constant time, header and query forms), and
+//! would do for a service that looks up one secret. Here it would not: it takes a whole `http` request
+//! with its body, where resource services hand us the parts that they have; it has no chunked bodies, and
+//! one window of time for presigned URLs too; and it brings chrono, regex and a second implementation of
+//! SHA-256 and HMAC. What is left to do is a few pages of text handling, and those pages decide who is
+//! let in, so that they are ours to read, to fuzz and to measure.
+//!
+//! A signing key (one secret, day, region, service) is derived once and kept by whoever verifies:
+//! `sts::authenticate` and `client::authorize`, bounded, and wiped when it is dropped.
 
 mod canonical;
 mod error;
 mod parse;
+pub mod payload;
 mod sign;
 mod time;
 mod verify;
 
+use std::borrow::Cow;
 use std::fmt;
 
 pub use error::{Incomplete, Mismatch, SignatureError};
 pub use parse::parse;
 pub use sign::Signer;
-pub use verify::{Expectations, SigningKey, verify, verify_with_key};
+pub use verify::{Expectations, Lifetime, SigningKey, check, compare, verify};
 
 use crate::clock::Timestamp;
 use crate::signing::crypto;
@@ -52,7 +67,7 @@ pub enum PathStyle {
 }
 
 /// The parts of a request that a signature covers, as they were on the wire.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Signable<'a> {
     /// The method in capitals.
     pub method: &'a str,
@@ -62,50 +77,115 @@ pub struct Signable<'a> {
     pub query: &'a str,
     /// Header names, in any case, and values, in the order in which they came.
     pub headers: &'a [(&'a str, &'a str)],
-    /// Of the body's bytes as they came, see `body_sha256`. A service that admits unsigned bodies
-    /// puts `UNSIGNED-PAYLOAD` here; the header `x-amz-content-sha256` is never believed.
+    /// Of the body's bytes as they came, see `body_sha256`. A service that admits unsigned or chunked
+    /// bodies puts the marker of `payload::Payload` here; a hash in `x-amz-content-sha256` is never
+    /// believed.
     pub body_sha256: &'a str,
     /// How the service canonicalizes paths.
     pub path_style: PathStyle,
 }
 
-/// Who says that they signed a request, when, for what and how. Nothing of it is proved.
+impl fmt::Debug for Signable<'_> {
+    /// Leaves out the query and the headers, which may hold signatures and session tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signable({} {} ..)", self.method, self.path)
+    }
+}
+
+/// Who says that they signed a request, when, for what and how. Nothing of it is proved. Borrows from
+/// an Authorization header; what a query says had to be decoded first.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Credential {
-    /// The access key id as it was written; `AccessKeyId::parse` judges it.
-    pub access_key: String,
-    /// The scope's day, `20150830`.
-    pub date: String,
-    /// The scope's region.
-    pub region: String,
-    /// The scope's service.
-    pub service: String,
-    /// Lower-case names of the signed headers, ascending.
-    pub signed_headers: Vec<String>,
-    /// When the request was signed.
-    pub signed_at: Timestamp,
-    /// The session token, for temporary credentials.
-    pub session_token: Option<String>,
-    /// The lifetime in seconds that a presigned URL asks for; none when the signature is in a
-    /// header. As with STS, it does not bound the URL: that is 15 minutes after `signed_at`.
-    pub presigned_seconds: Option<u32>,
+pub struct Credential<'a> {
+    /// `AKID/20150830/us-east-1/service/aws4_request`
+    scoped: Cow<'a, str>,
+    /// Where the access key id, the day, the region and the service end in it.
+    ends: [usize; 4],
+    signed_headers: Cow<'a, str>,
+    signed_at: Timestamp,
+    session_token: Option<Cow<'a, str>>,
+    presigned_seconds: Option<u32>,
     signature: [u8; SIGNATURE_BYTES],
 }
 
 /// The bytes of a signature: HMAC-SHA256.
 const SIGNATURE_BYTES: usize = 32;
 
-impl Credential {
-    fn scope(&self) -> String {
-        scope(&self.date, &self.region, &self.service)
+impl Credential<'_> {
+    /// The access key id as it was written; `AccessKeyId::parse` judges it.
+    #[must_use]
+    pub fn access_key(&self) -> &str {
+        let [end, ..] = self.ends;
+        self.scoped.get(..end).unwrap_or_default()
+    }
+
+    /// The scope's day, `20150830`.
+    #[must_use]
+    pub fn date(&self) -> &str {
+        let [start, end, ..] = self.ends;
+        self.part(start, end)
+    }
+
+    /// The scope's region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        let [_, start, end, _] = self.ends;
+        self.part(start, end)
+    }
+
+    /// The scope's service.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        let [_, _, start, end] = self.ends;
+        self.part(start, end)
+    }
+
+    /// The key and all of the scope: what one signing key is for.
+    #[must_use]
+    pub fn scoped(&self) -> &str {
+        &self.scoped
+    }
+
+    /// Lower-case names of the signed headers, ascending.
+    pub fn signed_headers(&self) -> impl Iterator<Item = &str> + Clone {
+        self.signed_headers.split(';')
+    }
+
+    /// When the request was signed.
+    #[must_use]
+    pub fn signed_at(&self) -> Timestamp {
+        self.signed_at
+    }
+
+    /// The session token, for temporary credentials.
+    #[must_use]
+    pub fn session_token(&self) -> Option<&str> {
+        self.session_token.as_deref()
+    }
+
+    /// The lifetime in seconds that a presigned URL asks for; none when the signature is in a header.
+    /// Whether it counts is for the service to say: `Lifetime`.
+    #[must_use]
+    pub fn presigned_seconds(&self) -> Option<u32> {
+        self.presigned_seconds
+    }
+
+    /// `20150830/us-east-1/service/aws4_request`
+    fn scope(&self) -> &str {
+        let [start, ..] = self.ends;
+        self.scoped.get(start.saturating_add(1)..).unwrap_or_default()
+    }
+
+    /// What stands between the slash at `start` and the one at `end`.
+    fn part(&self, start: usize, end: usize) -> &str {
+        self.scoped.get(start.saturating_add(1)..end).unwrap_or_default()
     }
 }
 
-impl fmt::Debug for Credential {
+impl fmt::Debug for Credential<'_> {
     /// Says nothing that could be replayed: neither the signature nor the session token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credential")
-            .field("access_key", &self.access_key)
+            .field("access_key", &self.access_key())
             .field("scope", &self.scope())
             .field("signed_at", &self.signed_at)
             .field("signed_headers", &self.signed_headers)

@@ -2,6 +2,8 @@
 //! URL. Nothing is believed here and nothing secret is needed; sizes are bounded before anything
 //! is kept.
 
+use std::borrow::Cow;
+
 use super::canonical::{SIGNATURE_PARAMETER, pairs};
 use super::error::shorten;
 use super::time::{parse_basic, parse_http};
@@ -20,12 +22,16 @@ const SIGNED_HEADERS_MAX: usize = 64;
 const EXPIRES_SECONDS_MAX: u32 = 604_800;
 
 /// Reads the signature of a request with these headers and this query.
-pub fn parse(headers: &[(&str, &str)], query: &str) -> Result<Credential, SignatureError> {
+pub fn parse<'a>(
+    headers: &[(&'a str, &'a str)],
+    query: &str,
+) -> Result<Credential<'a>, SignatureError> {
     let authorization = only(headers, "authorization")?;
-    let presigned = query.len() <= PRESIGNED_BYTES_MAX
+    let presigned = !query.is_empty()
+        && query.len() <= PRESIGNED_BYTES_MAX
         && pairs(query).any(|(name, _)| {
             [b"X-Amz-Algorithm".as_slice(), b"X-Amz-Credential", SIGNATURE_PARAMETER.as_bytes()]
-                .contains(&name.as_slice())
+                .contains(&name.as_ref())
         });
     match (authorization, presigned) {
         (Some(_), true) => Err(Incomplete::Twice("Authorization".to_owned()).into()),
@@ -46,16 +52,19 @@ fn only<'a>(headers: &[(&'a str, &'a str)], name: &str) -> Result<Option<&'a str
 }
 
 /// The parameters that both forms have.
-struct Parts<'a> {
-    credential: &'a str,
-    signed_headers: &'a str,
-    signature: &'a str,
+struct Parts<'a, 's> {
+    credential: Cow<'a, str>,
+    signed_headers: Cow<'a, str>,
+    signature: &'s str,
     signed_at: Timestamp,
-    session_token: Option<String>,
+    session_token: Option<Cow<'a, str>>,
     presigned_seconds: Option<u32>,
 }
 
-fn from_header(value: &str, headers: &[(&str, &str)]) -> Result<Credential, SignatureError> {
+fn from_header<'a>(
+    value: &'a str,
+    headers: &[(&'a str, &'a str)],
+) -> Result<Credential<'a>, SignatureError> {
     if value.len() > AUTHORIZATION_BYTES_MAX {
         return Err(Incomplete::TooLong("Authorization").into());
     }
@@ -90,10 +99,15 @@ fn from_header(value: &str, headers: &[(&str, &str)]) -> Result<Credential, Sign
         ]))
         .into());
     };
-    let session_token = only(headers, "x-amz-security-token")?.map(str::to_owned);
-    let presigned_seconds = None;
-    Parts { credential, signed_headers, signature, signed_at, session_token, presigned_seconds }
-        .read()
+    let parts = Parts {
+        credential: Cow::Borrowed(credential),
+        signed_headers: Cow::Borrowed(signed_headers),
+        signature,
+        signed_at,
+        session_token: only(headers, "x-amz-security-token")?.map(Cow::Borrowed),
+        presigned_seconds: None,
+    };
+    parts.read()
 }
 
 /// When the headers say that the request was signed.
@@ -107,7 +121,10 @@ fn date(headers: &[(&str, &str)]) -> Result<Option<Timestamp>, Incomplete> {
     parse_basic(trimmed).or_else(|| parse_http(trimmed)).map(Some).ok_or_else(|| unreadable(text))
 }
 
-fn from_query(query: &str, headers: &[(&str, &str)]) -> Result<Credential, SignatureError> {
+fn from_query<'a>(
+    query: &str,
+    headers: &[(&'a str, &'a str)],
+) -> Result<Credential<'a>, SignatureError> {
     // Our own parameters are ASCII; a name that is not must only not pass for one of them.
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut pairs: Vec<(String, String)> =
@@ -146,47 +163,48 @@ fn from_query(query: &str, headers: &[(&str, &str)]) -> Result<Credential, Signa
         (Some(_), Some(_)) => {
             return Err(Incomplete::Twice("X-Amz-Security-Token".to_owned()).into());
         }
-        (token, header) => token.or(header).map(str::to_owned),
+        (Some(token), None) => Some(Cow::Owned(token.to_owned())),
+        (None, header) => header.map(Cow::Borrowed),
     };
     let expires = get("X-Amz-Expires").unwrap_or("0");
     let seconds = expires.parse().ok().filter(|seconds| *seconds <= EXPIRES_SECONDS_MAX);
-    let presigned_seconds = Some(seconds.ok_or_else(|| Incomplete::Expires(shorten(expires)))?);
-    Parts { credential, signed_headers, signature, signed_at, session_token, presigned_seconds }
-        .read()
+    let parts = Parts {
+        credential: Cow::Owned(credential.to_owned()),
+        signed_headers: Cow::Owned(signed_headers.to_owned()),
+        signature,
+        signed_at,
+        session_token,
+        presigned_seconds: Some(seconds.ok_or_else(|| Incomplete::Expires(shorten(expires)))?),
+    };
+    parts.read()
 }
 
 fn missing<const N: usize>(parts: [(&'static str, bool); N]) -> Vec<&'static str> {
     parts.into_iter().filter(|(_, missing)| *missing).map(|(name, _)| name).collect()
 }
 
-impl Parts<'_> {
-    fn read(self) -> Result<Credential, SignatureError> {
-        let malformed = || Incomplete::Credential(shorten(self.credential));
-        let mut elements = self.credential.split('/');
-        let (Some(access_key), Some(date), Some(region), Some(service), Some(termination), None) = (
-            elements.next(),
-            elements.next(),
-            elements.next(),
-            elements.next(),
-            elements.next(),
-            elements.next(),
-        ) else {
+impl<'a> Parts<'a, '_> {
+    fn read(self) -> Result<Credential<'a>, SignatureError> {
+        let malformed = || Incomplete::Credential(shorten(&self.credential));
+        let mut slashes = self.credential.match_indices('/').map(|(at, _)| at);
+        let ends = [(); 4].map(|()| slashes.next());
+        let [Some(key), Some(day), Some(region), Some(service)] = ends else {
             return Err(malformed().into());
         };
-        if access_key.is_empty() {
+        if slashes.next().is_some() || key == 0 {
             return Err(malformed().into());
         }
+        let termination = self.credential.get(service.saturating_add(1)..).unwrap_or_default();
         if termination != TERMINATION {
             return Err(Mismatch::Termination(shorten(termination)).into());
         }
         let mut signature = [0; SIGNATURE_BYTES];
         hex::decode_to_slice(self.signature, &mut signature).map_err(|_| Mismatch::Signature)?;
+        check_signed_headers(&self.signed_headers)?;
         Ok(Credential {
-            access_key: access_key.to_owned(),
-            date: date.to_owned(),
-            region: region.to_owned(),
-            service: service.to_owned(),
-            signed_headers: signed_headers(self.signed_headers)?,
+            scoped: self.credential,
+            ends: [key, day, region, service],
+            signed_headers: self.signed_headers,
             signed_at: self.signed_at,
             session_token: self.session_token,
             presigned_seconds: self.presigned_seconds,
@@ -195,18 +213,18 @@ impl Parts<'_> {
     }
 }
 
-fn signed_headers(list: &str) -> Result<Vec<String>, SignatureError> {
-    let names: Vec<String> =
-        list.split(';').take(SIGNED_HEADERS_MAX + 1).map(str::to_owned).collect();
-    if names.len() > SIGNED_HEADERS_MAX {
-        return Err(Incomplete::TooLong("SignedHeaders").into());
+/// The list has one spelling: lower-case names, ascending.
+fn check_signed_headers(list: &str) -> Result<(), SignatureError> {
+    let mut before = "";
+    for (count, name) in list.split(';').enumerate() {
+        if count == SIGNED_HEADERS_MAX {
+            return Err(Incomplete::TooLong("SignedHeaders").into());
+        }
+        let lower = name.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase());
+        if !lower || name <= before {
+            return Err(Mismatch::HeaderOrder.into());
+        }
+        before = name;
     }
-    let lower = |name: &String| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase())
-    };
-    if names.iter().all(lower) && names.is_sorted_by(|a, b| a < b) {
-        Ok(names)
-    } else {
-        Err(Mismatch::HeaderOrder.into())
-    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
-//! Signing: the headers that make a request one of ours. Signs every header it is given.
+//! Signing: the headers or the query that make a request one of ours. Signs every header it is given.
 
-use super::time::basic;
+use super::time::{BasicTime, basic};
 use super::verify::SigningKey;
 use super::{ALGORITHM, Signable, canonical, scope};
 use crate::clock::Timestamp;
@@ -28,30 +28,77 @@ impl Signer<'_> {
     #[must_use]
     pub fn sign(&self, request: &Signable<'_>, now: Timestamp) -> Vec<(&'static str, String)> {
         let date = basic(now);
-        let mut added = vec![("x-amz-date", date.clone())];
+        let mut added = vec![("x-amz-date", date.to_string())];
         if let Some(token) = self.session_token {
             added.push(("x-amz-security-token", token.to_owned()));
         }
         let mut headers = request.headers.to_vec();
         headers.extend(added.iter().map(|(name, value)| (*name, value.as_str())));
-        let mut names: Vec<String> = headers.iter().map(|(n, _)| n.to_ascii_lowercase()).collect();
-        names.sort_unstable();
-        names.dedup();
-
-        let day = date.get(..8).unwrap_or_default();
-        let scope = scope(day, self.region, self.service);
         let request = Signable { headers: &headers, ..*request };
-        // Every name is of a header that is there, so that none is missing.
-        let canonical = canonical::request(&request, &names, false).unwrap_or_default();
-        let text = canonical::string_to_sign(&date, &scope, &canonical);
-        let key = SigningKey::derive(self.secret, day, self.region, self.service);
-        let signature = hex::encode(key.sign(text.as_bytes()).as_slice());
+        let names = names(&request);
+        let signature = self.signature(&request, &names, &date, false);
         let authorization = format!(
-            "{ALGORITHM} Credential={}/{scope}, SignedHeaders={}, Signature={signature}",
+            "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={signature}",
             self.access_key,
+            scope(date.day(), self.region, self.service),
             names.join(";"),
         );
         added.push(("authorization", authorization));
         added
     }
+
+    /// The whole query of a URL that is good for so many seconds. The request must hold `host`; whoever
+    /// uses the URL has to send its headers as they are.
+    #[must_use]
+    pub fn presign(&self, request: &Signable<'_>, seconds: u32, now: Timestamp) -> String {
+        let date = basic(now);
+        let names = names(request);
+        let credential =
+            format!("{}/{}", self.access_key, scope(date.day(), self.region, self.service));
+        let (date_text, seconds, list) = (date.to_string(), seconds.to_string(), names.join(";"));
+        let mut parameters = vec![
+            ("X-Amz-Algorithm", ALGORITHM),
+            ("X-Amz-Credential", &credential),
+            ("X-Amz-Date", &date_text),
+            ("X-Amz-Expires", &seconds),
+            ("X-Amz-SignedHeaders", &list),
+        ];
+        parameters.extend(self.session_token.map(|token| ("X-Amz-Security-Token", token)));
+        let mut query = request.query.to_owned();
+        for (name, value) in parameters {
+            if !query.is_empty() {
+                query.push('&');
+            }
+            query.push_str(name);
+            query.push('=');
+            canonical::push_encoded(&mut query, value.as_bytes());
+        }
+        let request = Signable { query: &query, ..*request };
+        let signature = self.signature(&request, &names, &date, true);
+        format!("{query}&{}={signature}", canonical::SIGNATURE_PARAMETER)
+    }
+
+    fn signature(
+        &self,
+        request: &Signable<'_>,
+        names: &[String],
+        date: &BasicTime,
+        presigned: bool,
+    ) -> String {
+        // Every name is of a header that is there, so that none is missing.
+        let names = names.iter().map(String::as_str);
+        let canonical = canonical::request(request, names, presigned).unwrap_or_default();
+        let scope = scope(date.day(), self.region, self.service);
+        let text = canonical::string_to_sign(date, &scope, &canonical);
+        let key = SigningKey::derive(self.secret, date.day(), self.region, self.service);
+        hex::encode(key.sign(text.as_bytes()).as_slice())
+    }
+}
+
+/// The names of a request's headers as they are signed.
+fn names(request: &Signable<'_>) -> Vec<String> {
+    let mut names: Vec<_> = request.headers.iter().map(|(n, _)| n.to_ascii_lowercase()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }

@@ -19,8 +19,9 @@ fn secret() -> Secret {
     Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 }
 
-fn expectations() -> Expectations {
-    Expectations { service: "sts".to_owned(), regions: vec!["us-east-1".to_owned()] }
+fn verified(credential: &Credential<'_>, request: &Signable<'_>) -> Result<(), SignatureError> {
+    let regions = ["us-east-1".to_owned()];
+    verify(&secret(), credential, request, now(), &Expectations::new("sts", &regions))
 }
 
 /// A signed request as it is on the wire.
@@ -62,7 +63,7 @@ impl Wire {
     fn verify(&self) -> Result<(), SignatureError> {
         self.with(|request| {
             let credential = parse(request.headers, request.query)?;
-            verify(&secret(), &credential, request, now(), &expectations())
+            verified(&credential, request)
         })
     }
 
@@ -123,17 +124,17 @@ fn headers_that_are_not_signed_may_come_and_go_but_for_those_that_mean_something
 
 #[test]
 fn a_request_is_valid_for_fifteen_minutes_around_its_date() {
-    let verified = |signed_at| Wire::signed_by(&signer(&secret()), at(signed_at)).verify();
-    assert_eq!(verified("20261124T035300Z"), Ok(()));
-    assert_eq!(verified("20261124T042300Z"), Ok(()));
-    let expired = verified("20261124T035259Z").unwrap_err();
+    let at_time = |signed_at| Wire::signed_by(&signer(&secret()), at(signed_at)).verify();
+    assert_eq!(at_time("20261124T035300Z"), Ok(()));
+    assert_eq!(at_time("20261124T042300Z"), Ok(()));
+    let expired = at_time("20261124T035259Z").unwrap_err();
     assert_eq!(expired.code(), "SignatureDoesNotMatch");
     assert_eq!(
         expired.to_string(),
         "Signature expired: 20261124T035259Z is now earlier than 20261124T035300Z (20261124T040800Z - 15 min.)"
     );
     assert_eq!(
-        verified("20261124T042301Z").unwrap_err().to_string(),
+        at_time("20261124T042301Z").unwrap_err().to_string(),
         "Signature not yet current: 20261124T042301Z is still later than 20261124T042300Z (20261124T040800Z + 15 min.)"
     );
 }
@@ -316,7 +317,7 @@ proptest! {
         headers.extend(added.iter().map(|(name, value)| (*name, value.as_str())));
         let request = Signable { headers: &headers, ..request };
         let credential = parse(&headers, &query).unwrap();
-        prop_assert_eq!(verify(&secret, &credential, &request, now(), &expectations()), Ok(()));
+        prop_assert_eq!(verified(&credential, &request), Ok(()));
     }
 
     #[test]

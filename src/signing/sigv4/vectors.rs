@@ -1,201 +1,145 @@
-//! Signatures that others made. The first table is AWS's published Signature Version 4 test suite
-//! (names of its cases; key AKIDEXAMPLE, us-east-1, service `service`); the second was made once
-//! with botocore 1.43.11 (`SigV4Auth`, `SigV4QueryAuth`, `S3SigV4Auth.add_auth` over an
-//! `AWSRequest`, its clock held at the date below) and holds the headers as botocore would send
-//! them.
+//! Signatures that others made. `tests/sigv4/suite.jsonl` holds AWS's published Signature Version 4
+//! test suite (one case a line, with the names of its cases; key AKIDEXAMPLE, us-east-1, service
+//! `service`), each case in its header form and in its presigned form. The rest was made once with
+//! botocore 1.43.11 (`SigV4Auth`, `SigV4QueryAuth`, `S3SigV4Auth.add_auth` over an `AWSRequest`, its
+//! clock held at the date below) and holds the headers as botocore would send them.
+
+use serde::Deserialize;
 
 use super::*;
 use crate::signing::Secret;
 
+const SUITE: &str = include_str!("../../../tests/sigv4/suite.jsonl");
 const SUITE_SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const SUITE_DATE: &str = "20150830T123600Z";
-const UNRESERVED: &str = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const SUITE_SCOPE: &str = "20150830/us-east-1/service/aws4_request";
 
+/// A case of the suite.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Case {
-    name: &'static str,
-    method: &'static str,
-    path: &'static str,
-    query: &'static str,
-    headers: &'static [(&'static str, &'static str)],
-    body: &'static [u8],
-    signature: &'static str,
+    name: String,
+    normalize: bool,
+    method: String,
+    path: String,
+    query: String,
+    headers: Vec<(String, String)>,
+    body: String,
+    token: Option<String>,
+    signed_headers: String,
+    signature: String,
+    /// The whole query of the presigned form; two older cases have none.
+    presigned: Option<String>,
 }
 
-const VANILLA: Case = Case {
-    name: "get-vanilla",
-    method: "GET",
-    path: "/",
-    query: "",
-    headers: &[],
-    body: b"",
-    signature: "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
-};
-const POST: Case = Case {
-    name: "post-vanilla",
-    method: "POST",
-    signature: "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
-    ..VANILLA
-};
-
-const fn path(name: &'static str, path: &'static str, signature: &'static str) -> Case {
-    Case { name, path, signature, ..VANILLA }
-}
-
-const fn query(name: &'static str, query: &'static str, signature: &'static str) -> Case {
-    Case { name, query, signature, ..VANILLA }
-}
-
-const fn headers(
-    name: &'static str,
-    headers: &'static [(&'static str, &'static str)],
-    signature: &'static str,
-) -> Case {
-    Case { name, headers, signature, ..VANILLA }
-}
-
-const SUITE: &[Case] = &[
-    VANILLA,
-    POST,
-    path("get-relative", "/example/..", VANILLA.signature),
-    path("get-relative-relative", "/example1/example2/../..", VANILLA.signature),
-    path("get-slash", "//", VANILLA.signature),
-    path("get-slash-dot-slash", "/./", VANILLA.signature),
-    path(
-        "get-slash-pointless-dot",
-        "/./example",
-        "ef75d96142cf21edca26f06005da7988e4f8dc83a165a80865db7089db637ec5",
-    ),
-    path(
-        "get-slashes",
-        "//example//",
-        "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84",
-    ),
-    path(
-        "get-space",
-        "/example space/",
-        "652487583200325589f1fba4c7e578f72c47cb61beeca81406b39ddec1366741",
-    ),
-    path(
-        "get-utf8",
-        "/\u{1234}",
-        "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85",
-    ),
-    path(
-        "get-unreserved",
-        "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-        "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f",
-    ),
-    query(
-        "get-vanilla-query-order-key-case",
-        "Param2=value2&Param1=value1",
-        "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
-    ),
-    query(
-        "get-vanilla-query-order-key",
-        "Param1=value2&Param1=Value1",
-        "eedbc4e291e521cf13422ffca22be7d2eb8146eecf653089df300a15b2382bd1",
-    ),
-    query(
-        "get-vanilla-query-order-value",
-        "Param1=value2&Param1=value1",
-        "5772eed61e12b33fae39ee5e7012498b51d56abc0abb7c60486157bd471c4694",
-    ),
-    headers(
-        "get-header-key-duplicate",
-        &[("My-Header1", "value2"), ("My-Header1", "value2"), ("My-Header1", "value1")],
-        "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
-    ),
-    headers(
-        "get-header-value-order",
-        &[
-            ("My-Header1", "value4"),
-            ("My-Header1", "value1"),
-            ("My-Header1", "value3"),
-            ("My-Header1", "value2"),
-        ],
-        "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01",
-    ),
-    headers(
-        "get-header-value-trim",
-        &[("My-Header1", " value1"), ("My-Header2", " \"a   b   c\"")],
-        "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
-    ),
-    Case {
-        name: "post-header-key-sort",
-        headers: &[("My-Header1", "value1")],
-        signature: "c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c",
-        ..POST
-    },
-    Case {
-        name: "post-vanilla-query",
-        query: "Param1=value1",
-        signature: "28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11",
-        ..POST
-    },
-    Case {
-        name: "post-x-www-form-urlencoded",
-        headers: &[("Content-Type", "application/x-www-form-urlencoded")],
-        body: b"Param1=value1",
-        signature: "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
-        ..POST
-    },
-    Case {
-        name: "post-x-www-form-urlencoded-parameters",
-        headers: &[("Content-Type", "application/x-www-form-urlencoded; charset=utf8")],
-        body: b"Param1=value1",
-        signature: "1a72ec8f64bd914b0e42e42607c7fbce7fb2c7465f63e3092b3b0d39fa77a6fe",
-        ..POST
-    },
-];
-
-fn suite_signs(case: &Case, query: &str, signature: &str) {
-    let secret = Secret::new(SUITE_SECRET);
-    let now = time::parse_basic(SUITE_DATE).unwrap();
-    let mut headers = vec![("Host", "example.amazonaws.com")];
-    headers.extend(case.headers);
-    let hash = body_sha256(case.body);
-    let request = Signable {
-        method: case.method,
-        path: case.path,
-        query,
-        headers: &headers,
-        body_sha256: &hash,
-        path_style: PathStyle::Normalized,
-    };
-    let signer = Signer {
-        access_key: "AKIDEXAMPLE",
-        secret: &secret,
-        session_token: None,
-        region: "us-east-1",
-        service: "service",
-    };
-    let added = signer.sign(&request, now);
-    let (_, authorization) = added.iter().find(|(name, _)| *name == "authorization").unwrap();
-    assert!(authorization.ends_with(signature), "{}: {authorization}", case.name);
-
-    let mut headers = headers.clone();
-    headers.extend(added.iter().map(|(name, value)| (*name, value.as_str())));
-    let credential = parse(&headers, query).unwrap();
-    let expectations =
-        Expectations { service: "service".to_owned(), regions: vec!["us-east-1".to_owned()] };
-    let request = Signable { headers: &headers, ..request };
-    assert_eq!(verify(&secret, &credential, &request, now, &expectations), Ok(()), "{}", case.name);
-}
-
-#[test]
-fn the_published_suite_is_signed_and_verified() {
-    for case in SUITE {
-        suite_signs(case, case.query, case.signature);
+impl Case {
+    fn verify(&self, headers: &[(&str, &str)], query: &str) -> Result<(), SignatureError> {
+        let hash = body_sha256(self.body.as_bytes());
+        let path_style = if self.normalize { PathStyle::Normalized } else { PathStyle::S3 };
+        let (method, path) = (self.method.as_str(), self.path.as_str());
+        let request = Signable { method, path, query, headers, body_sha256: &hash, path_style };
+        let credential = parse(headers, query)?;
+        let regions = ["us-east-1".to_owned()];
+        let (secret, now) = (Secret::new(SUITE_SECRET), time::parse_basic(SUITE_DATE).unwrap());
+        verify(&secret, &credential, &request, now, &Expectations::new("service", &regions))
     }
-    suite_signs(
-        &Case { name: "get-vanilla-query-unreserved", ..VANILLA },
-        &format!("{UNRESERVED}={UNRESERVED}"),
-        "9c3e54bfcdf0b19771a7f523ee5669cdf59bc7cc0884027167c21bb143a40197",
-    );
+
+    /// The headers of the request as the suite has them.
+    fn plain(&self) -> Vec<(&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
+    fn verify_header_form(&self, signature: &str) -> Result<(), SignatureError> {
+        let authorization = format!(
+            "{ALGORITHM} Credential=AKIDEXAMPLE/{SUITE_SCOPE}, SignedHeaders={}, Signature={signature}",
+            self.signed_headers
+        );
+        let hash = body_sha256(self.body.as_bytes());
+        let mut headers = self.plain();
+        headers.extend([("X-Amz-Date", SUITE_DATE), ("Authorization", &authorization)]);
+        headers.extend(self.token.as_deref().map(|token| ("X-Amz-Security-Token", token)));
+        if self.signed_headers.contains("x-amz-content-sha256") {
+            headers.push(("x-amz-content-sha256", &hash));
+        }
+        self.verify(&headers, &self.query)
+    }
+}
+
+/// `signature` with its last digit changed.
+fn changed(signature: &str) -> String {
+    let (rest, last) = signature.split_at(signature.len() - 1);
+    format!("{rest}{}", if last == "0" { "1" } else { "0" })
+}
+
+/// Protects every SDK's requests: both forms of each published case verify as they are, and neither
+/// does with another signature. One case adds the session token after signing: it is refused, since
+/// what was not signed may have been put there by anyone.
+#[test]
+fn the_published_suite_verifies_in_both_forms() {
+    let cases: Vec<Case> = SUITE.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(cases.len(), 40);
+    for case in &cases {
+        let name = &case.name;
+        let refused = Err(Mismatch::Signature.into());
+        if name == "post-sts-header-after" {
+            let token = "x-amz-security-token".to_owned();
+            let unsigned = Err(Mismatch::NotSigned(token).into());
+            assert_eq!(case.verify_header_form(&case.signature), unsigned, "{name}");
+            continue;
+        }
+        assert_eq!(case.verify_header_form(&case.signature), Ok(()), "{name}");
+        assert_eq!(case.verify_header_form(&changed(&case.signature)), refused, "{name}");
+        if let Some(presigned) = &case.presigned {
+            assert_eq!(case.verify(&case.plain(), presigned), Ok(()), "{name}, presigned");
+            assert_eq!(case.verify(&case.plain(), &changed(presigned)), refused, "{name}");
+        }
+    }
+}
+
+/// Protects our own clients: what we sign is what the suite has.
+#[test]
+fn our_signer_signs_as_the_suite_does() {
+    let secret = Secret::new(SUITE_SECRET);
+    let cases = SUITE.lines().map(|line| serde_json::from_str::<Case>(line).unwrap());
+    let mut compared = 0;
+    for case in cases.filter(|case| case.name != "post-sts-header-after") {
+        let hash = body_sha256(case.body.as_bytes());
+        let mut headers = case.plain();
+        if case.signed_headers.contains("x-amz-content-sha256") {
+            headers.push(("x-amz-content-sha256", &hash));
+        }
+        let request = Signable {
+            method: &case.method,
+            path: &case.path,
+            query: &case.query,
+            headers: &headers,
+            body_sha256: &hash,
+            path_style: if case.normalize { PathStyle::Normalized } else { PathStyle::S3 },
+        };
+        let signer = Signer {
+            access_key: "AKIDEXAMPLE",
+            secret: &secret,
+            session_token: case.token.as_deref(),
+            region: "us-east-1",
+            service: "service",
+        };
+        let added = signer.sign(&request, time::parse_basic(SUITE_DATE).unwrap());
+        let (_, authorization) = added.iter().find(|(name, _)| *name == "authorization").unwrap();
+        assert!(authorization.ends_with(&case.signature), "{}: {authorization}", case.name);
+        compared += 1;
+    }
+    assert_eq!(compared, 39);
 }
 
 const BOTO_SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const BOTO_TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLE/token+with=signs";
+
+/// What a verified request said of its signer.
+struct Seen {
+    access_key: String,
+    token: Option<String>,
+    presigned_seconds: Option<u32>,
+}
 
 fn boto_verifies(
     method: &str,
@@ -203,13 +147,13 @@ fn boto_verifies(
     headers: &[(&str, &str)],
     body: &[u8],
     (region, service): (&str, &str),
-) -> Credential {
+) -> Seen {
     let style = if service == "s3" { PathStyle::S3 } else { PathStyle::Normalized };
     let hash = body_sha256(body);
     let request = Signable { method, path, query, headers, body_sha256: &hash, path_style: style };
     let credential = parse(headers, query).unwrap();
-    let expectations =
-        Expectations { service: service.to_owned(), regions: vec![region.to_owned()] };
+    let regions = [region.to_owned()];
+    let expectations = Expectations::new(service, &regions);
     let now = time::parse_basic("20261124T040800Z").unwrap();
     let secret = Secret::new(BOTO_SECRET);
     assert_eq!(verify(&secret, &credential, &request, now, &expectations), Ok(()), "{path}");
@@ -218,12 +162,16 @@ fn boto_verifies(
         verify(&secret, &credential, &wrong, now, &expectations),
         Err(Mismatch::Signature.into())
     );
-    credential
+    Seen {
+        access_key: credential.access_key().to_owned(),
+        token: credential.session_token().map(str::to_owned),
+        presigned_seconds: credential.presigned_seconds(),
+    }
 }
 
 #[test]
 fn a_form_post_of_botocore_with_a_session_is_verified() {
-    let credential = boto_verifies(
+    let seen = boto_verifies(
         "POST",
         ("/", ""),
         &[
@@ -242,15 +190,15 @@ fn a_form_post_of_botocore_with_a_session_is_verified() {
         b"Action=AssumeRole&Version=2011-06-15&RoleSessionName=a%2Bb",
         ("eu-central-1", "sts"),
     );
-    assert_eq!(credential.access_key, "ASIAIOSFODNN7EXAMPLE");
-    assert_eq!(credential.session_token.as_deref(), Some(BOTO_TOKEN));
-    assert_eq!(credential.presigned_seconds, None);
+    assert_eq!(seen.access_key, "ASIAIOSFODNN7EXAMPLE");
+    assert_eq!(seen.token.as_deref(), Some(BOTO_TOKEN));
+    assert_eq!(seen.presigned_seconds, None);
 }
 
 #[test]
 fn a_presigned_url_as_eks_sends_it_is_verified() {
     let query = "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIAIOSFODNN7EXAMPLE%2F20261124%2Fus-east-1%2Fsts%2Faws4_request&X-Amz-Date=20261124T040800Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Security-Token=IQoJb3JpZ2luX2VjEXAMPLE%2Ftoken%2Bwith%3Dsigns&X-Amz-Signature=e03c31cb4bc3ce2b10f63cff6f7bdb55d56821483cd73f0781b27a380d43374f";
-    let credential = boto_verifies(
+    let seen = boto_verifies(
         "GET",
         ("/", query),
         &[
@@ -261,8 +209,8 @@ fn a_presigned_url_as_eks_sends_it_is_verified() {
         b"",
         ("us-east-1", "sts"),
     );
-    assert_eq!(credential.session_token.as_deref(), Some(BOTO_TOKEN));
-    assert_eq!(credential.presigned_seconds, Some(60));
+    assert_eq!(seen.token.as_deref(), Some(BOTO_TOKEN));
+    assert_eq!(seen.presigned_seconds, Some(60));
 }
 
 #[test]

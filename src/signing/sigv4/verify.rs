@@ -13,7 +13,10 @@ use zeroize::Zeroizing;
 
 use super::error::shorten;
 use super::time::basic;
-use super::{Credential, Mismatch, Signable, SignatureError, TERMINATION, canonical};
+use super::{
+    Credential, Incomplete, Mismatch, SIGNATURE_BYTES, Signable, SignatureError, TERMINATION,
+    canonical,
+};
 use crate::clock::Timestamp;
 use crate::signing::Secret;
 
@@ -21,36 +24,93 @@ use crate::signing::Secret;
 const SKEW_MINUTES: u64 = 15;
 const SKEW: Duration = Duration::from_secs(SKEW_MINUTES * 60);
 
-/// What a signature must be for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expectations {
-    /// The service that verifies, such as `sts`.
-    pub service: String,
-    /// The regions that it answers for.
-    pub regions: Vec<String>,
+/// How long a presigned URL is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// 15 minutes after its date, whatever it asks for: STS (aws-iam-authenticator relies on it).
+    Fixed,
+    /// As many seconds after its date as it asks for, at most a week: S3 (Amazon S3 API Reference,
+    /// sigv4-query-string-auth) and all others.
+    Asked,
 }
 
-impl Expectations {
-    fn check(&self, credential: &Credential) -> Result<(), Mismatch> {
+/// What a signature must be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expectations<'a> {
+    /// The service that verifies, such as `sts`.
+    pub service: &'a str,
+    /// The regions that it answers for.
+    pub regions: &'a [String],
+    /// The hosts that it goes by, as clients write them; any if empty.
+    pub hosts: &'a [String],
+    /// How long its presigned URLs are good.
+    pub lifetime: Lifetime,
+}
+
+impl<'a> Expectations<'a> {
+    /// What `service` expects in these regions, by whatever host it is called.
+    #[must_use]
+    pub fn new(service: &'a str, regions: &'a [String]) -> Self {
+        let lifetime = if service == "sts" { Lifetime::Fixed } else { Lifetime::Asked };
+        Self { service, regions, hosts: &[], lifetime }
+    }
+
+    fn check_scope(&self, credential: &Credential<'_>) -> Result<(), Mismatch> {
         let date = basic(credential.signed_at);
-        let day = date.get(..8).unwrap_or_default();
-        if credential.date != day {
-            let (scope, day) = (shorten(&credential.date), day.to_owned());
-            return Err(Mismatch::Day { scope, day, date });
+        if credential.date() != date.day() {
+            let (scope, day) = (shorten(credential.date()), date.day().to_owned());
+            return Err(Mismatch::Day { scope, day, date: date.to_string() });
         }
-        if !self.regions.contains(&credential.region) {
-            return Err(Mismatch::Region(shorten(&credential.region)));
+        if !self.regions.iter().any(|region| region == credential.region()) {
+            return Err(Mismatch::Region(shorten(credential.region())));
         }
-        if self.service != credential.service {
-            return Err(Mismatch::Service(self.service.clone()));
+        if self.service != credential.service() {
+            return Err(Mismatch::Service(self.service.to_owned()));
         }
         Ok(())
+    }
+
+    /// The host is one header, so that no two readers take two of them for one request's.
+    fn check_host(&self, request: &Signable<'_>) -> Result<(), SignatureError> {
+        let mut hosts =
+            request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("host"));
+        let Some((_, host)) = hosts.next() else {
+            return Err(Mismatch::NotThere("host".to_owned()).into());
+        };
+        if hosts.next().is_some() {
+            return Err(Incomplete::Twice("Host".to_owned()).into());
+        }
+        let ours = |name: &String| name.eq_ignore_ascii_case(host.trim());
+        if !self.hosts.is_empty() && !self.hosts.iter().any(ours) {
+            return Err(Mismatch::Host(shorten(host)).into());
+        }
+        Ok(())
+    }
+
+    fn check_time(&self, credential: &Credential<'_>, now: Timestamp) -> Result<(), Mismatch> {
+        // Whole seconds, as the sentences tell them.
+        let now = now.floor_to_second();
+        let (signed_at, minutes) = (credential.signed_at, SKEW_MINUTES);
+        let (earliest, latest) = (now.minus(SKEW), now.plus(SKEW));
+        if signed_at > latest {
+            return Err(Mismatch::NotYetCurrent { signed_at, limit: latest, now, minutes });
+        }
+        match (self.lifetime, credential.presigned_seconds) {
+            (Lifetime::Asked, Some(seconds)) => {
+                let end = signed_at.plus(Duration::from_secs(seconds.into()));
+                if now > end { Err(Mismatch::UrlExpired { end, now }) } else { Ok(()) }
+            }
+            _ if signed_at < earliest => {
+                Err(Mismatch::Expired { signed_at, limit: earliest, now, minutes })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 /// The key of one secret for one day, region and service; wiped when dropped.
 #[derive(Clone)]
-pub struct SigningKey(Zeroizing<[u8; super::SIGNATURE_BYTES]>);
+pub struct SigningKey(Zeroizing<[u8; SIGNATURE_BYTES]>);
 
 impl SigningKey {
     /// Derives the key of a scope.
@@ -63,8 +123,26 @@ impl SigningKey {
         Self(service.sign(TERMINATION.as_bytes()))
     }
 
+    /// Derives the key of a credential's scope.
+    #[must_use]
+    pub fn of(secret: &Secret, credential: &Credential<'_>) -> Self {
+        Self::derive(secret, credential.date(), credential.region(), credential.service())
+    }
+
+    /// A key that was derived elsewhere.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; SIGNATURE_BYTES]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The key itself, for the service whose scope it is.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; SIGNATURE_BYTES] {
+        &self.0
+    }
+
     /// HMAC-SHA256 of `data` under this key.
-    pub(super) fn sign(&self, data: &[u8]) -> Zeroizing<[u8; super::SIGNATURE_BYTES]> {
+    pub(super) fn sign(&self, data: &[u8]) -> Zeroizing<[u8; SIGNATURE_BYTES]> {
         mac(self.0.as_slice(), data)
     }
 }
@@ -75,9 +153,9 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-fn mac(key: &[u8], data: &[u8]) -> Zeroizing<[u8; super::SIGNATURE_BYTES]> {
+fn mac(key: &[u8], data: &[u8]) -> Zeroizing<[u8; SIGNATURE_BYTES]> {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data);
-    let mut out = Zeroizing::new([0; super::SIGNATURE_BYTES]);
+    let mut out = Zeroizing::new([0; SIGNATURE_BYTES]);
     for (to, from) in out.iter_mut().zip(tag.as_ref()) {
         *to = *from;
     }
@@ -87,52 +165,42 @@ fn mac(key: &[u8], data: &[u8]) -> Zeroizing<[u8; super::SIGNATURE_BYTES]> {
 /// Verifies a request with the secret of the access key that it names.
 pub fn verify(
     secret: &Secret,
-    credential: &Credential,
+    credential: &Credential<'_>,
     request: &Signable<'_>,
     now: Timestamp,
-    expectations: &Expectations,
+    expectations: &Expectations<'_>,
 ) -> Result<(), SignatureError> {
     check(credential, request, now, expectations)?;
-    let Credential { date, region, service, .. } = credential;
-    compare(&SigningKey::derive(secret, date, region, service), credential, request)
+    compare(&SigningKey::of(secret, credential), credential, request)
 }
 
-/// Verifies a request with a signing key that was derived before, for the credential's scope.
-pub fn verify_with_key(
-    key: &SigningKey,
-    credential: &Credential,
+/// All of a verification that needs no key, so that a request of the wrong kind or time costs no
+/// derivation.
+pub fn check(
+    credential: &Credential<'_>,
     request: &Signable<'_>,
     now: Timestamp,
-    expectations: &Expectations,
+    expectations: &Expectations<'_>,
 ) -> Result<(), SignatureError> {
-    check(credential, request, now, expectations)?;
-    compare(key, credential, request)
-}
-
-/// All that needs no key, so that a request of the wrong kind or time costs no derivation.
-pub(super) fn check(
-    credential: &Credential,
-    request: &Signable<'_>,
-    now: Timestamp,
-    expectations: &Expectations,
-) -> Result<(), SignatureError> {
-    expectations.check(credential)?;
-    check_headers(credential, request)?;
-    check_time(credential.signed_at, now)?;
+    expectations.check_scope(credential)?;
+    check_signed(credential, request)?;
+    expectations.check_host(request)?;
+    expectations.check_time(credential, now)?;
     Ok(())
 }
 
-/// The signature itself, after `check`.
-pub(super) fn compare(
+/// The rest of a verification, after `check`: the signature itself, with the key of the credential's
+/// scope.
+pub fn compare(
     key: &SigningKey,
-    credential: &Credential,
+    credential: &Credential<'_>,
     request: &Signable<'_>,
 ) -> Result<(), SignatureError> {
     let presigned = credential.presigned_seconds.is_some();
-    let canonical = canonical::request(request, &credential.signed_headers, presigned)
+    let canonical = canonical::request(request, credential.signed_headers(), presigned)
         .map_err(|name| Mismatch::NotThere(shorten(&name)))?;
-    let text =
-        canonical::string_to_sign(&basic(credential.signed_at), &credential.scope(), &canonical);
+    let date = basic(credential.signed_at);
+    let text = canonical::string_to_sign(&date, credential.scope(), &canonical);
     if bool::from(key.sign(text.as_bytes()).ct_eq(&credential.signature)) {
         Ok(())
     } else {
@@ -141,32 +209,18 @@ pub(super) fn compare(
 }
 
 /// What changes the meaning of a request must be under its signature.
-fn check_headers(credential: &Credential, request: &Signable<'_>) -> Result<(), Mismatch> {
-    let signed = |name: &str| {
-        credential.signed_headers.binary_search_by(|signed| signed.as_str().cmp(name)).is_ok()
-    };
+fn check_signed(credential: &Credential<'_>, request: &Signable<'_>) -> Result<(), Mismatch> {
+    const MEANINGFUL: &str = "x-amz-";
+    let signed =
+        |name: &str| credential.signed_headers().any(|signed| signed.eq_ignore_ascii_case(name));
     if !signed("host") {
         return Err(Mismatch::HostNotSigned);
     }
     for (name, _) in request.headers {
-        let name = name.to_ascii_lowercase();
-        if name.starts_with("x-amz-") && !signed(&name) {
-            return Err(Mismatch::NotSigned(shorten(&name)));
+        let prefix = name.get(..MEANINGFUL.len());
+        if prefix.is_some_and(|p| p.eq_ignore_ascii_case(MEANINGFUL)) && !signed(name) {
+            return Err(Mismatch::NotSigned(shorten(&name.to_ascii_lowercase())));
         }
-    }
-    Ok(())
-}
-
-fn check_time(signed_at: Timestamp, now: Timestamp) -> Result<(), Mismatch> {
-    // Whole seconds, as the sentences tell them.
-    let now = now.floor_to_second();
-    let minutes = SKEW_MINUTES;
-    let (earliest, latest) = (now.minus(SKEW), now.plus(SKEW));
-    if signed_at < earliest {
-        return Err(Mismatch::Expired { signed_at, limit: earliest, now, minutes });
-    }
-    if signed_at > latest {
-        return Err(Mismatch::NotYetCurrent { signed_at, limit: latest, now, minutes });
     }
     Ok(())
 }

@@ -1,0 +1,221 @@
+//! Grants to resource services, and the stream that says which of them are void.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::{Answers, Front, identity, question};
+use crate::domain::event::EventKind;
+use crate::grpc::{convert, status};
+use crate::identity::{AccountId, Principal};
+use crate::ledger::Recorded;
+use crate::policy::{Context, Level, Named, Policies};
+use crate::proto::v1;
+use crate::proto::v1::granted_principal::Kind;
+use crate::proto::v1::{
+    FollowInvalidationsResponse as Told, GrantVerificationRequest, GrantVerificationResponse,
+    GrantedLevel, GrantedPolicies, GrantedPolicy, GrantedPrincipal, GrantedRole, GrantedUser,
+};
+use crate::sts::{GrantError, RequestInfo};
+
+/// What a service needs for grants.
+pub(super) const GRANT: &str = "locum:GrantVerification";
+/// Messages that wait for a slow follower.
+const FOLLOWER_QUEUE: usize = 64;
+/// How often a follower hears that all is as it was.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// How long a follower stays before it is authenticated anew.
+const FOLLOW_LIFE_MAX: Duration = Duration::from_secs(600);
+
+pub(super) fn grant(
+    front: &Front,
+    info: &RequestInfo,
+    request: &GrantVerificationRequest,
+) -> Result<GrantVerificationResponse, Status> {
+    let asking = Front::account_of(info)?;
+    let service = request.request.as_ref().map(|request| request.service.as_str());
+    let service = service.unwrap_or_default();
+    front.may_ask(info, GRANT, &format!("arn:aws:locum::{asking}:service/{service}"))?;
+    let granted = question::with_shown(&front.service, request.request.as_ref(), |shown| {
+        let granted = front.service.grant(asking, shown, |context, policies| {
+            (granted_context(context), granted_policies(policies))
+        });
+        granted.map_err(|error| match error {
+            GrantError::Signer(error) => status::of_auth_error(&error, &info.request_id),
+            GrantError::OwnService(_) => Status::invalid_argument(error.to_string()),
+        })
+    });
+    let (grant, described) = granted?;
+    // What policies do not know as a principal of an account is asked about one by one.
+    let principal = granted_principal(&grant.signed.caller.principal);
+    let (key, (context, policies)) = match (&principal, grant.key, described) {
+        (Some(_), Some(key), Some((context, policies))) => {
+            (key.expose().to_vec(), (context, Some(policies)))
+        }
+        _ => (Vec::new(), Default::default()),
+    };
+    Ok(GrantVerificationResponse {
+        identity: Some(identity(&grant.signed)),
+        signing_key: key,
+        expires_at: convert::time(grant.expires_at),
+        sequence: grant.sequence,
+        principal,
+        context,
+        policies,
+    })
+}
+
+fn granted_principal(principal: &Principal) -> Option<GrantedPrincipal> {
+    let kind = match principal {
+        Principal::Root { .. } => Kind::Root(true),
+        Principal::User { path, name, id, .. } => Kind::User(GrantedUser {
+            path: path.to_string(),
+            name: name.to_string(),
+            id: id.to_string(),
+        }),
+        Principal::AssumedRole { path, role, role_id, session, .. } => Kind::Role(GrantedRole {
+            path: path.to_string(),
+            name: role.to_string(),
+            id: role_id.to_string(),
+            session: session.to_string(),
+        }),
+        Principal::FederatedUser { name, .. } => Kind::FederatedUser(name.to_string()),
+        _ => return None,
+    };
+    Some(GrantedPrincipal { account_id: principal.account()?.to_string(), kind: Some(kind) })
+}
+
+fn granted_context(context: &Context) -> std::collections::HashMap<String, v1::ContextValues> {
+    let values = |values: &[String]| v1::ContextValues { values: values.to_vec() };
+    context.iter().map(|(key, given)| (key.to_owned(), values(given))).collect()
+}
+
+fn granted_policies(policies: &Policies<'_>) -> GrantedPolicies {
+    let level = |level: &Level<'_>| granted_level(level.name, &level.policies);
+    GrantedPolicies {
+        identity: granted_level("", &policies.identity).policies,
+        boundary: policies.boundary.as_deref().map(|policies| granted_level("", policies)),
+        session: policies.session.as_deref().map(|policies| granted_level("", policies)),
+        service_control: policies.service_control.iter().map(level).collect(),
+        resource_control: policies.resource_control.iter().map(level).collect(),
+    }
+}
+
+fn granted_level(name: &str, policies: &[Named<'_>]) -> GrantedLevel {
+    let policy = |named: &Named<'_>| GrantedPolicy {
+        name: named.name.to_owned(),
+        document: named.policy.text().to_owned(),
+    };
+    GrantedLevel { name: name.to_owned(), policies: policies.iter().map(policy).collect() }
+}
+
+/// Tells a service of what voids its grants: those of its own account, or all for the operator's.
+pub(super) fn invalidations(front: Front, info: RequestInfo) -> Result<Answers<Told>, Status> {
+    let asking = Front::account_of(&info)?;
+    // Subscribed before the first message is made, so that nothing falls between.
+    let mut facts = front.service.ledger().follow();
+    let (sender, receiver) = mpsc::channel(FOLLOWER_QUEUE);
+    tokio::spawn(async move {
+        let end = tokio::time::sleep(FOLLOW_LIFE_MAX);
+        tokio::pin!(end);
+        let mut told = Told { sequence: front.service.view().sequence, ..Told::default() };
+        loop {
+            if sender.send(Ok(told)).await.is_err() {
+                return;
+            }
+            let heard = tokio::select! {
+                heard = facts.recv() => Some(heard),
+                () = tokio::time::sleep(SIGN_OF_LIFE) => None,
+                () = &mut end => return,
+                () = sender.closed() => return,
+            };
+            if let Err(status) = front.may_ask(&info, GRANT, "*") {
+                let _ = sender.send(Err(status)).await;
+                return;
+            }
+            let sequence = front.service.view().sequence;
+            told = match heard {
+                Some(Ok(batch)) => voided(asking, &batch),
+                // A follower that fell behind is told to begin anew.
+                Some(Err(RecvError::Lagged(_))) => Told { sequence, all: true, ..Told::default() },
+                Some(Err(RecvError::Closed)) => return,
+                None => Told { sequence, ..Told::default() },
+            };
+        }
+    });
+    Ok(Box::pin(ReceiverStream::new(receiver)))
+}
+
+/// What an event may void.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// No grant.
+    Nothing,
+    /// Grants of its account.
+    Account,
+    /// Any: of sessions that were chained from this account, or under the installation's guardrails.
+    All,
+}
+
+/// Conservative: a kind that is not known to matter less voids all.
+fn reach(kind: &EventKind) -> Reach {
+    match kind {
+        EventKind::AccountCreated { .. }
+        | EventKind::UserCreated { .. }
+        | EventKind::GroupCreated { .. }
+        | EventKind::AccessKeyCreated { .. }
+        | EventKind::RoleCreated { .. }
+        | EventKind::TrustPolicyChanged { .. }
+        | EventKind::PolicyCreated { .. }
+        | EventKind::ProfileCreated { .. }
+        | EventKind::ProfileDeleted { .. }
+        | EventKind::ProfileRoleAdded { .. }
+        | EventKind::ProfileRoleRemoved { .. }
+        | EventKind::AgentCreated { .. }
+        | EventKind::InstanceLaunched { .. }
+        | EventKind::ProfileAssociated { .. }
+        | EventKind::ProfileDisassociated { .. }
+        | EventKind::CredentialsRotated { .. }
+        | EventKind::CredentialsRefused { .. }
+        | EventKind::SessionIssued { .. } => Reach::Nothing,
+        EventKind::UserAddedToGroup { .. }
+        | EventKind::UserRemovedFromGroup { .. }
+        | EventKind::GroupDeleted { .. }
+        | EventKind::AccessKeyStatusChanged { .. }
+        | EventKind::AccessKeyDeleted { .. }
+        | EventKind::RoleUpdated { .. }
+        | EventKind::InlinePolicyPut { .. }
+        | EventKind::InlinePolicyDeleted { .. }
+        | EventKind::PolicyVersionCreated { .. }
+        | EventKind::PolicyDeleted { .. }
+        | EventKind::PolicyAttached { .. }
+        | EventKind::PolicyDetached { .. }
+        | EventKind::BoundaryPut { .. }
+        | EventKind::BoundaryDeleted { .. } => Reach::Account,
+        _ => Reach::All,
+    }
+}
+
+/// Several accounts in one message are sorted, and those of others are not told of.
+fn voided(asking: AccountId, batch: &Arc<[Recorded]>) -> Told {
+    let mut accounts = BTreeSet::new();
+    let mut all = false;
+    for event in batch.iter().flat_map(|recorded| &recorded.fact.events) {
+        match reach(&event.kind) {
+            Reach::Nothing => {}
+            Reach::Account => {
+                accounts.insert(event.account);
+            }
+            Reach::All => all = true,
+        }
+    }
+    accounts.retain(|account| asking == AccountId::OPERATOR || *account == asking);
+    let sequence = batch.last().map_or(0, |recorded| recorded.sequence);
+    let account_ids = accounts.iter().map(ToString::to_string).collect();
+    Told { sequence, account_ids, all }
+}
