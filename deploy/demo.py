@@ -216,13 +216,13 @@ def s3(session, url, **credentials):
     return session.client("s3", endpoint_url=url, config=style, **credentials)
 
 
-def bucket(name, key):
+def bucket(name, key, *flags):
     url = f"http://127.0.0.1:{free_port()}"
 
     def ready():
         return url if http(f"{url}/")[0] else None
 
-    arguments = [PHOTOS, "--listen", url.removeprefix("http://"), "--bucket", name]
+    arguments = [PHOTOS, "--listen", url.removeprefix("http://"), "--bucket", name, *flags]
     return start(arguments, ready, **server.environment(key))[1]
 
 
@@ -454,7 +454,8 @@ def main():
     (folder / "data" / "b.json").write_text(json.dumps(made))
     other = server.client(made["accessKeyId"], made["secretAccessKey"])
     photos = bucket("photos", dev)
-    bucket_2 = bucket("my-bucket-2", made)
+    # This one judges by itself, with grants.
+    bucket_2 = bucket("my-bucket-2", made, "--local")
     _, url, store = get_pics(admin, photos)
     all_follow(admin, store, photos)
     running_instance(admin)

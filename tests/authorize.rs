@@ -29,7 +29,7 @@ use locum::proto::v1::authorization_service_client::AuthorizationServiceClient;
 use locum::signing::Secret;
 use locum::signing::sigv4::{EMPTY_SHA256, PathStyle, Signable, Signer, body_sha256};
 use serde_json::Value;
-use support::Server;
+use support::{Server, locum};
 use tower::ServiceExt as _;
 
 const HOST: &str = "photos.example.com";
@@ -81,7 +81,8 @@ fn app(guard: &Authorizer) -> Router {
         format!("{} wrote {} bytes", who.arn, body.len())
     };
     Router::new().route("/photos/{key}", put(answer)).layer(guard.layer(|request| {
-        Ok(Asked::new("s3:PutObject", format!("arn:aws:s3::{}", request.uri.path())))
+        let key = request.uri.path().trim_start_matches('/');
+        Ok(Asked::new("s3:PutObject", format!("arn:aws:s3:::{key}")))
     }))
 }
 
@@ -100,7 +101,7 @@ fn user(server: &Server, owner: &Value, name: &str) -> Value {
 }
 
 const WRITE: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",
-    "Action":"s3:PutObject","Resource":"arn:aws:s3::/photos/*"}}"#;
+    "Action":"s3:PutObject","Resource":"arn:aws:s3:::photos/*"}}"#;
 
 fn may_write(server: &Server, owner: &Value, name: &str) {
     let put = ["iam", "put-inline-policy", "--owner-user-name", name];
@@ -216,7 +217,7 @@ async fn a_service_learns_of_other_accounts_the_verdict_alone() {
                 ..Default::default()
             }),
             action: "s3:PutObject".to_owned(),
-            resource: "arn:aws:s3::/photos/cat.jpg".to_owned(),
+            resource: "arn:aws:s3:::photos/cat.jpg".to_owned(),
             resource_account: account.to_owned(),
             resource_policy: policy.to_owned(),
             ..Default::default()
@@ -300,4 +301,6 @@ fn a_login_token_says_who_made_it() {
     assert!(unbound.contains("x-k8s-aws-id"), "{unbound}");
     let elsewhere = verified(&["--cluster-id", "prod", "--host", "sts.example.com"]).unwrap_err();
     assert!(elsewhere.contains("was signed for the host"), "{elsewhere}");
+    assert!(locum(&["identity", "verify", "k8s-aws-v1.%"]).unwrap_err().contains("not base64url"));
+    server.stop();
 }

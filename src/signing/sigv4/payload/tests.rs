@@ -22,7 +22,7 @@ const TRAILED_EXAMPLE: [&str; 5] = [
     "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
     "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
     "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",
-    "63bddb248ad2590c92712055f51b8e78ab024eead08276b24f010b0efd74843f",
+    "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435",
 ];
 
 /// The verifier of the reference's request, which ends in this signature.
