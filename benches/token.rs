@@ -302,7 +302,7 @@ async fn sessions(count: usize) -> (Arc<Service>, AccountId, Vec<v1::Credentials
         session_token: None,
     };
     let listeners = Listeners::bind(&config).await.expect("addresses");
-    let [grpc, ..] = listeners.addresses().expect("addresses");
+    let grpc = listeners.addresses().expect("addresses").grpc;
     tokio::spawn(async move { serve::run(&config, opened, listeners, pending()).await });
     let channel = |credentials| {
         connect(&format!("http://{grpc}"), "us-east-1", credentials).expect("a channel")
