@@ -158,7 +158,7 @@ fn tokens() {
             black_box(sealed).expect("a short text");
         },
     );
-    let mut sealed = plain.clone();
+    let mut sealed = plain;
     bare_aes(&bare_derive())
         .seal_in_place_append_tag(nonce(), Aad::from(&header), &mut sealed)
         .expect("a short text");
@@ -284,7 +284,8 @@ async fn sessions(count: usize) -> (Arc<Service>, AccountId, Vec<v1::Credentials
     let folder = tempfile::tempdir().expect("a folder");
     let any = "127.0.0.1:0".parse().ok();
     let data_dir = Some(folder.keep());
-    let layer = Layer { data_dir, grpc: any, metadata: any, health: any, ..Layer::default() };
+    let layer =
+        Layer { data_dir, grpc: any, aws: any, metadata: any, health: any, ..Layer::default() };
     let config = layer.finish().expect("settings");
     Keyring::create(&config.keyring).expect("a keyring");
     let opened = serve::open(&config).await.expect("a data folder");

@@ -191,6 +191,30 @@ async fn a_grant_ends_when_its_key_is_switched_off() {
     }
 }
 
+/// A question about a signed PUT of a photo.
+fn question(signer: &Value, account: &str, policy: &str) -> v1::AuthorizeSignedRequestRequest {
+    let (parts, _) = signed(signer, "/photos/cat.jpg", b"").into_parts();
+    let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| v1::SignedHeader {
+        name: name.to_string(),
+        value: value.to_str().unwrap().to_owned(),
+    };
+    v1::AuthorizeSignedRequestRequest {
+        request: Some(v1::SignedRequest {
+            method: "PUT".to_owned(),
+            path: "/photos/cat.jpg".to_owned(),
+            headers: parts.headers.iter().map(header).collect(),
+            body_sha256: EMPTY_SHA256.to_owned(),
+            service: "s3".to_owned(),
+            ..Default::default()
+        }),
+        action: "s3:PutObject".to_owned(),
+        resource: "arn:aws:s3:::photos/cat.jpg".to_owned(),
+        resource_account: account.to_owned(),
+        resource_policy: policy.to_owned(),
+        ..Default::default()
+    }
+}
+
 /// Protects accounts from each other: a service of one may ask about a signer of another and learns the
 /// verdict, but gets no signing key, no policy, no reason, and cannot ask in the name of others' resources.
 #[tokio::test(flavor = "multi_thread")]
@@ -201,28 +225,7 @@ async fn a_service_learns_of_other_accounts_the_verdict_alone() {
     let bob = user(&server, &other, "bob");
     may_write(&server, &other, "bob");
     let mut asking = AuthorizationServiceClient::new(channel(&server, &server.dev));
-    let question = |account: &str, policy: &str| {
-        let (parts, _) = signed(&bob, "/photos/cat.jpg", b"").into_parts();
-        let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| v1::SignedHeader {
-            name: name.to_string(),
-            value: value.to_str().unwrap().to_owned(),
-        };
-        v1::AuthorizeSignedRequestRequest {
-            request: Some(v1::SignedRequest {
-                method: "PUT".to_owned(),
-                path: "/photos/cat.jpg".to_owned(),
-                headers: parts.headers.iter().map(header).collect(),
-                body_sha256: EMPTY_SHA256.to_owned(),
-                service: "s3".to_owned(),
-                ..Default::default()
-            }),
-            action: "s3:PutObject".to_owned(),
-            resource: "arn:aws:s3:::photos/cat.jpg".to_owned(),
-            resource_account: account.to_owned(),
-            resource_policy: policy.to_owned(),
-            ..Default::default()
-        }
-    };
+    let question = |account: &str, policy: &str| question(&bob, account, policy);
     let admitted = r#"{"Statement":{"Sid":"Bob","Effect":"Allow","Action":"s3:*","Resource":"*",
         "Principal":{"AWS":"arn:aws:iam::222222222222:user/bob"}}}"#;
     let allowed =
