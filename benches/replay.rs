@@ -9,6 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use locum::clock::Timestamp;
 use locum::domain::event::{Event, EventKind, Fact, InstanceFacts, WrappedAccountKey};
+use locum::domain::metadata::MetadataOptions;
 use locum::identity::{AccountId, InstanceId, hex_id};
 use locum::ledger::{Ledger, codec};
 use locum::log::{Entry, EventLog, Sequence};
@@ -43,7 +44,7 @@ fn launched(number: u64) -> EventKind {
         private_ip: None,
         agent: None,
         tags: std::collections::BTreeMap::new(),
-        http_tokens_required: true,
+        metadata: MetadataOptions::default(),
     };
     EventKind::InstanceLaunched { id, facts }
 }

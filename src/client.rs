@@ -39,6 +39,10 @@ pub use first_message::first_message;
 const REQUEST_BYTES_MAX: usize = 1 << 20;
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a connection with calls under way is asked whether it lives, and how long it may take to answer:
+/// a stream notices that its node is gone.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What calls are signed with.
 #[derive(Clone, Debug)]
@@ -113,7 +117,12 @@ pub fn connect(
         Endpoint::from_shared(endpoint.to_owned()).map_err(|error| invalid(error.to_string()))?;
     let authority = transport.uri().authority().map(ToString::to_string);
     let authority = authority.ok_or_else(|| invalid("it has no host".to_owned()))?;
-    let channel = transport.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect_lazy();
+    let channel = transport
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .connect_lazy();
     let signer = Arc::new(Signer { authority, region: region.to_owned(), credentials });
     Ok(SignedChannel { channel, signer })
 }

@@ -115,6 +115,12 @@ pub struct Layer {
     /// At which age credentials of instances are renewed [default: 1h].
     #[arg(long, env = "LOCUM_ROTATION_INTERVAL")]
     pub rotation_interval: Option<Span>,
+    /// How many requests a second one address may send to metadata; 0 sets no bound [default: 1000].
+    #[arg(long, env = "LOCUM_METADATA_REQUESTS_PER_SECOND")]
+    pub metadata_requests_per_second: Option<u32>,
+    /// How often the use of metadata is recorded, for the doctor [default: 1m].
+    #[arg(long, env = "LOCUM_METADATA_REPORT_INTERVAL")]
+    pub metadata_report_interval: Option<Span>,
     /// How long calls under way may take to end when the server stops [default: 10s].
     #[arg(long, env = "LOCUM_DRAIN_TIMEOUT")]
     pub drain_timeout: Option<Span>,
@@ -138,6 +144,8 @@ pub struct Config {
     pub region: String,
     pub credentials_lifetime: Duration,
     pub rotation_interval: Duration,
+    pub metadata_requests_per_second: u32,
+    pub metadata_report_interval: Duration,
     pub drain_timeout: Duration,
     pub otlp_endpoint: Option<String>,
 }
@@ -146,6 +154,19 @@ pub struct Config {
 const LIFETIME_MIN: Duration = Duration::from_secs(10);
 /// The longest life of credentials: sessions of roles end after 12 hours.
 const LIFETIME_MAX: Duration = Duration::from_secs(43_200);
+
+/// What is left of credentials when they are handed out, at least: SDKs renew theirs 15 minutes ahead of the end,
+/// and do so at each call where they cannot get better ones.
+pub const SERVED_LIFE_MIN: Duration = Duration::from_secs(20 * 60);
+
+impl Config {
+    /// Whether credentials of instances have `SERVED_LIFE_MIN` to live whenever they are handed out, while
+    /// rotation is in time.
+    #[must_use]
+    pub fn serves_long_lives(&self) -> bool {
+        self.credentials_lifetime.saturating_sub(self.rotation_interval) >= SERVED_LIFE_MIN
+    }
+}
 
 impl Layer {
     /// The settings of a TOML file.
@@ -174,6 +195,12 @@ impl Layer {
             region: self.region.or(other.region),
             credentials_lifetime: self.credentials_lifetime.or(other.credentials_lifetime),
             rotation_interval: self.rotation_interval.or(other.rotation_interval),
+            metadata_requests_per_second: self
+                .metadata_requests_per_second
+                .or(other.metadata_requests_per_second),
+            metadata_report_interval: self
+                .metadata_report_interval
+                .or(other.metadata_report_interval),
             drain_timeout: self.drain_timeout.or(other.drain_timeout),
             otlp_endpoint: self.otlp_endpoint.or(other.otlp_endpoint),
         }
@@ -207,6 +234,8 @@ impl Layer {
             region: self.region.unwrap_or_else(|| "us-east-1".to_owned()),
             credentials_lifetime: span(self.credentials_lifetime, 6 * 3600),
             rotation_interval: span(self.rotation_interval, 3600),
+            metadata_requests_per_second: self.metadata_requests_per_second.unwrap_or(1000),
+            metadata_report_interval: span(self.metadata_report_interval, 60),
             drain_timeout: span(self.drain_timeout, 10),
             otlp_endpoint: self.otlp_endpoint,
         };
@@ -221,6 +250,9 @@ impl Layer {
         {
             let half = "must be more than 0 and at most half of `credentials_lifetime`";
             return Err(rule("rotation_interval", half.to_owned()));
+        }
+        if config.metadata_report_interval.is_zero() {
+            return Err(rule("metadata_report_interval", "must be more than 0".to_owned()));
         }
         if config.region.is_empty() {
             return Err(rule("region", "must not be empty".to_owned()));

@@ -24,8 +24,16 @@ const CONNECTIONS_MAX: usize = 64;
 /// How long a client may take to send its request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What is asked how it is.
+pub trait Probe: Send + Sync + 'static {
+    /// Why it cannot serve; none while it can.
+    fn trouble(&self) -> Option<String>;
+    /// Its metrics, in the text format of Prometheus.
+    fn metrics(&self) -> String;
+}
+
 /// Answers on `listener` until `stop` resolves.
-pub async fn serve(listener: TcpListener, service: Arc<Service>, stop: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, probe: Arc<dyn Probe>, stop: impl Future<Output = ()>) {
     let open = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     tokio::pin!(stop);
     loop {
@@ -35,10 +43,10 @@ pub async fn serve(listener: TcpListener, service: Arc<Service>, stop: impl Futu
             () = &mut stop => return,
         };
         let Ok((stream, _)) = accepted else { continue };
-        let service = service.clone();
+        let probe = probe.clone();
         tokio::spawn(async move {
             let answer = service_fn(|request: Request<hyper::body::Incoming>| {
-                let response = respond(&service, request.uri().path());
+                let response = respond(&*probe, request.uri().path());
                 async move { Ok::<_, Infallible>(response) }
             });
             // A broken connection is its client's matter.
@@ -53,14 +61,14 @@ pub async fn serve(listener: TcpListener, service: Arc<Service>, stop: impl Futu
     }
 }
 
-fn respond(service: &Service, path: &str) -> Response<Full<Bytes>> {
+fn respond(probe: &dyn Probe, path: &str) -> Response<Full<Bytes>> {
     let (status, body) = match path {
         "/livez" => (StatusCode::OK, "ok\n".to_owned()),
-        "/readyz" => match service.ledger().stopped().borrow().as_deref() {
+        "/readyz" => match probe.trouble() {
             None => (StatusCode::OK, "ok\n".to_owned()),
             Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
         },
-        "/metrics" => (StatusCode::OK, metrics(service)),
+        "/metrics" => (StatusCode::OK, probe.metrics()),
         _ => (StatusCode::NOT_FOUND, "not found\n".to_owned()),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
@@ -70,7 +78,15 @@ fn respond(service: &Service, path: &str) -> Response<Full<Bytes>> {
     response
 }
 
-fn metrics(service: &Service) -> String {
+/// Why the ledger takes no writes; none while it does.
+#[must_use]
+pub fn trouble(service: &Service) -> Option<String> {
+    service.ledger().stopped().borrow().as_deref().map(str::to_owned)
+}
+
+/// The metrics of the service's state.
+#[must_use]
+pub fn metrics(service: &Service) -> String {
     let view = service.view();
     let (mut accounts, mut instances) = (0_usize, 0_usize);
     for account in view.state.accounts() {
@@ -86,7 +102,12 @@ fn metrics(service: &Service) -> String {
     ];
     let mut text = String::new();
     for (name, help, value) in gauges {
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+        gauge(&mut text, name, help, value);
     }
     text
+}
+
+/// Writes a gauge.
+pub fn gauge(text: &mut String, name: &str, help: &str, value: impl std::fmt::Display) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
 }

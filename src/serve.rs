@@ -1,24 +1,29 @@
 //! The server: puts the parts together, runs them, and stops them in order.
 
-use std::collections::HashMap;
+mod addresses;
+
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::identity::{AccessKeyId, AccountId, InstanceId};
-use crate::imds::{self, InstanceSource, TokenKey};
+use crate::domain::command::Action;
+use crate::identity::AccessKeyId;
+use crate::imds::{self, InstanceSource, Limits, Serves, TokenKey, UsageBook};
 use crate::ledger::{Ledger, WriterHandle};
 use crate::log::EventLog;
-use crate::proto::v1::InstanceMetadata;
+use crate::proto::v1::MetadataUsage;
 use crate::signing::{Keyring, KeyringError};
 use crate::sts::{Service, Settings};
 use crate::{aws, grpc, health, rotation};
+
+use addresses::ByAddress;
 
 /// How long a read waits for the record it asks for.
 const READ_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -105,6 +110,7 @@ pub async fn open(config: &Config) -> Result<Opened, ServeError> {
         .map_err(|source| ServeError::WrongKeyring { path: config.keyring.clone(), source })?;
     let service = Arc::new(service);
     let operator_key = service.ensure_operator().await?;
+    service.ensure_document_key().await?;
     Ok(Opened { service, operator_key, writer })
 }
 
@@ -189,17 +195,24 @@ pub async fn run(
     let tls = config.aws_tls.as_ref().map(|(chain, key)| aws::Tls::load(chain, key)).transpose()?;
     let stopping = CancellationToken::new();
     let token_key = TokenKey::generate().map_err(|_| ServeError::NoRandomness)?;
-    let source: Arc<dyn InstanceSource> = Arc::new(ByAddress::new(service.clone()));
-    let rotating = tokio::spawn(rotation::run(service.clone(), config.rotation_interval));
+    let book = Arc::new(UsageBook::default());
+    let source = ByAddress::new(service.clone(), book.clone());
+    let mut background = JoinSet::new();
+    background.spawn(rotation::run(service.clone(), config.rotation_interval));
+    background.spawn(source.clone().keep_up());
+    background.spawn(report(service.clone(), book.clone(), config.metadata_report_interval));
+    let limits =
+        Limits { requests_per_second: config.metadata_requests_per_second, ..Limits::default() };
+    let source: Arc<dyn InstanceSource> = source;
+    let front = imds::Front::new(source, Arc::new(token_key), Clock::System, book.clone(), limits);
     let metadata = imds::serve(
+        front,
         listeners.metadata,
-        source,
-        token_key,
-        Clock::System,
+        Serves::BySourceAddress,
         stopping.clone().cancelled_owned(),
     );
-    let health =
-        health::serve(listeners.health, service.clone(), stopping.clone().cancelled_owned());
+    let probe = Arc::new(ServerProbe { service: service.clone(), book });
+    let health = health::serve(listeners.health, probe, stopping.clone().cancelled_owned());
     let queries =
         aws::serve(listeners.aws, service.clone(), tls, stopping.clone().cancelled_owned());
     let calls = grpc::serve(service, listeners.grpc, stopping.clone().cancelled_owned());
@@ -213,7 +226,7 @@ pub async fn run(
         }
         () = &mut stop => {
             tracing::info!("stopping");
-            rotating.abort();
+            background.abort_all();
             stopping.cancel();
             if tokio::time::timeout(config.drain_timeout, edges).await.is_err() {
                 tracing::warn!("calls under way were cut off");
@@ -225,49 +238,37 @@ pub async fn run(
     Ok(())
 }
 
-/// Instances by the address they call from, out of the service's own state: for one machine and small
-/// installations; large ones run agents. The index is made anew when the state has moved.
-struct ByAddress {
-    service: Arc<Service>,
-    index: Mutex<Index>,
+/// Records what use is made of metadata here, for ever.
+async fn report(service: Arc<Service>, book: Arc<UsageBook>, interval: std::time::Duration) {
+    imds::report(&book, interval, |account, usage| record(&service, account, usage)).await;
 }
 
-#[derive(Default)]
-struct Index {
-    sequence: u64,
-    /// None for an address of two instances: it is nobody's.
-    instances: HashMap<IpAddr, Option<(AccountId, InstanceId)>>,
-}
-
-impl ByAddress {
-    fn new(service: Arc<Service>) -> Self {
-        Self { service, index: Mutex::default() }
+/// False where the same usage may be recorded later.
+async fn record(service: &Service, account: String, usage: Vec<MetadataUsage>) -> bool {
+    let Ok(account) = account.parse() else { return true };
+    let Ok(usage) = usage.iter().map(grpc::read_usage).collect() else { return true };
+    let info = service.own_request("metadata-usage");
+    let recorded = service.perform(&info, "", account, Action::RecordMetadataUsage { usage }).await;
+    if let Err(error) = &recorded {
+        tracing::warn!(%account, %error, "the use of metadata was not recorded; it is tried again");
     }
+    recorded.is_ok()
 }
 
-impl InstanceSource for ByAddress {
-    fn find(&self, peer: IpAddr) -> Option<Arc<InstanceMetadata>> {
-        let view = self.service.view();
-        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        if index.sequence != view.sequence {
-            index.sequence = view.sequence;
-            index.instances.clear();
-            for account in view.state.accounts() {
-                for instance in account.instances.values().filter(|i| i.running) {
-                    let Some(address) = instance.facts.private_ip else { continue };
-                    let found = (account.id, instance.id.clone());
-                    index
-                        .instances
-                        .entry(address)
-                        .and_modify(|known| *known = None)
-                        .or_insert(Some(found));
-                }
-            }
-        }
-        let (account, instance) = index.instances.get(&peer.to_canonical())?.clone()?;
-        drop(index);
-        let account = view.state.account(account)?;
-        let instance = account.instances.get(&instance)?;
-        grpc::instance_metadata(&self.service, account, instance).ok().map(Arc::new)
+/// How the server is.
+struct ServerProbe {
+    service: Arc<Service>,
+    book: Arc<UsageBook>,
+}
+
+impl health::Probe for ServerProbe {
+    fn trouble(&self) -> Option<String> {
+        health::trouble(&self.service)
+    }
+
+    fn metrics(&self) -> String {
+        let mut text = health::metrics(&self.service);
+        self.book.metrics(&mut text);
+        text
     }
 }

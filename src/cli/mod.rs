@@ -1,7 +1,9 @@
 //! The command line: `init`, `serve`, `dev`, `agent`, `log`, `policy`, `events tail`, `identity`, and every call of the API as
 //! `locum SERVICE METHOD`, made from the descriptors.
 
+mod agent;
 mod call;
+mod doctor;
 mod dynamic;
 mod identity;
 mod log;
@@ -22,7 +24,7 @@ use crate::config::Layer;
 #[command(
     name = "locum",
     version,
-    after_help = "Every call of the API: locum account|guardrail|iam|policy|sts|instance|metadata|authorization|event METHOD --help"
+    after_help = "Every call of the API: locum account|guardrail|iam|policy|sts|instance|metadata|authorization|event METHOD --help\nAnd: locum instance doctor INSTANCE"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -37,8 +39,8 @@ enum Command {
     Serve(ServeArgs),
     /// Runs a server with an account and an administrator's key made for you, in DATA_DIR/dev.json.
     Dev(run::DevArgs),
-    /// Serves metadata for one instance, or for many by source address.
-    Agent(run::AgentArgs),
+    /// Serves metadata on a host, for one instance or for many.
+    Agent(agent::AgentArgs),
     /// Looks into the log of a data folder, also while a server has it.
     #[command(subcommand)]
     Log(log::LogCommand),
@@ -82,10 +84,23 @@ fn reader_is_gone(error: &Failure) -> bool {
     error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
+/// Lets the process open as many files as it may: the soft limit is often 1024, for the sake of programs that
+/// use `select`.
+fn raise_files_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // What stays as it was shows when files run out.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    raise_files_limit();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -98,11 +113,12 @@ pub fn main() -> ExitCode {
             Command::Init(args) => run::init(args).await,
             Command::Serve(args) => run::serve(args).await,
             Command::Dev(args) => run::dev(args).await,
-            Command::Agent(args) => run::agent(args).await,
+            Command::Agent(args) => agent::run(args).await,
             Command::Log(command) => log::run(&command),
             Command::Policy(command) => policy::run(command).await,
             Command::Events(command) => call::events(command).await,
             Command::Identity(command) => identity::run(command).await,
+            Command::Call(words) if doctor::is_called(&words) => doctor::run(words).await,
             Command::Call(words) => call::run(words).await,
         }
     });

@@ -1,4 +1,4 @@
-//! `init`, `serve`, `dev` and `agent`: the programs that stay.
+//! `init`, `serve` and `dev`.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -6,17 +6,13 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, ServeArgs, say};
-use crate::client::{Credentials, connect};
-use crate::clock::Clock;
-use crate::config::{Config, Layer, Span};
+use crate::client::Credentials;
+use crate::config::{Config, Layer, SERVED_LIFE_MIN, Span};
 use crate::domain::event::EventKind;
 use crate::identity::{AccessKeyId, AccountId};
-use crate::imds::agent::{Mode, Watched};
-use crate::imds::{self, TokenKey};
 use crate::serve::{Addresses, Listeners, Opened, open, run};
 use crate::signing::{Keyring, Secret};
 use crate::telemetry;
@@ -51,27 +47,12 @@ pub(super) struct DevArgs {
     /// At which age they are renewed.
     #[arg(long, default_value = "1h")]
     rotation_interval: Span,
-}
-
-/// `locum agent`
-#[derive(clap::Args)]
-pub(super) struct AgentArgs {
-    /// The service.
-    #[arg(long, env = "LOCUM_ENDPOINT", default_value = "http://127.0.0.1:7400")]
-    endpoint: String,
-    /// The service's region.
-    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
-    region: String,
-    /// A JSON file with the agent's or instance's accessKeyId and secretAccessKey; the environment's
-    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY if not given.
-    #[arg(long)]
-    credentials: Option<PathBuf>,
-    /// Where metadata is served.
-    #[arg(long, default_value = "169.254.169.254:80")]
-    listen: SocketAddr,
-    /// Tells instances apart by their source address, for the identity of a host agent.
-    #[arg(long)]
-    by_source_address: bool,
+    /// How many requests a second one address may send to metadata; 0 sets no bound.
+    #[arg(long, default_value_t = 1000)]
+    metadata_requests_per_second: u32,
+    /// How often the use of metadata is recorded, for the doctor.
+    #[arg(long, default_value = "1m")]
+    metadata_report_interval: Span,
 }
 
 impl ServeArgs {
@@ -103,6 +84,13 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let opened = open(&config).await?;
     let Addresses { grpc, aws, metadata, health } = listeners.addresses()?;
     tracing::info!(%grpc, %aws, %metadata, %health, "serving");
+    if !config.serves_long_lives() {
+        tracing::warn!(
+            "credentials are handed out with less than {} minutes to live, which makes SDKs renew theirs at \
+             every call: `credentials_lifetime` is too short or `rotation_interval` too long",
+            SERVED_LIFE_MIN.as_secs() / 60
+        );
+    }
     run(&config, opened, listeners, stop_signal()?).await?;
     Ok(())
 }
@@ -119,6 +107,8 @@ pub(super) async fn dev(args: DevArgs) -> Result<(), Failure> {
         health: Some(args.health),
         credentials_lifetime: Some(args.credentials_lifetime),
         rotation_interval: Some(args.rotation_interval),
+        metadata_requests_per_second: Some(args.metadata_requests_per_second),
+        metadata_report_interval: Some(args.metadata_report_interval),
         ..Layer::default()
     };
     let config = layer.finish()?;
@@ -231,33 +221,8 @@ pub(super) fn credentials(file: Option<&Path>) -> Result<Credentials, Failure> {
     })
 }
 
-pub(super) async fn agent(args: AgentArgs) -> Result<(), Failure> {
-    let _telemetry = telemetry::start(None)?;
-    let credentials = credentials(args.credentials.as_deref())?;
-    let channel = connect(&args.endpoint, &args.region, credentials)?;
-    let mode = if args.by_source_address { Mode::BySourceAddress } else { Mode::One };
-    let watched = Watched::new(mode);
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
-    let key = TokenKey::generate().map_err(|_| "the system gives no random bytes")?;
-    let following = tokio::spawn({
-        let watched = watched.clone();
-        async move { watched.run(channel).await }
-    });
-    let mut stop = Box::pin(stop_signal()?);
-    tokio::select! {
-        () = watched.synced() => {}
-        () = &mut stop => return Ok(()),
-    }
-    say(format_args!("metadata on http://{}", listener.local_addr()?))?;
-    imds::serve(listener, watched, key, Clock::System, stop).await;
-    following.abort();
-    Ok(())
-}
-
 /// Resolves when the process is told to end.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

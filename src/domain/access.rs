@@ -2,14 +2,14 @@
 //! Decisions and the Authorization service use this one path; there is no second.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::event::{GuardrailKind, Session, SessionSubject};
 use super::rejection::{Denied, Evidence};
 use super::state::{Account, Permissions, State};
 use crate::clock::Timestamp;
-use crate::identity::{AccessKeyId, AccountId, Arn, Principal, SourceIdentity};
+use crate::identity::{AccessKeyId, AccountId, Arn, Principal, RoleDelivery, SourceIdentity};
 use crate::policy::{
     self, Context, Decision, Level, Named, Policies, Policy, PolicyKind, Request, Trace, Verdict,
 };
@@ -44,6 +44,8 @@ pub struct CallerSession {
     pub chain_depth: u8,
     /// The ARN of the instance whose role session it is.
     pub instance: Option<Arn>,
+    /// How that instance got it.
+    pub delivery: Option<RoleDelivery>,
 }
 
 impl Caller {
@@ -87,6 +89,7 @@ impl Caller {
             source_identity: session.source_identity.clone(),
             chain_depth: session.chain_depth,
             instance: None,
+            delivery: None,
         };
         let session = Some(Arc::new(facts));
         Some(Self { principal, key: None, session, ..Self::service() })
@@ -182,6 +185,9 @@ pub fn gathered<T>(
 ) -> T {
     let caller = question.caller;
     let mut context = caller_context(caller, question.time);
+    if let Some(address) = source_address(state, caller) {
+        context.insert("aws:EC2InstanceSourcePrivateIPv4", address.to_string());
+    }
     if let Some(account) = question.resource_account {
         context.insert("aws:ResourceAccount", account.to_string());
     }
@@ -213,6 +219,18 @@ pub fn gathered<T>(
         context: &context,
     };
     evaluate(&request, &policies)
+}
+
+/// The private address of the instance whose role session it is. Its network (`aws:EC2InstanceSourceVPC`) is
+/// not known here, so that key is never there.
+fn source_address(state: &State, caller: &Caller) -> Option<Ipv4Addr> {
+    let arn = caller.session.as_ref()?.instance.as_ref()?;
+    let account = state.account(caller.principal.account()?)?;
+    let instance = account.instances.get(arn.resource_name())?;
+    match instance.facts.private_ip? {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    }
 }
 
 /// The permissions of the user or role behind a principal, if it still is the same one, and those of the
@@ -322,6 +340,9 @@ fn caller_context(caller: &Caller, time: Timestamp) -> Context {
         }
         if let Some(instance) = &session.instance {
             context.insert("ec2:SourceInstanceARN", instance.to_string());
+        }
+        if let Some(delivery) = session.delivery {
+            context.insert("ec2:RoleDelivery", delivery.as_str().to_owned());
         }
     }
     context

@@ -67,6 +67,10 @@ impl State {
             }
             // Issuing a session changes nothing that a decision reads.
             EventKind::SessionIssued { .. } => return Some(()),
+            EventKind::DocumentKeyCreated { key } => {
+                self.document_key = Some(key.clone());
+                return Some(());
+            }
             EventKind::GuardrailPut { guardrail, policy } => {
                 let scope = (guardrail.kind, guardrail.target);
                 let named = self.guardrails.entry(scope).or_default();
@@ -153,12 +157,15 @@ impl Account {
             | EventKind::ProfileRoleRemoved { .. } => return self.apply_profile(time, kind),
             EventKind::InstanceLaunched { .. }
             | EventKind::InstanceTerminated { .. }
+            | EventKind::MetadataOptionsChanged { .. }
+            | EventKind::MetadataUsed { .. }
             | EventKind::ProfileAssociated { .. }
             | EventKind::ProfileDisassociated { .. }
             | EventKind::CredentialsRotated { .. }
             | EventKind::CredentialsRefused { .. } => return self.apply_instance(time, kind),
             EventKind::AccountCreated { .. }
             | EventKind::SessionIssued { .. }
+            | EventKind::DocumentKeyCreated { .. }
             | EventKind::GuardrailPut { .. }
             | EventKind::GuardrailDeleted { .. } => {}
         }
@@ -391,6 +398,7 @@ impl Account {
                     generation: 0,
                     association: None,
                     ended: None,
+                    usage: None,
                 };
                 self.instances.insert(id.clone(), Arc::new(instance));
             }
@@ -398,6 +406,13 @@ impl Account {
                 let instance = Arc::make_mut(self.instances.get_mut(id)?);
                 instance.running = false;
                 instance.identity_key = None;
+            }
+            EventKind::MetadataOptionsChanged { instance, options } => {
+                Arc::make_mut(self.instances.get_mut(instance)?).facts.metadata = *options;
+            }
+            EventKind::MetadataUsed { instance, usage } => {
+                let instance = Arc::make_mut(self.instances.get_mut(instance)?);
+                Arc::make_mut(instance.usage.get_or_insert_default()).add(usage);
             }
             EventKind::ProfileAssociated {
                 association,

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::access::Caller;
 use super::event::{
-    GuardrailRef, Idempotency, InstanceFacts, KeyOwner, PolicyOwner, WrappedAccountKey,
+    DocumentKey, GuardrailRef, Idempotency, InstanceFacts, KeyOwner, PolicyOwner, WrappedAccountKey,
 };
+use super::metadata::MetadataChange;
+use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::{
     AccessKeyId, AccountId, AgentName, Arn, AssociationId, GroupName, InstanceId, Path, PolicyName,
@@ -63,6 +65,10 @@ pub enum Action {
     },
     DisableAccount,
     EnableAccount,
+    /// The service's own: the key of identity documents, if there is none.
+    CreateDocumentKey {
+        key: DocumentKey,
+    },
 
     CreateUser {
         name: UserName,
@@ -208,6 +214,14 @@ pub enum Action {
     },
     TerminateInstance {
         id: InstanceId,
+    },
+    ModifyMetadataOptions {
+        instance: InstanceId,
+        change: MetadataChange,
+    },
+    /// Of agents, instances and the service itself: what use was made of metadata.
+    RecordMetadataUsage {
+        usage: Vec<(InstanceId, MetadataUsage)>,
     },
     AssociateProfile {
         instance: InstanceId,

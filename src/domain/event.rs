@@ -9,6 +9,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::metadata::MetadataOptions;
+use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::{
     AccessKeyId, AccountId, AgentName, Arn, AssociationId, GroupName, InstanceId, Path, PolicyName,
@@ -117,6 +119,17 @@ pub struct WrappedAccountKey {
     pub bytes: Arc<[u8]>,
 }
 
+/// The key that signs instance-identity documents; opaque here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentKey {
+    /// The private key, sealed under the key of the operator's account.
+    pub sealed: Arc<[u8]>,
+    /// The certificate's serial number.
+    pub serial: Arc<[u8]>,
+    /// The certificate, in DER.
+    pub certificate: Arc<[u8]>,
+}
+
 /// What the metadata of an instance tells besides its profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceFacts {
@@ -134,8 +147,8 @@ pub struct InstanceFacts {
     pub agent: Option<AgentName>,
     /// Tags of the instance.
     pub tags: BTreeMap<Arc<str>, Arc<str>>,
-    /// Whether version 1 of the metadata protocol is refused.
-    pub http_tokens_required: bool,
+    /// How the instance gets its metadata.
+    pub metadata: MetadataOptions,
 }
 
 /// One set of temporary credentials of an instance's role: the fact from which they are derived.
@@ -351,6 +364,14 @@ pub enum EventKind {
     InstanceTerminated {
         id: InstanceId,
     },
+    MetadataOptionsChanged {
+        instance: InstanceId,
+        options: MetadataOptions,
+    },
+    MetadataUsed {
+        instance: InstanceId,
+        usage: MetadataUsage,
+    },
     ProfileAssociated {
         association: AssociationId,
         instance: InstanceId,
@@ -377,6 +398,11 @@ pub enum EventKind {
 
     SessionIssued {
         session: Session,
+    },
+
+    /// An event of the operator's account.
+    DocumentKeyCreated {
+        key: DocumentKey,
     },
 
     /// An event of the operator's account, whatever its target.
@@ -427,11 +453,14 @@ impl EventKind {
             Self::AgentDeleted { .. } => "AgentDeleted",
             Self::InstanceLaunched { .. } => "InstanceLaunched",
             Self::InstanceTerminated { .. } => "InstanceTerminated",
+            Self::MetadataOptionsChanged { .. } => "MetadataOptionsChanged",
+            Self::MetadataUsed { .. } => "MetadataUsed",
             Self::ProfileAssociated { .. } => "ProfileAssociated",
             Self::ProfileDisassociated { .. } => "ProfileDisassociated",
             Self::CredentialsRotated { .. } => "CredentialsRotated",
             Self::CredentialsRefused { .. } => "CredentialsRefused",
             Self::SessionIssued { .. } => "SessionIssued",
+            Self::DocumentKeyCreated { .. } => "DocumentKeyCreated",
             Self::GuardrailPut { .. } => "GuardrailPut",
             Self::GuardrailDeleted { .. } => "GuardrailDeleted",
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::event::{Event, EventKind, Fact, GuardrailRef, Idempotency, KeyOwner, PolicyOwner};
 use super::state::{Account, Instance, Permissions, State};
+use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::AccountId;
 
@@ -20,6 +21,11 @@ impl State {
         for account in self.accounts() {
             let mut teller = Teller { account, take };
             teller.tell()?;
+        }
+        if let Some(key) = self.document_key.clone() {
+            let kind = EventKind::DocumentKeyCreated { key };
+            let events = vec![Event { account: AccountId::OPERATOR, kind }];
+            take((0, unsigned(Timestamp::from_millis(0), None, events)))?;
         }
         for ((kind, target), named) in &self.guardrails {
             for (name, policy) in named {
@@ -226,6 +232,13 @@ impl<E> Teller<'_, E> {
         }
         if !instance.running {
             self.say(instance.launched_at, vec![EventKind::InstanceTerminated { id: id.clone() }])?;
+        }
+        if let Some(usage) = &instance.usage {
+            let kind = EventKind::MetadataUsed {
+                instance: id.clone(),
+                usage: MetadataUsage::clone(usage),
+            };
+            self.say(instance.launched_at, vec![kind])?;
         }
         let Some(association) = &instance.association else { return Ok(()) };
         let mut kinds = vec![EventKind::ProfileAssociated {

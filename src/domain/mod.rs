@@ -9,6 +9,9 @@ pub mod event;
 #[cfg(test)]
 mod group_tests;
 pub mod history;
+pub mod metadata;
+#[cfg(test)]
+mod metadata_tests;
 #[cfg(test)]
 mod policy_tests;
 pub mod rejection;
@@ -17,5 +20,7 @@ pub mod state;
 pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
+
+pub mod usage;
 
 pub use apply::Nonsense;

@@ -108,6 +108,7 @@ fn temporary_credentials_chain_whatever_they_came_from() {
         source_identity: None,
         chain_depth: 0,
         instance: None,
+        delivery: None,
     };
     let temporary = Caller { session: Some(Arc::new(facts)), ..ana.clone() };
     let long = world.assume(A, "r", 3601);

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use imbl::{OrdMap, OrdSet};
 
-use super::event::{GuardrailKind, InstanceFacts, KeyOwner, RoleCredentials, WrappedAccountKey};
+use super::event::{
+    DocumentKey, GuardrailKind, InstanceFacts, KeyOwner, RoleCredentials, WrappedAccountKey,
+};
+use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::{
     AccessKeyId, AccountId, AgentName, Arn, AssociationId, GroupName, InstanceId, Path, PolicyName,
@@ -29,6 +32,7 @@ pub struct State {
     pub(super) keys: imbl::HashMap<AccessKeyId, (AccountId, KeyOwner)>,
     /// By kind and target; no target is the whole installation. Never an empty map.
     pub(super) guardrails: OrdMap<(GuardrailKind, Option<AccountId>), Guardrails>,
+    pub(super) document_key: Option<DocumentKey>,
 }
 
 /// Guardrails of one kind and target, by name.
@@ -182,6 +186,8 @@ pub struct Instance {
     pub association: Option<Association>,
     /// The association that ended last.
     pub ended: Option<AssociationId>,
+    /// What use was made of its metadata, as far as it was reported.
+    pub usage: Option<Arc<MetadataUsage>>,
 }
 
 /// An instance profile on an instance.
@@ -242,6 +248,12 @@ impl State {
             let arn = of_role.or_else(|| user.map(|u| Arn::user(account.id, &u.path, &u.name)));
             arn.map(|arn| arn.to_string())
         })
+    }
+
+    /// The key that signs instance-identity documents.
+    #[must_use]
+    pub fn document_key(&self) -> Option<&DocumentKey> {
+        self.document_key.as_ref()
     }
 
     /// Whose long-term key this is.

@@ -8,6 +8,7 @@ use super::access::Caller;
 use super::command::{Action, Command, Minting, ProfileRef, SessionDraft, SessionRequest};
 use super::decide::decide;
 use super::event::{EventKind, Fact, InstanceFacts, PolicyOwner, WrappedAccountKey};
+use super::metadata::MetadataOptions;
 use super::rejection::Rejection;
 use super::state::State;
 use crate::clock::Timestamp;
@@ -175,7 +176,7 @@ impl World {
             private_ip: Some([10, 0, 0, 1].into()),
             agent: None,
             tags: BTreeMap::new(),
-            http_tokens_required: true,
+            metadata: MetadataOptions::default(),
         };
         let action = Action::LaunchInstance {
             id: id.clone(),

@@ -269,6 +269,15 @@ pub(crate) fn busy_world() -> World {
     world.by(dev, A, launch).unwrap();
     let (id, launch) = world.launch(Some("Other"));
     world.root(A, launch);
+    let options = super::metadata::MetadataChange { enabled: Some(false), ..Default::default() };
+    world.root(A, Action::ModifyMetadataOptions { instance: id.clone(), change: options });
+    let seen = super::usage::Seen { count: 2, last: crate::clock::Timestamp::EPOCH };
+    let usage = super::usage::MetadataUsage {
+        seen: [(super::usage::MetadataUse::Version1, seen)].into(),
+        version_1_clients: [("curl".into(), seen)].into(),
+    };
+    let action = Action::RecordMetadataUsage { usage: vec![(id.clone(), usage)] };
+    world.by(super::access::Caller::service(), A, action).unwrap();
     let minting = world.minting();
     let service = super::access::Caller::service();
     world.by(service, A, Action::RotateCredentials { instance: id, minting }).unwrap();
@@ -283,6 +292,13 @@ pub(crate) fn busy_world() -> World {
     world.put_policy(A, owner, allow(&["iam:List*"], "*"));
     let (group, user) = ("Makers".parse().unwrap(), "dev".parse().unwrap());
     world.root(A, Action::AddUserToGroup { group, user });
+    let key = super::event::DocumentKey {
+        sealed: [1; 8].into(),
+        serial: [2; 8].into(),
+        certificate: [3; 8].into(),
+    };
+    let service = super::access::Caller::service();
+    world.by(service, "000000000000", Action::CreateDocumentKey { key }).unwrap();
     for target in [None, Some(account(B))] {
         let (kind, name) = (GuardrailKind::ResourceControl, "limit".parse().unwrap());
         let guardrail = GuardrailRef { kind, target, name };

@@ -6,6 +6,7 @@ use prost_types::Timestamp as ProtoTimestamp;
 
 use crate::clock::Timestamp;
 use crate::domain::event::PolicyOwner;
+use crate::domain::metadata::MetadataOptions;
 use crate::domain::state::{
     AccessKey, Account, Agent, Association, Group, Instance, ManagedPolicy, Permissions, Profile,
     Role, State, User,
@@ -192,6 +193,15 @@ pub(super) fn association(
     }
 }
 
+pub(super) fn metadata_options(options: MetadataOptions) -> v1::MetadataOptions {
+    v1::MetadataOptions {
+        http_tokens_optional: !options.tokens_required,
+        http_endpoint_disabled: !options.enabled,
+        http_put_response_hop_limit: options.hop_limit.get().into(),
+        instance_metadata_tags: options.tags,
+    }
+}
+
 pub(super) fn instance(account: &Account, instance: &Instance) -> v1::Instance {
     let facts = &instance.facts;
     let state =
@@ -207,7 +217,8 @@ pub(super) fn instance(account: &Account, instance: &Instance) -> v1::Instance {
         private_ip: facts.private_ip.map(|ip| ip.to_string()).unwrap_or_default(),
         agent_name: facts.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
         tags: facts.tags.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
-        http_tokens_optional: !facts.http_tokens_required,
+        metadata_options: Some(metadata_options(facts.metadata)),
+        http_tokens_optional: !facts.metadata.tokens_required,
         launched_at: time(instance.launched_at),
         association: instance
             .association

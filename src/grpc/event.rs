@@ -181,6 +181,7 @@ fn detail(kind: &EventKind) -> serde_json::Value {
         | EventKind::UserRemovedFromGroup { group, user } => {
             json!({"groupName": group.as_str(), "userName": user.as_str()})
         }
+        EventKind::DocumentKeyCreated { .. } => json!({}),
         EventKind::GuardrailPut { guardrail, .. } | EventKind::GuardrailDeleted { guardrail } => {
             json!({"guardrailArn": guardrail.arn()})
         }
@@ -237,6 +238,14 @@ fn instance_detail(kind: &EventKind) -> serde_json::Value {
         EventKind::InstanceLaunched { id, .. } | EventKind::InstanceTerminated { id } => {
             json!({"instanceId": id.as_str()})
         }
+        EventKind::MetadataOptionsChanged { instance, options } => json!({
+            "instanceId": instance.as_str(),
+            "httpTokens": if options.tokens_required { "required" } else { "optional" },
+            "httpEndpoint": if options.enabled { "enabled" } else { "disabled" },
+            "httpPutResponseHopLimit": options.hop_limit.get(),
+            "instanceMetadataTags": if options.tags { "enabled" } else { "disabled" },
+        }),
+        EventKind::MetadataUsed { instance, .. } => json!({"instanceId": instance.as_str()}),
         EventKind::ProfileAssociated { association, instance, profile, generation, .. } => json!({
             "associationId": association.as_str(),
             "instanceId": instance.as_str(),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::{Front, convert, field, optional, page, status};
+use super::{Front, convert, field, optional, page, status, usage};
 use crate::domain::command::{Action, ProfileRef};
 use crate::domain::event::{EventKind, InstanceFacts};
+use crate::domain::metadata::{HopLimit, MetadataChange, MetadataOptions};
 use crate::domain::state::{Account, Instance};
 use crate::identity::{AssociationId, InstanceId, Invalid};
 use crate::ledger::Receipt;
@@ -17,10 +18,13 @@ use crate::proto::v1::instance_service_server::InstanceService;
 use crate::proto::v1::{
     AssociateInstanceProfileRequest, AssociateInstanceProfileResponse,
     DescribeInstanceProfileAssociationsRequest, DescribeInstanceProfileAssociationsResponse,
-    DescribeInstancesRequest, DescribeInstancesResponse, DisassociateInstanceProfileRequest,
+    DescribeInstancesRequest, DescribeInstancesResponse, DiagnoseInstanceMetadataRequest,
+    DiagnoseInstanceMetadataResponse, DisassociateInstanceProfileRequest,
     DisassociateInstanceProfileResponse, InstanceProfileAssociation, LaunchInstanceRequest,
-    LaunchInstanceResponse, ProfileReference, ReplaceInstanceProfileAssociationRequest,
-    ReplaceInstanceProfileAssociationResponse, TerminateInstanceRequest, TerminateInstanceResponse,
+    LaunchInstanceResponse, ModifyInstanceMetadataOptionsRequest,
+    ModifyInstanceMetadataOptionsResponse, ProfileReference,
+    ReplaceInstanceProfileAssociationRequest, ReplaceInstanceProfileAssociationResponse,
+    TerminateInstanceRequest, TerminateInstanceResponse,
 };
 use crate::sts::RequestInfo;
 
@@ -94,6 +98,42 @@ impl InstanceService for Front {
         let instances = found.into_iter().map(|i| convert::instance(&account, i)).collect();
         let (next_page_token, sequence) = (next, view.sequence);
         Ok(Response::new(DescribeInstancesResponse { instances, next_page_token, sequence }))
+    }
+
+    async fn modify_instance_metadata_options(
+        &self,
+        request: Request<ModifyInstanceMetadataOptionsRequest>,
+    ) -> Result<Response<ModifyInstanceMetadataOptionsResponse>, Status> {
+        let info = Self::info(&request)?;
+        let request = request.into_inner();
+        let id: InstanceId = field("instance_id", &request.instance_id)?;
+        let change = MetadataChange {
+            tokens_required: request.http_tokens_optional.map(|optional| !optional),
+            enabled: request.http_endpoint_disabled.map(|disabled| !disabled),
+            hop_limit: hop_limit(request.http_put_response_hop_limit)?,
+            tags: request.instance_metadata_tags,
+        };
+        let action = Action::ModifyMetadataOptions { instance: id.clone(), change };
+        let receipt = self.perform(&info, &request.idempotency_token, action).await?;
+        let (account, instance) = self.known(&info, &id)?;
+        Ok(Response::new(ModifyInstanceMetadataOptionsResponse {
+            instance: Some(convert::instance(&account, &instance)),
+            sequence: receipt.sequence,
+        }))
+    }
+
+    async fn diagnose_instance_metadata(
+        &self,
+        request: Request<DiagnoseInstanceMetadataRequest>,
+    ) -> Result<Response<DiagnoseInstanceMetadataResponse>, Status> {
+        let info = Self::info(&request)?;
+        let request = request.into_inner();
+        let (view, account) =
+            self.read(&info, request.min_sequence, "ec2:DescribeInstances", "*").await?;
+        let ids = ids(&account, &[request.instance_id])?;
+        let instance = ids.first().and_then(|id| account.instances.get(id));
+        let instance = instance.ok_or_else(|| Status::not_found("the instance does not exist"))?;
+        Ok(Response::new(usage::diagnosis(instance, self.service.now(), view.sequence)))
     }
 
     async fn associate_instance_profile(
@@ -291,7 +331,21 @@ fn facts(request: LaunchInstanceRequest, region: &str) -> Result<InstanceFacts, 
         private_ip,
         agent: optional("agent_name", &request.agent_name)?,
         tags: tags(&request.tags).map_err(invalid)?,
-        http_tokens_required: !request.http_tokens_optional,
+        metadata: MetadataOptions {
+            tokens_required: !request.http_tokens_optional,
+            enabled: !request.http_endpoint_disabled,
+            hop_limit: hop_limit(request.http_put_response_hop_limit)?.unwrap_or_default(),
+            tags: request.instance_metadata_tags,
+        },
+    })
+}
+
+/// 0 is none.
+fn hop_limit(hops: u32) -> Result<Option<HopLimit>, Status> {
+    let read = (hops > 0).then(|| HopLimit::new(hops)).transpose();
+    read.map_err(|mut invalid| {
+        invalid.field = "http_put_response_hop_limit";
+        status::of_invalid(&invalid, "")
     })
 }
 

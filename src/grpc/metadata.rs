@@ -10,19 +10,22 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use super::usage::read_usage;
 use super::{Front, convert, field, status};
+use crate::domain::command::Action;
 use crate::domain::event::{Event, EventKind};
-use crate::domain::state::{Account, Instance};
-use crate::identity::{AccountId, AgentName, InstanceId, Principal};
+use crate::domain::state::{Account, Association, Instance, Role};
+use crate::identity::{AccountId, AgentName, Arn, InstanceId, Principal, RoleDelivery};
 use crate::ledger::Recorded;
 use crate::proto::v1;
 use crate::proto::v1::metadata_service_server::MetadataService;
 use crate::proto::v1::watch_instances_response::Change;
 use crate::proto::v1::{
-    GetInstanceMetadataRequest, GetInstanceMetadataResponse, InstanceMetadata,
-    WatchInstancesRequest, WatchInstancesResponse,
+    GetIdentityCertificateRequest, GetIdentityCertificateResponse, GetInstanceMetadataRequest,
+    GetInstanceMetadataResponse, InstanceMetadata, ReportMetadataUsageRequest,
+    ReportMetadataUsageResponse, WatchInstancesRequest, WatchInstancesResponse,
 };
-use crate::sts::{Service, ServiceError};
+use crate::sts::{Service, ServiceError, identity_document};
 
 /// Changes that wait for a slow watcher; when it is full the watcher is served when it has caught up.
 const WATCHER_QUEUE: usize = 256;
@@ -74,9 +77,36 @@ impl MetadataService for Front {
         let (account, instance) =
             instance.ok_or_else(|| Status::not_found("the caller has no such instance"))?;
         Ok(Response::new(GetInstanceMetadataResponse {
-            metadata: Some(shown(&self.service, account, instance)?),
+            metadata: Some(
+                instance_metadata(&self.service, account, instance)
+                    .and_then(|metadata| signed(&self.service, metadata))
+                    .map_err(|error| status_of(&error))?,
+            ),
             sequence: view.sequence,
         }))
+    }
+
+    async fn report_metadata_usage(
+        &self,
+        request: Request<ReportMetadataUsageRequest>,
+    ) -> Result<Response<ReportMetadataUsageResponse>, Status> {
+        let info = Self::info(&request)?;
+        let request = request.into_inner();
+        let usage = request.usage.iter().map(read_usage).collect::<Result<_, _>>();
+        let usage = usage.map_err(|invalid| status::of_invalid(&invalid, &info.request_id))?;
+        let action = Action::RecordMetadataUsage { usage };
+        let receipt = self.perform(&info, &request.idempotency_token, action).await?;
+        Ok(Response::new(ReportMetadataUsageResponse { sequence: receipt.sequence }))
+    }
+
+    async fn get_identity_certificate(
+        &self,
+        request: Request<GetIdentityCertificateRequest>,
+    ) -> Result<Response<GetIdentityCertificateResponse>, Status> {
+        Self::info(&request)?;
+        let certificate = self.service.document_certificate();
+        let certificate = certificate.ok_or_else(|| Status::not_found("there is no key yet"))?;
+        Ok(Response::new(GetIdentityCertificateResponse { certificate }))
     }
 
     type WatchInstancesStream =
@@ -96,7 +126,8 @@ impl MetadataService for Front {
     }
 }
 
-/// What an instance may know of itself now.
+/// What an instance may know of itself now. Its identity document is not signed yet: signatures are made
+/// where they are handed out, and differ from one to the next.
 ///
 /// # Errors
 /// Its credentials cannot be derived.
@@ -105,49 +136,83 @@ pub fn instance_metadata(
     account: &Account,
     instance: &Instance,
 ) -> Result<InstanceMetadata, ServiceError> {
-    use v1::instance_metadata::RoleCredentials;
+    let document = identity_document(account, instance);
     let mut metadata = InstanceMetadata {
         account_id: account.id.to_string(),
         instance: Some(convert::instance(account, instance)),
         generation: instance.generation,
+        identity_document: Some(v1::IdentityDocument { document, ..Default::default() }),
         ..InstanceMetadata::default()
     };
-    let Some(association) = &instance.association else { return Ok(metadata) };
-    let shown = convert::association(account, instance, association);
-    metadata.instance_profile_arn = shown.instance_profile_arn;
-    metadata.instance_profile_id = shown.instance_profile_id;
-    if !account.enabled {
-        return Ok(metadata);
+    let association = instance.association.as_ref().filter(|_| account.enabled);
+    let Some(association) = association else { return Ok(metadata) };
+    metadata.instance_profile_id = association.profile_id.to_string();
+    // A profile that was deleted and made again under its name is another one.
+    let profile = account.profile(&association.profile);
+    if let Some(profile) = profile.filter(|profile| profile.id == association.profile_id) {
+        let arn = Arn::profile(account.id, &profile.path, &profile.name);
+        metadata.instance_profile_arn = arn.to_string();
     }
-    let role = account.associated_role(association);
-    let credentials = association.credentials.as_ref().filter(|credentials| {
-        // A role that was taken out of the profile or replaced gives nothing any more.
-        role.is_some_and(|role| role.id == credentials.role_id)
-    });
-    if let Some(role) = role {
+    if let Some(role) = account.associated_role(association) {
         metadata.role_name = role.name.to_string();
-    }
-    if let Some(credentials) = credentials.filter(|c| c.expires_at > service.now()) {
-        let issued = service.role_credentials(account, instance, credentials)?;
-        metadata.updated_at = convert::time(credentials.issued_at);
-        let credentials = convert::credentials(&issued);
-        metadata.role_credentials = Some(RoleCredentials::Credentials(credentials));
-    } else if let Some((code, message, time)) = &association.refused {
-        metadata.updated_at = convert::time(*time);
-        let (code, message) = (code.to_string(), message.to_string());
-        let refusal = v1::CredentialsRefusal { code, message };
-        metadata.role_credentials = Some(RoleCredentials::Refusal(refusal));
+        metadata.role_arn = Arn::role(account.id, &role.path, &role.name).to_string();
+        add_credentials(service, account, instance, association, role, &mut metadata)?;
     }
     Ok(metadata)
 }
 
-fn shown(
+/// The newest set while it lasts, and after it the reason why there is no newer one.
+fn add_credentials(
     service: &Service,
     account: &Account,
     instance: &Instance,
-) -> Result<InstanceMetadata, Status> {
-    let metadata = instance_metadata(service, account, instance);
-    metadata.map_err(|error| status::of_service_error(&error, ""))
+    association: &Association,
+    role: &Role,
+    metadata: &mut InstanceMetadata,
+) -> Result<(), ServiceError> {
+    use v1::instance_metadata::RoleCredentials;
+    let refusal = association.refused.as_ref().map(|(code, message, _)| v1::CredentialsRefusal {
+        code: code.to_string(),
+        message: message.to_string(),
+    });
+    // A role that was taken out of the profile or replaced gives nothing any more.
+    let credentials = association.credentials.as_ref().filter(|c| c.role_id == role.id);
+    let Some(credentials) = credentials.filter(|c| c.expires_at > service.now()) else {
+        let refused_at = association.refused.as_ref().map(|(.., time)| *time);
+        metadata.updated_at = refused_at.and_then(convert::time);
+        metadata.role_credentials = refusal.map(RoleCredentials::Refusal);
+        return Ok(());
+    };
+    let deliver = |version| service.role_credentials(account, instance, credentials, version);
+    let issued = deliver(RoleDelivery::Version2)?;
+    if !instance.facts.metadata.tokens_required {
+        let token = deliver(RoleDelivery::Version1)?.token;
+        metadata.version_1_session_token = token.expose().to_owned();
+    }
+    metadata.updated_at = convert::time(credentials.issued_at);
+    metadata.role_credentials = Some(RoleCredentials::Credentials(convert::credentials(&issued)));
+    metadata.renewal_refusal = refusal;
+    Ok(())
+}
+
+/// The same, with the identity document signed.
+///
+/// # Errors
+/// The key of documents does not open.
+pub fn signed(
+    service: &Service,
+    mut metadata: InstanceMetadata,
+) -> Result<InstanceMetadata, ServiceError> {
+    if let Some(document) = &mut metadata.identity_document {
+        let signed = service.sign_document(&document.document)?;
+        document.signature = signed.signature;
+        document.pkcs7 = signed.pkcs7;
+    }
+    Ok(metadata)
+}
+
+fn status_of(error: &ServiceError) -> Status {
+    status::of_service_error(error, "")
 }
 
 /// One watcher's view of its instances.
@@ -227,18 +292,24 @@ impl Watch {
             }
             return Ok(());
         };
-        let metadata = match shown(&self.front.service, account, instance) {
+        let service = &self.front.service;
+        let metadata = match instance_metadata(service, account, instance) {
+            Ok(metadata) if self.sent.get(id) == Some(&metadata) => return Ok(()),
             Ok(metadata) => metadata,
-            Err(status) => {
-                let _ = self.sender.send(Err(status)).await;
-                return Err(Gone);
-            }
+            Err(error) => return self.fail(&error).await,
         };
-        if self.sent.get(id) == Some(&metadata) {
-            return Ok(());
+        match signed(service, metadata.clone()) {
+            Ok(signed) => {
+                self.sent.insert(id.clone(), metadata);
+                self.send(Change::Metadata(signed)).await
+            }
+            Err(error) => self.fail(&error).await,
         }
-        self.sent.insert(id.clone(), metadata.clone());
-        self.send(Change::Metadata(metadata)).await
+    }
+
+    async fn fail(&self, error: &ServiceError) -> Result<(), Gone> {
+        let _ = self.sender.send(Err(status_of(error))).await;
+        Err(Gone)
     }
 
     async fn send(&self, change: Change) -> Result<(), Gone> {
@@ -248,18 +319,25 @@ impl Watch {
     }
 }
 
-enum Touches<'a> {
+/// What an event changes of what instances are told.
+pub enum Touches<'a> {
+    /// Nothing.
     Nothing,
+    /// What this instance is told.
     Instance(&'a InstanceId),
+    /// What every instance of the account may be told.
     Everything,
 }
 
-fn touches(event: &Event) -> Touches<'_> {
+/// What an event touches in its account.
+#[must_use]
+pub fn touches(event: &Event) -> Touches<'_> {
     match &event.kind {
         EventKind::InstanceLaunched { id, .. } | EventKind::InstanceTerminated { id } => {
             Touches::Instance(id)
         }
-        EventKind::ProfileAssociated { instance, .. }
+        EventKind::MetadataOptionsChanged { instance, .. }
+        | EventKind::ProfileAssociated { instance, .. }
         | EventKind::ProfileDisassociated { instance, .. }
         | EventKind::CredentialsRotated { instance, .. }
         | EventKind::CredentialsRefused { instance, .. } => Touches::Instance(instance),

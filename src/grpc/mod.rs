@@ -18,6 +18,7 @@ mod metadata;
 mod policy;
 mod status;
 mod sts;
+mod usage;
 
 use std::future::Future;
 use std::str::FromStr;
@@ -37,8 +38,9 @@ use crate::proto::v1;
 use crate::sts::{RequestInfo, Service};
 
 pub use auth::REQUEST_BYTES_MAX;
-pub use metadata::instance_metadata;
+pub use metadata::{Touches, instance_metadata, signed, touches};
 pub use status::ENCODED_MESSAGE;
+pub use usage::read_usage;
 
 /// Calls that one connection has under way at once.
 const STREAMS_PER_CONNECTION_MAX: u32 = 256;

@@ -104,6 +104,7 @@ pub(super) fn of_service_error(error: &ServiceError, request_id: &str) -> Status
         ServiceError::NoRandomness(_)
         | ServiceError::Keyring(_)
         | ServiceError::Token(_)
+        | ServiceError::Document(_)
         | ServiceError::Answer(_) => {
             tracing::error!(request_id, error = %message, "a request failed inside");
             status(Code::Internal, "InternalFailure", "the request failed inside", request_id)

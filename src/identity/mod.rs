@@ -14,4 +14,4 @@ pub use id::{
     PolicyName, ProfileName, RoleName, SessionName, SourceIdentity, UniqueId, UserName, base32_id,
     hex_id,
 };
-pub use principal::Principal;
+pub use principal::{Principal, RoleDelivery};

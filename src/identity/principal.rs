@@ -6,6 +6,27 @@ use super::{
     AccountId, AgentName, Arn, InstanceId, Path, RoleName, SessionName, UniqueId, UserName,
 };
 
+/// The version of the metadata protocol by which an instance got its role's credentials: the values of the
+/// condition key `ec2:RoleDelivery`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleDelivery {
+    /// Without a token.
+    Version1,
+    /// With a token.
+    Version2,
+}
+
+impl RoleDelivery {
+    /// As policies spell it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Version1 => "1.0",
+            Self::Version2 => "2.0",
+        }
+    }
+}
+
 /// Who makes a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {

@@ -1,57 +1,88 @@
-//! The HTTP server: who asks, with which token, and what may be asked.
+//! The HTTP server: listeners, connections and their bounds.
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::Request;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::token::{TOKEN_TTL_MAX, TokenKey};
-use super::{InstanceSource, tree};
+use super::edge::{Asker, Edge};
+use super::hops::{HopStream, Hops};
+use super::sources::{Admitted, Limits, Sources};
+use super::{InstanceSource, Serves, TokenKey, UsageBook};
 use crate::clock::Clock;
-use crate::proto::v1::InstanceMetadata;
 
 /// Connections open at once; more wait to be accepted.
 pub const CONNECTIONS_MAX: usize = 4096;
-/// How long a client may take to send its request head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes of a request head.
+/// How often connections are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// For how many looks a connection may go without a whole request. Bounds clients that send slowly, do not read
+/// their answer, or say nothing.
+const QUIET_LOOKS_MAX: u32 = 5;
+/// The same while more than half of `CONNECTIONS_MAX` are open, so that room is made quickly.
+const QUIET_LOOKS_CROWDED_MAX: u32 = 2;
+/// Bytes of a request head, and of what is read ahead of it.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 /// How long open connections may take to end once the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait when a connection cannot be accepted, as when files run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-const TOKEN: &str = "x-aws-ec2-metadata-token";
-const TOKEN_TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
+/// Everything that listeners share.
+pub struct Front {
+    edge: Edge,
+    sources: Arc<Sources>,
+    open: Arc<Semaphore>,
+}
 
-/// Answers metadata on `listener` until `stop` resolves.
+impl Front {
+    /// Answers from `source`.
+    #[must_use]
+    pub fn new(
+        source: Arc<dyn InstanceSource>,
+        key: Arc<TokenKey>,
+        clock: Clock,
+        book: Arc<UsageBook>,
+        limits: Limits,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            edge: Edge { source, key, clock, book },
+            sources: Sources::new(limits),
+            open: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        })
+    }
+}
+
+impl Front {
+    fn quiet_looks_max(&self) -> u32 {
+        let crowded = self.open.available_permits() < CONNECTIONS_MAX / 2;
+        if crowded { QUIET_LOOKS_CROWDED_MAX } else { QUIET_LOOKS_MAX }
+    }
+}
+
+/// Answers on a listener until `stop` resolves.
 pub async fn serve(
+    front: Arc<Front>,
     listener: TcpListener,
-    source: Arc<dyn InstanceSource>,
-    key: TokenKey,
-    clock: Clock,
+    serves: Serves,
     stop: impl Future<Output = ()>,
 ) {
-    let edge = Arc::new(Edge { source, key, clock });
-    let open = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let serves = Arc::new(serves);
     let tasks = TaskTracker::new();
     let stopping = CancellationToken::new();
     tokio::pin!(stop);
     loop {
-        let Ok(permit) = open.clone().acquire_owned().await else { break };
+        let Ok(permit) = front.open.clone().acquire_owned().await else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
@@ -60,9 +91,11 @@ pub async fn serve(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let (edge, stopping) = (edge.clone(), stopping.clone());
+        // A source with too many connections is told at once, by their end.
+        let Some(admitted) = front.sources.admit(peer.ip().to_canonical()) else { continue };
+        let (front, serves, stopping) = (front.clone(), serves.clone(), stopping.clone());
         tasks.spawn(async move {
-            connection(edge, stream, peer.ip(), stopping).await;
+            connection(&front, serves, stream, peer, admitted, stopping).await;
             drop(permit);
         });
     }
@@ -71,121 +104,57 @@ pub async fn serve(
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await;
 }
 
-async fn connection(edge: Arc<Edge>, stream: TcpStream, peer: IpAddr, stopping: CancellationToken) {
-    let answer = service_fn(move |request: Request<hyper::body::Incoming>| {
-        let path = request.uri().path();
-        let response = edge.respond(peer, request.method(), path, request.headers());
+async fn connection(
+    front: &Front,
+    serves: Arc<Serves>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    admitted: Admitted,
+    stopping: CancellationToken,
+) {
+    // Nothing is kept for a client that has not said anything yet.
+    let patience = LOOK * front.quiet_looks_max();
+    if !matches!(tokio::time::timeout(patience, stream.readable()).await, Ok(Ok(()))) {
+        return;
+    }
+    // Answers are small and whole: nothing is gained by waiting for more.
+    let _ = stream.set_nodelay(true);
+    let hops = Hops::default();
+    let stream = HopStream::new(stream, peer, hops.clone());
+    let peer = peer.ip().to_canonical();
+    let asker = Asker { serves, peer, admitted: Some(admitted), hops };
+    let answered = AtomicU64::new(0);
+    let answer = service_fn(|request: Request<hyper::body::Incoming>| {
+        answered.fetch_add(1, Ordering::Relaxed);
+        let response =
+            front.edge.respond(&asker, request.method(), request.uri(), request.headers());
         async move { Ok::<_, Infallible>(response) }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), answer);
     tokio::pin!(connection);
-    tokio::select! {
-        // A broken connection is its client's matter.
-        _ = connection.as_mut() => {}
-        () = stopping.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
-    }
-}
-
-/// What answers.
-pub(super) struct Edge {
-    pub(super) source: Arc<dyn InstanceSource>,
-    pub(super) key: TokenKey,
-    pub(super) clock: Clock,
-}
-
-impl Edge {
-    pub(super) fn respond(
-        &self,
-        peer: IpAddr,
-        method: &Method,
-        path: &str,
-        headers: &HeaderMap,
-    ) -> Response<Full<Bytes>> {
-        // An address without an instance learns nothing, not even what there would be.
-        let Some(metadata) = self.source.find(peer) else {
-            return plain(StatusCode::NOT_FOUND, "");
-        };
-        let path_alone = path.trim_end_matches('/');
-        let token_path = path_alone == "/latest/api/token";
-        match *method {
-            Method::PUT if token_path => self.issue_token(&metadata, headers),
-            Method::PUT if path_alone.ends_with("/api/token") => plain(StatusCode::FORBIDDEN, ""),
-            Method::GET | Method::HEAD if !token_path => self.read(&metadata, path, headers),
-            _ => {
-                let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "");
-                let allow = if token_path { "PUT" } else { "GET, HEAD" };
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
-                response
+    // One timer a connection, not one a request.
+    let mut looks = tokio::time::interval(LOOK);
+    looks.tick().await;
+    let (mut answered_before, mut quiet) = (0, 0);
+    loop {
+        tokio::select! {
+            // A broken connection is its client's matter.
+            _ = connection.as_mut() => return,
+            () = stopping.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                let _ = connection.await;
+                return;
+            }
+            _ = looks.tick() => {
+                let now = answered.load(Ordering::Relaxed);
+                quiet = if now == answered_before { quiet + 1 } else { 0 };
+                answered_before = now;
+                if quiet >= front.quiet_looks_max() {
+                    return;
+                }
             }
         }
     }
-
-    fn issue_token(
-        &self,
-        metadata: &InstanceMetadata,
-        headers: &HeaderMap,
-    ) -> Response<Full<Bytes>> {
-        // A request that a proxy passed on came from someone else than the instance.
-        if headers.contains_key("x-forwarded-for") {
-            return plain(StatusCode::FORBIDDEN, "");
-        }
-        let ttl = headers.get(TOKEN_TTL).and_then(|value| value.to_str().ok());
-        let ttl = ttl.and_then(|text| text.trim().parse::<u32>().ok());
-        let Some(ttl) = ttl.filter(|ttl| (1..=TOKEN_TTL_MAX).contains(ttl)) else {
-            return plain(StatusCode::BAD_REQUEST, "");
-        };
-        let end = self.clock.now().plus(Duration::from_secs(u64::from(ttl)));
-        let Ok(token) = self.key.issue(instance_id(metadata), end) else {
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "");
-        };
-        let mut response = plain(StatusCode::OK, &token);
-        response.headers_mut().insert(TOKEN_TTL, HeaderValue::from(ttl));
-        response
-    }
-
-    fn read(
-        &self,
-        metadata: &InstanceMetadata,
-        path: &str,
-        headers: &HeaderMap,
-    ) -> Response<Full<Bytes>> {
-        let now = self.clock.now();
-        let optional = metadata.instance.as_ref().is_some_and(|i| i.http_tokens_optional);
-        let admitted = match headers.get(TOKEN) {
-            // A wrong token is refused also where none would be needed.
-            Some(token) => token
-                .to_str()
-                .is_ok_and(|token| self.key.is_valid(token, instance_id(metadata), now)),
-            None => optional,
-        };
-        if !admitted {
-            return plain(StatusCode::UNAUTHORIZED, "");
-        }
-        match tree::answer(metadata, now, path) {
-            Some(body) => plain(StatusCode::OK, &body),
-            None => plain(StatusCode::NOT_FOUND, ""),
-        }
-    }
-}
-
-fn instance_id(metadata: &InstanceMetadata) -> &str {
-    metadata.instance.as_ref().map_or("", |instance| &instance.instance_id)
-}
-
-fn plain(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
-    let body = match body {
-        "" => status.canonical_reason().unwrap_or_default().to_owned(),
-        body => body.to_owned(),
-    };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-    response
 }

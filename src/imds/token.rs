@@ -1,5 +1,6 @@
-//! Session tokens of version 2: nothing is stored. A token is its end and a random number with an HMAC over
-//! both and the instance's id, so that it works for its instance alone, until its end, at this server.
+//! Tokens of version 2 and of containers: nothing is stored. A token is its end and a random number with an
+//! HMAC over both, the audience and the instance's id, so that it works for its instance and its purpose alone,
+//! until its end, at this server.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,12 +9,23 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::clock::Timestamp;
 
-/// The longest life of a token in seconds.
+/// The longest life of a token of version 2 in seconds.
 pub const TOKEN_TTL_MAX: u32 = 21_600;
 const RANDOM: usize = 8;
 const HEAD: usize = 8 + RANDOM;
+const TAG: usize = 32;
+const BYTES: usize = HEAD + TAG;
 /// Characters of a token; anything longer is none.
-const TOKEN_CHARS_MAX: usize = 128;
+const CHARS: usize = BYTES * 4 / 3;
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// Version 2 of the protocol.
+    Metadata,
+    /// Credentials of a container.
+    Container,
+}
 
 /// The key of a server's tokens.
 pub struct TokenKey {
@@ -34,6 +46,7 @@ impl TokenKey {
     /// A token for `instance` that ends at `end`.
     pub(super) fn issue(
         &self,
+        audience: Audience,
         instance: &str,
         end: Timestamp,
     ) -> Result<String, ring::error::Unspecified> {
@@ -41,25 +54,39 @@ impl TokenKey {
         let (time, random) = head.split_at_mut(8);
         time.copy_from_slice(&end.as_millis().to_be_bytes());
         self.random.fill(random)?;
-        let tag = hmac::sign(&self.key, &message(&head, instance));
+        let tag = self.context(audience, &head, instance).sign();
         Ok(URL_SAFE_NO_PAD.encode([&head, tag.as_ref()].concat()))
     }
 
     /// Whether `token` is one of ours for `instance` and has not ended.
-    pub(super) fn is_valid(&self, token: &str, instance: &str, now: Timestamp) -> bool {
-        if token.len() > TOKEN_CHARS_MAX {
+    pub(super) fn is_valid(
+        &self,
+        audience: Audience,
+        token: &[u8],
+        instance: &str,
+        now: Timestamp,
+    ) -> bool {
+        let mut bytes = [0; BYTES];
+        if token.len() != CHARS || URL_SAFE_NO_PAD.decode_slice(token, &mut bytes) != Ok(BYTES) {
             return false;
         }
-        let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else { return false };
         let Some((head, tag)) = bytes.split_first_chunk::<HEAD>() else { return false };
-        if hmac::verify(&self.key, &message(head, instance), tag).is_err() {
+        let computed = self.context(audience, head, instance).sign();
+        if !bool::from(subtle::ConstantTimeEq::ct_eq(computed.as_ref(), tag)) {
             return false;
         }
         let end = head.first_chunk::<8>().map_or(0, |time| i64::from_be_bytes(*time));
         Timestamp::from_millis(end) > now
     }
-}
 
-fn message(head: &[u8; HEAD], instance: &str) -> Vec<u8> {
-    [head.as_slice(), instance.as_bytes()].concat()
+    fn context(&self, audience: Audience, head: &[u8; HEAD], instance: &str) -> hmac::Context {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(match audience {
+            Audience::Metadata => b"m",
+            Audience::Container => b"c",
+        });
+        context.update(head);
+        context.update(instance.as_bytes());
+        context
+    }
 }

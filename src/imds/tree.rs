@@ -1,40 +1,20 @@
-//! What metadata holds, as a tree: a pure function of the instance, the time and the path.
+//! What metadata holds, as pages by path: a pure function of the instance. Every page stands with and without
+//! a slash at the end, as SDKs ask for both.
 
-use serde_json::json;
+use bytes::Bytes;
+use serde_json::{Value, json};
 
+use super::prepared::{Page, Pages, RolePage, secret};
 use crate::clock::Timestamp;
 use crate::proto::v1::instance_metadata::RoleCredentials;
-use crate::proto::v1::{Instance, InstanceMetadata};
+use crate::proto::v1::{Credentials, Instance, InstanceMetadata, MetadataOptions};
 
-/// Every version under which the data stands.
-const VERSIONS: [&str; 26] = [
-    "1.0",
-    "2007-01-19",
-    "2007-03-01",
-    "2007-08-29",
-    "2007-10-10",
-    "2007-12-15",
-    "2008-02-01",
-    "2008-09-01",
-    "2009-04-04",
-    "2011-01-01",
-    "2011-05-01",
-    "2012-01-12",
-    "2014-02-25",
-    "2014-11-05",
-    "2015-10-20",
-    "2016-04-19",
-    "2016-06-30",
-    "2016-09-02",
-    "2018-03-28",
-    "2018-08-17",
-    "2018-09-24",
-    "2019-10-01",
-    "2020-10-27",
-    "2021-01-03",
-    "2021-03-23",
-    "latest",
-];
+/// Where the container form is kept: at no path that metadata has.
+pub(super) const CONTAINER: &str = "\0container";
+/// Where credentials are, by the role's name.
+const CREDENTIALS: &str = "meta-data/iam/security-credentials";
+/// The same with the account's id in them. Not listed, as on EC2.
+const EXTENDED: &str = "meta-data/iam/security-credentials-extended";
 
 /// A place in the tree.
 enum Node {
@@ -42,18 +22,25 @@ enum Node {
     Folder(Vec<(String, Self)>),
 }
 
-/// The body at `path`; none if nothing is there. Never an empty body.
-pub(super) fn answer(metadata: &InstanceMetadata, now: Timestamp, path: &str) -> Option<String> {
-    let mut parts = path.split('/').filter(|part| !part.is_empty());
-    let Some(version) = parts.next() else { return Some(VERSIONS.join("\n")) };
-    if !VERSIONS.contains(&version) {
-        return None;
+/// All pages of an instance.
+pub(super) fn pages(metadata: &InstanceMetadata, options: &MetadataOptions) -> Pages {
+    let none = Instance::default();
+    let instance = metadata.instance.as_ref().unwrap_or(&none);
+    let mut pages = Pages::new();
+    let root = folder(vec![
+        ("dynamic", dynamic(metadata)),
+        ("meta-data", meta_data(metadata, instance, options)),
+    ]);
+    flatten("", root, &mut pages);
+    // The top is listed without slashes.
+    pages.insert(Box::from(""), Page::Text(Bytes::from_static(b"dynamic\nmeta-data")));
+    if !metadata.role_name.is_empty() {
+        add_role(metadata, &mut pages);
     }
-    let mut node = root(metadata, now);
-    for part in parts {
-        let Node::Folder(entries) = node else { return None };
-        node = entries.into_iter().find(|(name, _)| name == part)?.1;
-    }
+    pages
+}
+
+fn flatten(path: &str, node: Node, pages: &mut Pages) {
     let body = match node {
         Node::Leaf(text) => text,
         Node::Folder(entries) => {
@@ -61,51 +48,68 @@ pub(super) fn answer(metadata: &InstanceMetadata, now: Timestamp, path: &str) ->
                 Node::Leaf(_) => name.clone(),
                 Node::Folder(_) => format!("{name}/"),
             });
-            names.collect::<Vec<_>>().join("\n")
+            let listing = names.collect::<Vec<_>>().join("\n");
+            for (name, node) in entries {
+                let inner = if path.is_empty() { name } else { format!("{path}/{name}") };
+                flatten(&inner, node, pages);
+            }
+            listing
         }
     };
-    Some(body).filter(|body| !body.is_empty())
+    // An empty success would tell clients that all is well.
+    if !body.is_empty() {
+        pages.insert(Box::from(path), Page::Text(Bytes::from(body)));
+    }
 }
 
 fn folder(entries: Vec<(&str, Node)>) -> Node {
     Node::Folder(entries.into_iter().map(|(name, node)| (name.to_owned(), node)).collect())
 }
 
-fn leaf(text: &str) -> Node {
-    Node::Leaf(text.to_owned())
+fn leaf(text: impl Into<String>) -> Node {
+    Node::Leaf(text.into())
 }
 
-fn root(metadata: &InstanceMetadata, now: Timestamp) -> Node {
-    let none = Instance::default();
-    let instance = metadata.instance.as_ref().unwrap_or(&none);
-    let document = folder(vec![("document", Node::Leaf(identity_document(metadata, instance)))]);
-    folder(vec![
-        ("dynamic", folder(vec![("instance-identity", document)])),
-        ("meta-data", meta_data(metadata, instance, now)),
-    ])
+fn leaves(entries: &[(&'static str, &str)]) -> Vec<(&'static str, Node)> {
+    let known = entries.iter().filter(|(_, text)| !text.is_empty());
+    known.map(|(name, text)| (*name, leaf(*text))).collect()
 }
 
-fn meta_data(metadata: &InstanceMetadata, instance: &Instance, now: Timestamp) -> Node {
-    let facts = [
-        ("ami-id", instance.image_id.as_str()),
+fn dynamic(metadata: &InstanceMetadata) -> Node {
+    let document = metadata.identity_document.clone().unwrap_or_default();
+    let entries = [
+        ("document", document.document.as_str()),
+        ("pkcs7", &document.pkcs7),
+        ("signature", &document.signature),
+    ];
+    folder(vec![("instance-identity", folder(leaves(&entries)))])
+}
+
+fn meta_data(metadata: &InstanceMetadata, instance: &Instance, options: &MetadataOptions) -> Node {
+    let host = hostname(instance);
+    let mut entries = leaves(&[
+        ("ami-id", &instance.image_id),
+        ("hostname", &host),
         ("instance-id", &instance.instance_id),
         ("instance-life-cycle", "on-demand"),
         ("instance-type", &instance.instance_type),
-        ("local-ipv4", &instance.private_ip),
-    ];
-    let known = facts.into_iter().filter(|(_, text)| !text.is_empty());
-    let mut entries: Vec<_> = known.map(|(name, text)| (name, leaf(text))).collect();
+        ("local-hostname", &host),
+        ("local-ipv4", ipv4(instance).unwrap_or_default()),
+    ]);
     if !metadata.instance_profile_id.is_empty() {
-        entries.push(("iam", iam(metadata, now)));
+        let mut iam = vec![("info", leaf(info(metadata)))];
+        if !metadata.role_name.is_empty() {
+            // The role is filled in with its credentials.
+            iam.push(("security-credentials", folder(vec![])));
+        }
+        entries.push(("iam", folder(iam)));
     }
-    let placement = vec![
-        ("availability-zone", leaf(&instance.availability_zone)),
-        ("region", leaf(&instance.region)),
-    ];
+    let placement =
+        leaves(&[("availability-zone", &instance.availability_zone), ("region", &instance.region)]);
     entries.push(("placement", folder(placement)));
-    let services = vec![("domain", leaf("amazonaws.com")), ("partition", leaf("aws"))];
+    let services = leaves(&[("domain", "amazonaws.com"), ("partition", "aws")]);
     entries.push(("services", folder(services)));
-    if !instance.tags.is_empty() {
+    if options.instance_metadata_tags && !instance.tags.is_empty() {
         let tags = instance.tags.iter().map(|(key, value)| (key.clone(), leaf(value)));
         let mut tags: Vec<_> = tags.collect();
         tags.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -115,15 +119,87 @@ fn meta_data(metadata: &InstanceMetadata, instance: &Instance, now: Timestamp) -
     folder(entries)
 }
 
-fn iam(metadata: &InstanceMetadata, now: Timestamp) -> Node {
-    let mut entries = vec![("info", Node::Leaf(info(metadata)))];
-    if !metadata.role_name.is_empty()
-        && let Some(document) = credentials(metadata, now)
-    {
-        let role = (metadata.role_name.clone(), Node::Leaf(document));
-        entries.push(("security-credentials", Node::Folder(vec![role])));
+fn ipv4(instance: &Instance) -> Option<&str> {
+    let is_v4 = instance.private_ip.parse::<std::net::Ipv4Addr>().is_ok();
+    is_v4.then_some(instance.private_ip.as_str())
+}
+
+/// The IP name of EC2 (EC2 User Guide, ec2-instance-naming); empty without an address.
+fn hostname(instance: &Instance) -> String {
+    let Some(address) = ipv4(instance) else { return String::new() };
+    let name = format!("ip-{}", address.replace('.', "-"));
+    match instance.region.as_str() {
+        "us-east-1" => format!("{name}.ec2.internal"),
+        region => format!("{name}.{region}.compute.internal"),
     }
-    folder(entries)
+}
+
+/// The role's name and its credentials, under either path and in the container's form.
+fn add_role(metadata: &InstanceMetadata, pages: &mut Pages) {
+    for (folder, extended) in [(CREDENTIALS, false), (EXTENDED, true)] {
+        let name = Bytes::from(metadata.role_name.clone());
+        pages.insert(Box::from(folder), Page::Text(name));
+        let path = format!("{folder}/{}", metadata.role_name);
+        let render = |credentials: &Credentials, token: &str| {
+            let mut document = json!({
+                "Code": "Success",
+                "LastUpdated": updated(metadata),
+                "Type": "AWS-HMAC",
+                "AccessKeyId": credentials.access_key_id,
+                "SecretAccessKey": credentials.secret_access_key,
+                "Token": token,
+                "Expiration": iso8601(credentials.expires_at.as_ref()),
+            });
+            if extended && let Some(fields) = document.as_object_mut() {
+                fields.insert("AccountId".to_owned(), json!(metadata.account_id));
+            }
+            document
+        };
+        let refuse = |code: &str, message: &str| json!({"Code": code, "Message": message, "LastUpdated": updated(metadata)});
+        pages.insert(Box::from(path), role_page(metadata, &render, &refuse));
+    }
+    let render = |credentials: &Credentials, token: &str| {
+        json!({
+            "AccessKeyId": credentials.access_key_id,
+            "SecretAccessKey": credentials.secret_access_key,
+            "Token": token,
+            "Expiration": iso8601(credentials.expires_at.as_ref()),
+            "AccountId": metadata.account_id,
+            "RoleArn": metadata.role_arn,
+        })
+    };
+    let mut page = role_page(metadata, &render, &|_, _| Value::Null);
+    if let Page::Role(role) = &mut page {
+        // Clients of containers take any success for credentials.
+        role.refusal = None;
+    }
+    pages.insert(Box::from(CONTAINER), page);
+}
+
+fn role_page(
+    metadata: &InstanceMetadata,
+    render: &dyn Fn(&Credentials, &str) -> Value,
+    refuse: &dyn Fn(&str, &str) -> Value,
+) -> Page {
+    let text = |document: Value| secret(format!("{document:#}"));
+    let mut page =
+        RolePage { ends: None, version_1: Bytes::new(), version_2: Bytes::new(), refusal: None };
+    let mut refusal = metadata.renewal_refusal.as_ref();
+    match &metadata.role_credentials {
+        Some(RoleCredentials::Credentials(credentials)) => {
+            let ends = credentials.expires_at.as_ref();
+            page.ends = ends.map(|ends| Timestamp::from_unix_seconds(ends.seconds));
+            page.version_2 = text(render(credentials, &credentials.session_token));
+            let version_1 = metadata.version_1_session_token.as_str();
+            if !version_1.is_empty() {
+                page.version_1 = text(render(credentials, version_1));
+            }
+        }
+        Some(RoleCredentials::Refusal(told)) => refusal = Some(told),
+        None => {}
+    }
+    page.refusal = refusal.map(|refusal| text(refuse(&refusal.code, &refusal.message)));
+    Page::Role(Box::new(page))
 }
 
 fn updated(metadata: &InstanceMetadata) -> String {
@@ -134,76 +210,27 @@ fn iso8601(time: Option<&prost_types::Timestamp>) -> String {
     Timestamp::from_unix_seconds(time.map_or(0, |time| time.seconds)).iso8601()
 }
 
+/// IAM User Guide, troubleshoot_iam-ec2.
 fn info(metadata: &InstanceMetadata) -> String {
-    let info = if metadata.instance_profile_arn.is_empty() {
-        json!({
+    let mut info = json!({
+        "Code": "Success",
+        "LastUpdated": updated(metadata),
+        "InstanceProfileArn": metadata.instance_profile_arn,
+        "InstanceProfileId": metadata.instance_profile_id,
+    });
+    if metadata.instance_profile_arn.is_empty() {
+        info = json!({
             "Code": "InstanceProfileNotFound",
             "LastUpdated": updated(metadata),
-            "Message": "The instance profile is gone.",
-        })
-    } else if metadata.role_name.is_empty() {
-        json!({
-            "Code": "Success",
-            "LastUpdated": updated(metadata),
-            "InstanceProfileArn": metadata.instance_profile_arn,
-            "InstanceProfileId": metadata.instance_profile_id,
-            "Message": "Instance Profile does not contain a role.",
-        })
-    } else {
-        json!({
-            "Code": "Success",
-            "LastUpdated": updated(metadata),
-            "InstanceProfileArn": metadata.instance_profile_arn,
-            "InstanceProfileId": metadata.instance_profile_id,
-        })
-    };
+            "Message": format!(
+                "Instance Profile with id {} cannot be found.", metadata.instance_profile_id
+            ),
+        });
+    } else if metadata.role_name.is_empty()
+        && let Some(fields) = info.as_object_mut()
+    {
+        let message = "Instance Profile does not contain a role.";
+        fields.insert("Message".to_owned(), json!(message));
+    }
     format!("{info:#}")
-}
-
-/// The document of the role; none if its credentials have ended.
-fn credentials(metadata: &InstanceMetadata, now: Timestamp) -> Option<String> {
-    let document = match metadata.role_credentials.as_ref()? {
-        RoleCredentials::Credentials(credentials) => {
-            let end = credentials.expires_at.as_ref()?;
-            if Timestamp::from_unix_seconds(end.seconds) <= now {
-                return None;
-            }
-            json!({
-                "Code": "Success",
-                "LastUpdated": updated(metadata),
-                "Type": "AWS-HMAC",
-                "AccessKeyId": credentials.access_key_id,
-                "SecretAccessKey": credentials.secret_access_key,
-                "Token": credentials.session_token,
-                "Expiration": iso8601(Some(end)),
-            })
-        }
-        RoleCredentials::Refusal(refusal) => json!({
-            "Code": refusal.code,
-            "Message": refusal.message,
-            "LastUpdated": updated(metadata),
-        }),
-    };
-    Some(format!("{document:#}"))
-}
-
-fn identity_document(metadata: &InstanceMetadata, instance: &Instance) -> String {
-    let document = json!({
-        "accountId": metadata.account_id,
-        "architecture": "x86_64",
-        "availabilityZone": instance.availability_zone,
-        "billingProducts": null,
-        "devpayProductCodes": null,
-        "marketplaceProductCodes": null,
-        "imageId": instance.image_id,
-        "instanceId": instance.instance_id,
-        "instanceType": instance.instance_type,
-        "kernelId": null,
-        "pendingTime": iso8601(instance.launched_at.as_ref()),
-        "privateIp": instance.private_ip,
-        "ramdiskId": null,
-        "region": instance.region,
-        "version": "2017-09-30",
-    });
-    format!("{document:#}")
 }

@@ -12,7 +12,8 @@ use prost::Message;
 
 use crate::clock::Timestamp;
 use crate::identity::{
-    AccountId, Arn, Path, Principal, RoleName, SessionName, SourceIdentity, UniqueId, UserName,
+    AccountId, Arn, Path, Principal, RoleDelivery, RoleName, SessionName, SourceIdentity, UniqueId,
+    UserName,
 };
 
 /// The most that session policies, their ARNs and tags may take together as sealed. With the
@@ -83,6 +84,8 @@ pub struct Claims {
     pub chain_depth: u8,
     /// The instance that the session was made for.
     pub instance: Option<Arn>,
+    /// How the instance got it.
+    pub delivery: Option<RoleDelivery>,
 }
 
 impl Claims {
@@ -100,6 +103,7 @@ impl Claims {
             source_identity: None,
             chain_depth: 0,
             instance: None,
+            delivery: None,
         }
     }
 
@@ -155,6 +159,11 @@ impl Claims {
             source_identity: self.source_identity.as_ref().map(ToString::to_string),
             chain_depth: self.chain_depth.into(),
             instance: self.instance.as_ref().map(ToString::to_string),
+            delivery: match self.delivery {
+                None => 0,
+                Some(RoleDelivery::Version1) => 1,
+                Some(RoleDelivery::Version2) => 2,
+            },
             ..self.packed()
         };
         stored.encode_to_vec()
@@ -191,6 +200,12 @@ impl Claims {
             source_identity: source_identity.transpose().ok()?,
             chain_depth: u8::try_from(stored.chain_depth).ok()?,
             instance: stored.instance.map(|text| Arn::parse(&text)).transpose().ok()?,
+            delivery: match stored.delivery {
+                0 => None,
+                1 => Some(RoleDelivery::Version1),
+                2 => Some(RoleDelivery::Version2),
+                _ => return None,
+            },
         })
     }
 }
@@ -217,6 +232,8 @@ struct Stored {
     chain_depth: u32,
     #[prost(string, optional, tag = "12")]
     instance: Option<String>,
+    #[prost(uint32, tag = "13")]
+    delivery: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]

@@ -35,6 +35,8 @@ pub(super) enum Purpose {
     TokenNonce,
     /// From an account key: the key that seals one message.
     Message,
+    /// From the operator's account key: the key that seals the key of identity documents.
+    DocumentKey,
 }
 
 impl Purpose {
@@ -47,6 +49,7 @@ impl Purpose {
             Self::TokenSeal => b"locum/1/token-seal\0",
             Self::TokenNonce => b"locum/1/token-nonce\0",
             Self::Message => b"locum/1/message\0",
+            Self::DocumentKey => b"locum/1/document-key\0",
         }
     }
 }

@@ -9,7 +9,9 @@
 mod cache;
 mod claims;
 mod crypto;
+mod der;
 mod derive;
+mod document;
 mod keyring;
 mod message;
 mod token;
@@ -20,6 +22,7 @@ pub mod sigv4;
 pub use cache::Cache;
 pub use claims::{Claims, PACKED_BYTES_MAX, Subject};
 pub use derive::{AccountKey, Secret};
+pub use document::{DocumentKeyError, DocumentSignature, DocumentSigner, SealedDocumentKey, pem};
 pub use keyring::{KeyState, KeyVersion, Keyring, KeyringError};
 pub use message::{MESSAGE_CHARS_MAX, message_account, open_message, seal_message};
 pub use token::{Sealed, TOKEN_CHARS_MAX, TokenError, open, peek, seal};

@@ -280,6 +280,7 @@ fn session_caller(account: AccountId, holder: Caller, claims: &Claims) -> Option
         source_identity: claims.source_identity.clone(),
         chain_depth: claims.chain_depth,
         instance: claims.instance.clone(),
+        delivery: claims.delivery,
     };
     Some(Caller {
         principal: claims.subject.principal(account),

@@ -4,7 +4,7 @@ use super::{Service, ServiceError};
 use crate::clock::Timestamp;
 use crate::domain::event::{RoleCredentials, Session, SessionSubject, WrappedAccountKey};
 use crate::domain::state::{Account, Instance};
-use crate::identity::{AccessKeyId, AccountId, Arn, SessionName};
+use crate::identity::{AccessKeyId, AccountId, Arn, RoleDelivery, SessionName};
 use crate::signing::{AccountKey, Claims, KeyringError, Secret, Subject, seal};
 
 /// Temporary credentials, ready to hand out.
@@ -79,7 +79,8 @@ impl Service {
         self.issued(account, &session.key, &claims)
     }
 
-    /// The credentials of an instance's role.
+    /// The credentials of an instance's role. Both versions of the metadata protocol give the same key, with
+    /// a token that tells them apart.
     ///
     /// # Errors
     /// The keyring does not hold the account's key.
@@ -88,6 +89,7 @@ impl Service {
         account: &Account,
         instance: &Instance,
         credentials: &RoleCredentials,
+        delivery: RoleDelivery,
     ) -> Result<IssuedCredentials, ServiceError> {
         let subject = Subject::Role {
             path: credentials.path.clone(),
@@ -97,6 +99,7 @@ impl Service {
         };
         let claims = Claims {
             instance: Some(Arn::instance(&instance.facts.region, account.id, &instance.id)),
+            delivery: Some(delivery),
             ..Claims::new(subject, credentials.issued_at, credentials.expires_at)
         };
         self.issued(account, &credentials.key, &claims)

@@ -4,6 +4,7 @@
 mod authenticate;
 mod authorize;
 mod denial;
+mod document;
 mod explain;
 mod grant;
 mod issue;
@@ -11,7 +12,7 @@ mod resource;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -22,11 +23,15 @@ use crate::domain::command::{Action, Command, Minting};
 use crate::domain::event::{Idempotency, WrappedAccountKey};
 use crate::identity::{AccessKeyId, AccountId, Invalid, base32_id, hex_id};
 use crate::ledger::{Ledger, Receipt, SubmitError, View};
-use crate::signing::{AccountKey, Cache, Keyring, KeyringError, NoRandomness, TokenError};
+use crate::signing::{
+    AccountKey, Cache, DocumentKeyError, DocumentSigner, Keyring, KeyringError, NoRandomness,
+    TokenError,
+};
 use authenticate::{GLOBAL_REGION, SIGNERS_MAX, Signers};
 
 pub use authenticate::{AuthError, Signed};
 pub use authorize::{Ask, Judged, Simulated};
+pub use document::identity_document;
 pub use explain::{Holder, Step, WhoCan};
 pub use grant::{GRANT_LIFETIME, Grant, GrantError};
 pub use issue::IssuedCredentials;
@@ -73,6 +78,9 @@ pub enum ServiceError {
     /// A token cannot be sealed.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// Identity documents cannot be signed.
+    #[error(transparent)]
+    Document(#[from] DocumentKeyError),
     /// What the caller sent breaks a rule.
     #[error(transparent)]
     Invalid(#[from] Invalid),
@@ -93,6 +101,7 @@ pub struct Service {
     /// Account keys as they were unwrapped, with the wrapped form that they came from.
     account_keys: Cache<AccountId, (WrappedAccountKey, AccountKey)>,
     signers: Signers,
+    document_signer: OnceLock<DocumentSigner>,
 }
 
 /// Accounts whose keys are kept unwrapped.
@@ -124,6 +133,7 @@ impl Service {
             global_regions,
             account_keys,
             signers,
+            document_signer: OnceLock::new(),
         };
         // Any account shows it; the first is the operator's.
         if let Some(account) = service.ledger.view().state.accounts().next() {

@@ -106,7 +106,8 @@ impl Desk {
         let account = view.state.account(account).unwrap();
         let instance = account.instances.get(&id).unwrap();
         let credentials = instance.association.as_ref().unwrap().credentials.clone().unwrap();
-        service.role_credentials(account, instance, &credentials).unwrap()
+        let delivery = crate::identity::RoleDelivery::Version2;
+        service.role_credentials(account, instance, &credentials, delivery).unwrap()
     }
 }
 

@@ -8,9 +8,11 @@ use super::Decider;
 use crate::domain::access::{Caller, Question, judge};
 use crate::domain::command::{Minting, ProfileRef};
 use crate::domain::event::{EventKind, InstanceFacts, KeyOwner, RoleCredentials};
+use crate::domain::metadata::MetadataChange;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Association, Instance, Profile, Role};
-use crate::identity::{AccessKeyId, Arn, AssociationId, InstanceId, Principal};
+use crate::domain::usage::{MetadataUsage, REPORT_INSTANCES_MAX};
+use crate::identity::{AccessKeyId, Arn, AssociationId, InstanceId, Invalid, Principal};
 use crate::policy::{Context, Verdict};
 
 /// The service that assumes roles for instances.
@@ -30,7 +32,8 @@ impl Decider<'_> {
         minting: &Minting,
     ) -> Result<(), Rejection> {
         let arn = Arn::instance(&facts.region, self.command.account, id);
-        self.require("ec2:RunInstances", arn.as_str())?;
+        self.require_with("ec2:RunInstances", arn.as_str(), &facts.metadata.context())?;
+        facts.metadata.check_tags(&facts.tags)?;
         if self.account.instances.contains_key(id) {
             return Err(Rejection::exists("instance", id));
         }
@@ -60,6 +63,56 @@ impl Decider<'_> {
             self.emit(disassociated(&instance, association));
         }
         self.emit(EventKind::InstanceTerminated { id: id.clone() });
+        Ok(())
+    }
+
+    /// The options that are asked for are the ones that policies are asked about.
+    pub(super) fn modify_metadata_options(
+        &mut self,
+        id: &InstanceId,
+        change: MetadataChange,
+    ) -> Result<(), Rejection> {
+        let instance = self.instance(id)?;
+        let options = instance.facts.metadata.with(change);
+        let arn = Arn::instance(&instance.facts.region, self.command.account, id);
+        let action = "ec2:ModifyInstanceMetadataOptions";
+        self.require_with(action, arn.as_str(), &options.context())?;
+        if !instance.running {
+            return Err(Rejection::IncorrectState(format!("instance {id} is terminated")));
+        }
+        options.check_tags(&instance.facts.tags)?;
+        if options != instance.facts.metadata {
+            self.emit(EventKind::MetadataOptionsChanged { instance: id.clone(), options });
+        }
+        Ok(())
+    }
+
+    /// Agents and instances report on what they serve; what is not theirs is left out.
+    pub(super) fn record_usage(
+        &mut self,
+        usage: &[(InstanceId, MetadataUsage)],
+    ) -> Result<(), Rejection> {
+        let caller = &self.command.caller.principal;
+        if !matches!(caller, Principal::Agent { .. } | Principal::Instance { .. }) {
+            self.require("locum:RecordMetadataUsage", "*")?;
+        }
+        if usage.len() > REPORT_INSTANCES_MAX {
+            let rule = format!("must have at most {REPORT_INSTANCES_MAX} entries");
+            return Err(Invalid::new("usage", rule).into());
+        }
+        for (id, usage) in usage {
+            let Some(instance) = self.account.instances.get(id) else { continue };
+            let theirs = match caller {
+                Principal::Agent { name, .. } => instance.facts.agent.as_ref() == Some(name),
+                Principal::Instance { id, .. } => instance.id == *id,
+                _ => true,
+            };
+            if theirs {
+                let mut usage = usage.clone();
+                usage.not_after(self.command.time);
+                self.emit(EventKind::MetadataUsed { instance: id.clone(), usage });
+            }
+        }
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::access::{Question, authorize};
 use super::command::{Action, Command};
-use super::event::{Event, EventKind, Fact};
+use super::event::{DocumentKey, Event, EventKind, Fact};
 use super::rejection::Rejection;
 use super::state::{Account, State, key_of};
 use crate::identity::{AccountId, Principal};
@@ -92,6 +92,7 @@ impl Decider<'_> {
         match &self.command.action {
             Action::CreateAccount { .. } | Action::IssueSession { role_arn: Some(_), .. } => Ok(()),
             Action::DisableAccount | Action::EnableAccount => self.set_enabled(),
+            Action::CreateDocumentKey { key } => self.create_document_key(key),
             Action::CreateUser { .. }
             | Action::DeleteUser { .. }
             | Action::CreateAccessKey { .. }
@@ -126,6 +127,10 @@ impl Decider<'_> {
                 self.launch(id, facts, identity_key, profile.as_ref(), association, minting)
             }
             Action::TerminateInstance { id } => self.terminate(id),
+            Action::RecordMetadataUsage { usage } => self.record_usage(usage),
+            Action::ModifyMetadataOptions { instance, change } => {
+                self.modify_metadata_options(instance, *change)
+            }
             Action::AssociateProfile { instance, profile, association, minting } => {
                 self.associate(instance, profile, association, minting)
             }
@@ -139,6 +144,15 @@ impl Decider<'_> {
             }
             Action::IssueSession { session, .. } => self.get_session_token(session),
         }
+    }
+
+    /// Two nodes that start at once may both draw one; the first stays.
+    fn create_document_key(&mut self, key: &DocumentKey) -> Result<(), Rejection> {
+        self.require("locum:CreateDocumentKey", "*")?;
+        if self.command.account == AccountId::OPERATOR && self.state.document_key.is_none() {
+            self.emit(EventKind::DocumentKeyCreated { key: key.clone() });
+        }
+        Ok(())
     }
 
     fn set_enabled(&mut self) -> Result<(), Rejection> {

@@ -9,9 +9,11 @@ use std::time::Duration;
 use super::CodecError;
 use crate::clock::Timestamp;
 use crate::domain::event::{
-    Event, EventKind, Fact, GuardrailKind, GuardrailRef, Idempotency, InstanceFacts, KeyOwner,
-    PolicyOwner, RoleCredentials, Session, SessionSubject, WrappedAccountKey,
+    DocumentKey, Event, EventKind, Fact, GuardrailKind, GuardrailRef, Idempotency, InstanceFacts,
+    KeyOwner, PolicyOwner, RoleCredentials, Session, SessionSubject, WrappedAccountKey,
 };
+use crate::domain::metadata::{HopLimit, MetadataOptions};
+use crate::domain::usage::{MetadataUsage, MetadataUse, Seen};
 use crate::identity::{AccountId, Path, UniqueId};
 use crate::policy::{Policy, PolicyKind};
 use crate::proto::stored::{self, event::Kind};
@@ -93,13 +95,8 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
             EventKind::UserCreated { name, path, id }
         }
         Kind::UserDeleted(name) => EventKind::UserDeleted { name: read(&name)? },
-        Kind::GuardrailPut(put) => {
-            let guardrail = guardrail(&put)?;
-            let policy = policy(&put.policy, guardrail.kind.policy_kind())?;
-            EventKind::GuardrailPut { guardrail, policy }
-        }
-        Kind::GuardrailDeleted(deleted) => {
-            EventKind::GuardrailDeleted { guardrail: guardrail(&deleted)? }
+        Kind::DocumentKeyCreated(_) | Kind::GuardrailPut(_) | Kind::GuardrailDeleted(_) => {
+            installation_kind(kind)?
         }
         Kind::AccessKeyCreated(created) => EventKind::AccessKeyCreated {
             key: read(&created.key)?,
@@ -136,6 +133,8 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
         | Kind::RoleDeleted(_) => role_kind(kind)?,
         Kind::InstanceLaunched(_)
         | Kind::InstanceTerminated(_)
+        | Kind::MetadataOptionsChanged(_)
+        | Kind::MetadataUsed(_)
         | Kind::ProfileAssociated(_)
         | Kind::ProfileDisassociated(_)
         | Kind::CredentialsRotated(_)
@@ -159,6 +158,27 @@ fn group_kind(kind: Kind) -> Decoded<EventKind> {
             user: read(&removed.user)?,
         },
         _ => return Err(part("is no kind of a group")),
+    })
+}
+
+fn installation_kind(kind: Kind) -> Decoded<EventKind> {
+    Ok(match kind {
+        Kind::DocumentKeyCreated(key) => EventKind::DocumentKeyCreated {
+            key: DocumentKey {
+                sealed: Arc::from(key.sealed),
+                serial: Arc::from(key.serial),
+                certificate: Arc::from(key.certificate),
+            },
+        },
+        Kind::GuardrailPut(put) => {
+            let guardrail = guardrail(&put)?;
+            let policy = policy(&put.policy, guardrail.kind.policy_kind())?;
+            EventKind::GuardrailPut { guardrail, policy }
+        }
+        Kind::GuardrailDeleted(deleted) => {
+            EventKind::GuardrailDeleted { guardrail: guardrail(&deleted)? }
+        }
+        _ => return Err(part("is no kind of the installation")),
     })
 }
 
@@ -266,6 +286,11 @@ fn instance_kind(kind: Kind) -> Decoded<EventKind> {
     Ok(match kind {
         Kind::InstanceLaunched(launched) => self::launched(launched)?,
         Kind::InstanceTerminated(id) => EventKind::InstanceTerminated { id: read(&id)? },
+        Kind::MetadataOptionsChanged(changed) => EventKind::MetadataOptionsChanged {
+            instance: read(&changed.instance)?,
+            options: metadata_options(&required(changed.options, "options")?)?,
+        },
+        Kind::MetadataUsed(used) => metadata_used(used)?,
         Kind::ProfileAssociated(associated) => EventKind::ProfileAssociated {
             association: read(&associated.association)?,
             instance: read(&associated.instance)?,
@@ -323,9 +348,40 @@ fn launched(launched: stored::InstanceLaunched) -> Decoded<EventKind> {
             private_ip,
             agent: optional(&launched.agent)?,
             tags: tags(launched.tags),
-            http_tokens_required: launched.http_tokens_required,
+            metadata: match launched.metadata {
+                Some(options) => metadata_options(&options)?,
+                // Written before there were other options.
+                None => MetadataOptions {
+                    tokens_required: launched.http_tokens_required,
+                    ..MetadataOptions::default()
+                },
+            },
         },
     })
+}
+
+fn metadata_options(options: &stored::MetadataOptions) -> Decoded<MetadataOptions> {
+    Ok(MetadataOptions {
+        tokens_required: options.tokens_required,
+        enabled: !options.disabled,
+        hop_limit: HopLimit::new(options.hop_limit).map_err(part)?,
+        tags: options.tags,
+    })
+}
+
+fn metadata_used(used: stored::MetadataUsed) -> Decoded<EventKind> {
+    let seen = |count, last_ms| Seen { count, last: Timestamp::from_millis(last_ms) };
+    let kinds = used.seen.into_iter().map(|stored| {
+        let kind = required(MetadataUse::from_number(stored.kind), "kind")?;
+        Ok((kind, seen(stored.count, stored.last_ms)))
+    });
+    let clients = used.version_1_clients.into_iter();
+    let clients = clients.map(|c| (Arc::from(c.user_agent), seen(c.count, c.last_ms)));
+    let usage = MetadataUsage {
+        seen: kinds.collect::<Decoded<_>>()?,
+        version_1_clients: clients.collect(),
+    };
+    Ok(EventKind::MetadataUsed { instance: read(&used.instance)?, usage })
 }
 
 fn session(session: stored::Session) -> Decoded<Session> {

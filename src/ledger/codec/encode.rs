@@ -8,6 +8,8 @@ use crate::domain::event::{
     Event, EventKind, Fact, GuardrailKind, GuardrailRef, InstanceFacts, KeyOwner, PolicyOwner,
     Session, SessionSubject,
 };
+use crate::domain::metadata::MetadataOptions;
+use crate::domain::usage::MetadataUsage;
 use crate::identity::{InstanceId, Path, UniqueId};
 use crate::proto::stored::{self, event::Kind};
 
@@ -54,6 +56,11 @@ fn kind(kind: &EventKind) -> Kind {
         EventKind::UserRemovedFromGroup { group, user } => {
             Kind::UserRemovedFromGroup(membership(group, user))
         }
+        EventKind::DocumentKeyCreated { key } => Kind::DocumentKeyCreated(stored::DocumentKey {
+            sealed: key.sealed.to_vec(),
+            serial: key.serial.to_vec(),
+            certificate: key.certificate.to_vec(),
+        }),
         EventKind::GuardrailPut { guardrail, policy } => {
             Kind::GuardrailPut(self::guardrail(guardrail, policy.text()))
         }
@@ -90,6 +97,8 @@ fn kind(kind: &EventKind) -> Kind {
         | EventKind::RoleDeleted { .. }) => role_kind(role),
         instance @ (EventKind::InstanceLaunched { .. }
         | EventKind::InstanceTerminated { .. }
+        | EventKind::MetadataOptionsChanged { .. }
+        | EventKind::MetadataUsed { .. }
         | EventKind::ProfileAssociated { .. }
         | EventKind::ProfileDisassociated { .. }
         | EventKind::CredentialsRotated { .. }
@@ -217,6 +226,15 @@ fn instance_kind(kind: &EventKind) -> Kind {
     match kind {
         EventKind::InstanceLaunched { id, facts } => Kind::InstanceLaunched(launched(id, facts)),
         EventKind::InstanceTerminated { id } => Kind::InstanceTerminated(id.to_string()),
+        EventKind::MetadataOptionsChanged { instance, options } => {
+            Kind::MetadataOptionsChanged(stored::MetadataOptionsChanged {
+                instance: instance.to_string(),
+                options: Some(metadata_options(*options)),
+            })
+        }
+        EventKind::MetadataUsed { instance, usage } => {
+            Kind::MetadataUsed(metadata_used(instance, usage))
+        }
         EventKind::ProfileAssociated { association, instance, profile, profile_id, generation } => {
             Kind::ProfileAssociated(stored::ProfileAssociated {
                 association: association.to_string(),
@@ -272,7 +290,35 @@ fn launched(id: &InstanceId, facts: &InstanceFacts) -> stored::InstanceLaunched 
         },
         agent: facts.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
         tags: tags(&facts.tags),
-        http_tokens_required: facts.http_tokens_required,
+        metadata: Some(metadata_options(facts.metadata)),
+        http_tokens_required: facts.metadata.tokens_required,
+    }
+}
+
+fn metadata_options(options: MetadataOptions) -> stored::MetadataOptions {
+    stored::MetadataOptions {
+        tokens_required: options.tokens_required,
+        disabled: !options.enabled,
+        hop_limit: options.hop_limit.get().into(),
+        tags: options.tags,
+    }
+}
+
+fn metadata_used(instance: &InstanceId, usage: &MetadataUsage) -> stored::MetadataUsed {
+    let seen = usage.seen.iter().map(|(kind, seen)| stored::MetadataSeen {
+        kind: *kind as i32,
+        count: seen.count,
+        last_ms: seen.last.as_millis(),
+    });
+    let clients = usage.version_1_clients.iter().map(|(client, seen)| stored::MetadataClient {
+        user_agent: client.to_string(),
+        count: seen.count,
+        last_ms: seen.last.as_millis(),
+    });
+    stored::MetadataUsed {
+        instance: instance.to_string(),
+        seen: seen.collect(),
+        version_1_clients: clients.collect(),
     }
 }
 

@@ -1,0 +1,181 @@
+//! What a metadata request costs over HTTP: credentials with a token of version 2, driven by `wrk`, beside a bare
+//! hyper server that answers the same bytes, in the same process and run. Rounds alternate; medians count.
+
+#![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
+
+use std::convert::Infallible;
+use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
+use std::process::Command;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use locum::config::Layer;
+use locum::domain::command::{Action, ProfileRef};
+use locum::domain::event::InstanceFacts;
+use locum::domain::metadata::MetadataOptions;
+use locum::identity::Path;
+use locum::policy::{Policy, PolicyKind};
+use locum::serve::{Listeners, Opened, open, run};
+use locum::signing::Keyring;
+use tokio::net::TcpListener;
+
+const ROUNDS: usize = 5;
+/// How `wrk` loads a server.
+const WRK: [&str; 6] = ["-t1", "-c32", "-d4s", "--timeout", "2s", "--latency"];
+const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/app";
+const TRUST_EC2: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",
+    "Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+
+/// Makes an account with an instance at 127.0.0.1 that has a role.
+async fn prepare(opened: &Opened) {
+    let service = &opened.service;
+    let account = "111111111111".parse().expect("an account");
+    let info = service.own_request("bench");
+    let trust = Policy::parse(TRUST_EC2, PolicyKind::Trust).expect("a policy");
+    let name = || "app".parse().expect("a name");
+    let profile: locum::identity::ProfileName = "app".parse().expect("a name");
+    let actions = [
+        service.draw_account(account, "bench").expect("an account"),
+        Action::CreateRole {
+            name: name(),
+            path: Path::default(),
+            id: service.draw_id("AROA").expect("an id"),
+            description: "".into(),
+            max_session: std::time::Duration::from_secs(3600),
+            trust,
+        },
+        Action::CreateProfile {
+            name: profile.clone(),
+            path: Path::default(),
+            id: service.draw_id("AIPA").expect("an id"),
+        },
+        Action::AddRoleToProfile { profile: profile.clone(), role: name() },
+        Action::LaunchInstance {
+            id: service.draw_hex_id("i-").expect("an id"),
+            facts: InstanceFacts {
+                image_id: "".into(),
+                instance_type: "".into(),
+                region: "us-east-1".into(),
+                zone: "us-east-1a".into(),
+                private_ip: Some([127, 0, 0, 1].into()),
+                agent: None,
+                tags: Default::default(),
+                metadata: MetadataOptions::default(),
+            },
+            identity_key: service.draw_id("AKIA").expect("an id"),
+            profile: Some(ProfileRef::Name(profile)),
+            association: service.draw_hex_id("iip-assoc-").expect("an id"),
+            minting: service.draw_minting().expect("a key"),
+        },
+    ];
+    for action in actions {
+        service.perform(&info, "", account, action).await.expect("a change");
+    }
+}
+
+/// A bare hyper server that answers `body` to everything.
+async fn bare(listener: TcpListener, body: Bytes) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let _ = stream.set_nodelay(true);
+        let body = body.clone();
+        tokio::spawn(async move {
+            let answer = service_fn(move |_: Request<hyper::body::Incoming>| {
+                let mut response = Response::new(Full::new(body.clone()));
+                let text = HeaderValue::from_static("text/plain");
+                response.headers_mut().insert(CONTENT_TYPE, text);
+                async move { Ok::<_, Infallible>(response) }
+            });
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+        });
+    }
+}
+
+fn exchange(to: SocketAddr, request: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(to).expect("a connection");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    text.split_once("\r\n\r\n").expect("an answer").1.to_owned()
+}
+
+/// Requests a second.
+fn load(to: SocketAddr, token: &str) -> f64 {
+    let output = Command::new("wrk")
+        .args(WRK)
+        .args(["-H", &format!("X-aws-ec2-metadata-token: {token}")])
+        .arg(format!("http://{to}{CREDENTIALS}"))
+        .output()
+        .expect("`wrk` is installed");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!text.contains("Non-2xx"), "{text}");
+    let rate = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
+    rate.and_then(|rate| rate.trim().parse().ok()).expect("a rate")
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or_default()
+}
+
+#[tokio::main]
+async fn main() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let any = "127.0.0.1:0".parse().ok();
+    let layer = Layer {
+        data_dir: Some(folder.path().to_owned()),
+        grpc: any,
+        aws: any,
+        metadata: any,
+        health: any,
+        // One client stands for many.
+        metadata_requests_per_second: Some(1_000_000),
+        ..Layer::default()
+    };
+    let config = layer.finish().expect("settings");
+    Keyring::create(&config.keyring).expect("a keyring");
+    let opened = open(&config).await.expect("a data folder");
+    prepare(&opened).await;
+    let listeners = Listeners::bind(&config).await.expect("addresses");
+    let metadata = listeners.addresses().expect("addresses").metadata;
+    let server = tokio::spawn({
+        let config = config.clone();
+        async move { run(&config, opened, listeners, std::future::pending()).await }
+    });
+    let measured = tokio::task::spawn_blocking(move || {
+        let end = "Host: 169.254.169.254\r\nConnection: close\r\n\r\n";
+        let ttl = "X-aws-ec2-metadata-token-ttl-seconds: 21600\r\n";
+        let token = exchange(metadata, &format!("PUT /latest/api/token HTTP/1.1\r\n{ttl}{end}"));
+        let get =
+            format!("GET {CREDENTIALS} HTTP/1.1\r\nX-aws-ec2-metadata-token: {token}\r\n{end}");
+        (exchange(metadata, &get), token)
+    });
+    let (body, token) = measured.await.expect("an answer");
+    assert!(body.contains("\"Success\""), "{body}");
+    println!("{} bytes of credentials, wrk {}", body.len(), WRK.join(" "));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("an address");
+    let plain = listener.local_addr().expect("an address");
+    tokio::spawn(bare(listener, Bytes::from(body)));
+    let rates = tokio::task::spawn_blocking(move || {
+        let (mut bare, mut ours) = (Vec::new(), Vec::new());
+        for round in 0..ROUNDS {
+            let (plain, metadata) = (load(plain, &token), load(metadata, &token));
+            let ratio = metadata / plain;
+            println!(
+                "round {round}: bare hyper {plain:.0}/s, metadata {metadata:.0}/s, {ratio:.2}"
+            );
+            bare.push(plain);
+            ours.push(metadata);
+        }
+        (median(bare), median(ours))
+    });
+    let (bare, ours) = rates.await.expect("rates");
+    println!("median: bare hyper {bare:.0}/s, metadata {ours:.0}/s, ratio {:.2}", ours / bare);
+    server.abort();
+}

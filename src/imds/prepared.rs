@@ -1,0 +1,197 @@
+//! An instance ready to be served: its pages rendered once, when somebody first asks, by path. Pages with
+//! secrets are wiped when they are dropped.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+use super::tree;
+use super::usage::{Usage, UsageBook};
+use crate::clock::Timestamp;
+use crate::proto::v1::{InstanceMetadata, MetadataOptions};
+
+/// Every version under which the data stands.
+const VERSIONS: [&str; 26] = [
+    "1.0",
+    "2007-01-19",
+    "2007-03-01",
+    "2007-08-29",
+    "2007-10-10",
+    "2007-12-15",
+    "2008-02-01",
+    "2008-09-01",
+    "2009-04-04",
+    "2011-01-01",
+    "2011-05-01",
+    "2012-01-12",
+    "2014-02-25",
+    "2014-11-05",
+    "2015-10-20",
+    "2016-04-19",
+    "2016-06-30",
+    "2016-09-02",
+    "2018-03-28",
+    "2018-08-17",
+    "2018-09-24",
+    "2019-10-01",
+    "2020-10-27",
+    "2021-01-03",
+    "2021-03-23",
+    "latest",
+];
+
+/// What there is at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// This. Never empty.
+    Body(Bytes),
+    /// Nothing.
+    Missing,
+    /// Credentials of the instance's role, which there are none of now.
+    Unavailable,
+}
+
+/// A page.
+pub(super) enum Page {
+    /// The same at all times.
+    Text(Bytes),
+    /// Credentials of the role.
+    Role(Box<RolePage>),
+}
+
+/// Credentials, in the form of one path, for either version of the protocol.
+pub(super) struct RolePage {
+    /// When the credentials end; none if there are none.
+    pub(super) ends: Option<Timestamp>,
+    pub(super) version_1: Bytes,
+    pub(super) version_2: Bytes,
+    /// What is answered without credentials that last: why there are none.
+    pub(super) refusal: Option<Bytes>,
+}
+
+/// Pages by their path without version and slashes around it.
+pub(super) type Pages = HashMap<Box<str>, Page>;
+
+/// See the module.
+pub struct Prepared {
+    metadata: InstanceMetadata,
+    options: MetadataOptions,
+    usage: Arc<Usage>,
+    pages: OnceLock<Pages>,
+}
+
+impl Prepared {
+    /// Prepares an instance; its counters are those of `book`.
+    #[must_use]
+    pub fn new(metadata: InstanceMetadata, book: &UsageBook) -> Arc<Self> {
+        let instance = metadata.instance.as_ref();
+        // Whoever told of an instance without options is older than they are: what they were then.
+        let options = instance.and_then(|instance| instance.metadata_options);
+        let options = options.unwrap_or_else(|| MetadataOptions {
+            http_tokens_optional: instance.is_some_and(|i| i.http_tokens_optional),
+            http_put_response_hop_limit: 1,
+            ..MetadataOptions::default()
+        });
+        let id = instance.map_or("", |instance| &instance.instance_id);
+        let usage = book.of(&metadata.account_id, id);
+        Arc::new(Self { options, usage, metadata, pages: OnceLock::new() })
+    }
+
+    /// The instance's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.metadata.instance.as_ref().map_or("", |instance| &instance.instance_id)
+    }
+
+    /// What it was made from.
+    #[must_use]
+    pub fn metadata(&self) -> &InstanceMetadata {
+        &self.metadata
+    }
+
+    pub(super) fn options(&self) -> &MetadataOptions {
+        &self.options
+    }
+
+    pub(super) fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// What there is at `path`, with its version, for a caller with or without a token.
+    pub(super) fn at(&self, path: &str, token: bool, now: Timestamp) -> Answer {
+        let trimmed = path.trim_matches('/');
+        if trimmed.is_empty() {
+            return Answer::Body(Bytes::from(VERSIONS.join("\n")));
+        }
+        let (version, rest) = trimmed.split_once('/').unwrap_or((trimmed, ""));
+        if version != "latest" && !VERSIONS.contains(&version) {
+            return Answer::Missing;
+        }
+        self.page(&plain(rest), token, now)
+    }
+
+    /// What the container form of the credentials is.
+    pub(super) fn container(&self, now: Timestamp) -> Answer {
+        self.page(tree::CONTAINER, true, now)
+    }
+
+    fn page(&self, path: &str, token: bool, now: Timestamp) -> Answer {
+        let pages = self.pages.get_or_init(|| tree::pages(&self.metadata, &self.options));
+        match pages.get(path) {
+            None => Answer::Missing,
+            Some(Page::Text(body)) => Answer::Body(body.clone()),
+            Some(Page::Role(role)) => role.at(token, now),
+        }
+    }
+}
+
+impl RolePage {
+    fn at(&self, token: bool, now: Timestamp) -> Answer {
+        let body = if token { &self.version_2 } else { &self.version_1 };
+        let lasts = self.ends.is_some_and(|ends| ends > now);
+        // Version 1 was admitted after these were told: the next change brings them.
+        let body = Some(body).filter(|body| lasts && !body.is_empty());
+        body.or(self.refusal.as_ref().filter(|_| !lasts))
+            .map_or(Answer::Unavailable, |body| Answer::Body(body.clone()))
+    }
+}
+
+/// A text with secrets in it as a page.
+pub(super) fn secret(text: String) -> Bytes {
+    Bytes::from_owner(Zeroizing::new(text.into_bytes()))
+}
+
+/// A path with single slashes and nothing escaped.
+fn plain(path: &str) -> Cow<'_, str> {
+    if !path.contains("//") && !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    Cow::Owned(unescaped(&parts.join("/")))
+}
+
+/// RFC 3986, section 2.1; what is no escape stays as it is, and so leads nowhere.
+fn unescaped(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        let digits = after.split_first_chunk::<2>().filter(|_| *first == b'%');
+        let decoded = digits.and_then(|(digits, after)| {
+            let mut byte = [0];
+            hex::decode_to_slice(digits, &mut byte).ok()?;
+            Some((byte, after))
+        });
+        match decoded {
+            Some(([byte], after)) => {
+                bytes.push(byte);
+                rest = after;
+            }
+            None => bytes.push(*first),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
