@@ -142,7 +142,15 @@ fn options_work_at_once_and_the_doctor_knows() {
     let policy = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:ListRoles","Resource":"*",
         "Condition":{"NumericGreaterThanEquals":{"ec2:RoleDelivery":"2.0"},
                      "IpAddress":{"aws:EC2InstanceSourcePrivateIPv4":"127.0.0.5/32"}}}}"#;
-    let put = ["iam", "put-role-policy", "--role-name", "app", "--policy-name", "read", "--policy"];
+    let put = [
+        "iam",
+        "put-inline-policy",
+        "--owner-role-name",
+        "app",
+        "--policy-name",
+        "read",
+        "--policy",
+    ];
     server.admin(&[&put[..], &[policy]].concat()).unwrap();
     let (from, to) = (host(5), address(&server, "metadata"));
     let instance = launch(&server, from, &[]);
@@ -345,7 +353,7 @@ fn bad_clients_hurt_nobody_else() {
     let idle: Vec<_> = (0..1500).map(|_| connect(bad, to)).collect();
     let asked = Instant::now();
     assert_eq!(get(good, to, CREDENTIALS).status, 200);
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     drop(idle);
     let mut rest = Vec::new();
     slow.read_to_end(&mut rest).unwrap();

@@ -24,6 +24,15 @@ pub(super) fn kebab(name: &str) -> String {
     text
 }
 
+/// Flags that say which service is called, as whom, and how its answer is printed.
+const TAKEN: [&str; 4] = ["endpoint", "region", "credentials", "output"];
+
+/// The flag of a field; one that is taken is told apart by `request-`.
+fn flag_of(field: &FieldDescriptor) -> String {
+    let flag = kebab(field.name());
+    if TAKEN.contains(&flag.as_str()) { format!("request-{flag}") } else { flag }
+}
+
 /// Adds a flag for each field. Messages that hold texts only become one flag for each of those.
 pub(super) fn add_flags(mut command: Command, message: &MessageDescriptor) -> Command {
     for field in message.fields() {
@@ -51,7 +60,7 @@ fn flattened(field: &FieldDescriptor) -> Option<MessageDescriptor> {
 }
 
 fn flags_of(field: &FieldDescriptor) -> Vec<(String, String)> {
-    let flag = kebab(field.name());
+    let flag = flag_of(field);
     if let Some(message) = flattened(field) {
         let of =
             |inner: FieldDescriptor| (format!("{flag}-{}", kebab(inner.name())), String::new());
@@ -84,7 +93,7 @@ pub(super) fn message(matches: &ArgMatches, message: &MessageDescriptor) -> Resu
 }
 
 fn value_of(matches: &ArgMatches, field: &FieldDescriptor) -> Result<Option<Value>, Failure> {
-    let flag = kebab(field.name());
+    let flag = flag_of(field);
     if let Some(inner) = flattened(field) {
         let mut fields = Map::new();
         for text in inner.fields() {
