@@ -343,6 +343,7 @@ impl From<ServiceError> for Fault {
             ServiceError::NoRandomness(_)
             | ServiceError::Keyring(_)
             | ServiceError::Token(_)
+            | ServiceError::Document(_)
             | ServiceError::Answer(_) => Self::internal(&error),
         }
     }
