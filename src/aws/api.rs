@@ -2,7 +2,7 @@
 
 use super::call::{Answer, Call};
 use super::fault::Fault;
-use super::{iam, sts};
+use super::{ec2, iam, sts};
 
 /// Parameters that EC2 takes and that mean nothing here, as there are no disks, networks or hypervisors:
 /// clients send them, so that they are taken and have no effect.
@@ -85,7 +85,7 @@ impl Api {
         match self {
             Self::Sts => sts::answer(call).await,
             Self::Iam => iam::answer(call).await,
-            Self::Ec2 => Err(call.unknown_action()),
+            Self::Ec2 => ec2::answer(call).await,
         }
     }
 }

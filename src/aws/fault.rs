@@ -175,6 +175,12 @@ impl Fault {
         Self::new(MISSING_PARAMETER, format!("The request must contain the parameter {name}"))
     }
 
+    /// The request would be done, were it not for DryRun.
+    pub(super) fn dry_run() -> Self {
+        let message = "Request would have succeeded, but DryRun flag is set.";
+        Self::own("DryRunOperation", StatusCode::PRECONDITION_FAILED, message)
+    }
+
     /// The operation took too long; it may still be done.
     pub(super) fn timed_out() -> Self {
         Self::new(UNAVAILABLE, "The request took too long; whether it is done is not known.")

@@ -33,6 +33,7 @@
 
 mod api;
 mod call;
+mod ec2;
 mod edge;
 mod fault;
 mod form;

@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::form::Node;
 use crate::identity::{
-    AccessKeyId, Arn, AssociationId, GroupName, InstanceId, Invalid, Path, PolicyName, ProfileName,
-    RoleName, SessionName, SourceIdentity, UserName,
+    AccessKeyId, AgentName, Arn, AssociationId, GroupName, InstanceId, Invalid, Path, PolicyName,
+    ProfileName, RoleName, SessionName, SourceIdentity, UserName,
 };
 use crate::signing::Secret;
 
@@ -25,7 +25,6 @@ pub(super) enum Rule {
     /// A number, at least and at most.
     Value(u64, u64),
     /// Entries of a list, at least and at most. The other rules of a list are for its entries.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no operation takes a list yet"))]
     Items(usize, usize),
 }
 
@@ -303,6 +302,7 @@ macro_rules! parsed {
 
 parsed!(
     AccessKeyId,
+    AgentName,
     Arn,
     AssociationId,
     GroupName,

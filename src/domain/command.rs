@@ -45,6 +45,19 @@ pub struct Minting {
     pub lifetime: Duration,
 }
 
+/// What is drawn for an instance before it is launched.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// Its id.
+    pub id: InstanceId,
+    /// `AKIA...`, the key by which it itself calls.
+    pub identity_key: AccessKeyId,
+    /// The association, used only with a profile.
+    pub association: AssociationId,
+    /// Its first credentials.
+    pub minting: Minting,
+}
+
 /// A profile as callers name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProfileRef {
@@ -212,8 +225,18 @@ pub enum Action {
         association: AssociationId,
         minting: Minting,
     },
+    /// Instances that are alike: all of them or none.
+    LaunchInstances {
+        launches: Vec<Launch>,
+        facts: InstanceFacts,
+        profile: Option<ProfileRef>,
+    },
     TerminateInstance {
         id: InstanceId,
+    },
+    /// All of them or none; those that have ended already stay as they are.
+    TerminateInstances {
+        ids: Vec<InstanceId>,
     },
     ModifyMetadataOptions {
         instance: InstanceId,

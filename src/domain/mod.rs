@@ -7,6 +7,8 @@ pub mod command;
 pub mod decide;
 pub mod event;
 #[cfg(test)]
+mod fleet_tests;
+#[cfg(test)]
 mod group_tests;
 pub mod history;
 pub mod metadata;

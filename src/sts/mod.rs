@@ -8,6 +8,7 @@ mod document;
 mod explain;
 mod grant;
 mod issue;
+mod rehearse;
 mod resource;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,13 @@ SERVICES = {"sts": "2011-06-15", "iam": "2010-05-08", "ec2": "2016-11-15"}
 
 # What an operation that works lacks of what AWS's does.
 LIMITS = {
-    ("sts", "DecodeAuthorizationMessage"): "messages of this installation",
+    ("sts", "AssumeRole"): "ProvidedContexts",
+    ("sts", "AssumeRoleWithWebIdentity"): "ProviderId, for access tokens of OAuth 2.0",
+    ("sts", "GetAccessKeyInfo"): "keys of other accounts, but for the operator",
+    ("ec2", "RunInstances"): "disks, networks, keys and user data, which have no effect; launch templates; "
+    "each instance is a reservation of its own",
+    ("ec2", "DescribeInstances"): "filters on what is not known here; instances that ended stay listed",
+    ("ec2", "ModifyInstanceMetadataOptions"): "HttpProtocolIpv6",
 }
 
 HEAD = """\

@@ -2,11 +2,12 @@
 //! service, that an instance has one profile at most, and that the profile is still the one that was
 //! named: all are judged against the state that the events then change.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Decider;
 use crate::domain::access::{Caller, Question, judge};
-use crate::domain::command::{Minting, ProfileRef};
+use crate::domain::command::{Launch, Minting, ProfileRef};
 use crate::domain::event::{EventKind, InstanceFacts, KeyOwner, RoleCredentials};
 use crate::domain::metadata::MetadataChange;
 use crate::domain::rejection::Rejection;
@@ -48,6 +49,33 @@ impl Decider<'_> {
         self.emit(EventKind::AccessKeyCreated { key: identity_key.clone(), owner });
         if let Some((profile, role)) = passed {
             self.associate_with(id, association, &profile, &role, 1, minting);
+        }
+        Ok(())
+    }
+
+    pub(super) fn launch_all(
+        &mut self,
+        launches: &[Launch],
+        facts: &InstanceFacts,
+        profile: Option<&ProfileRef>,
+    ) -> Result<(), Rejection> {
+        for Launch { id, identity_key, association, minting } in launches {
+            self.launch(id, facts, identity_key, profile, association, minting)?;
+        }
+        Ok(())
+    }
+
+    /// Source: EC2 API Reference, TerminateInstances: idempotent, and nothing ends if one of them is unknown.
+    pub(super) fn terminate_all(&mut self, ids: &[InstanceId]) -> Result<(), Rejection> {
+        let ids: BTreeSet<&InstanceId> = ids.iter().collect();
+        for id in ids {
+            let instance = self.instance(id)?;
+            if instance.running {
+                self.terminate(id)?;
+            } else {
+                let arn = Arn::instance(&instance.facts.region, self.command.account, id);
+                self.require("ec2:TerminateInstances", arn.as_str())?;
+            }
         }
         Ok(())
     }

@@ -126,7 +126,11 @@ impl Decider<'_> {
             Action::LaunchInstance { id, facts, identity_key, profile, association, minting } => {
                 self.launch(id, facts, identity_key, profile.as_ref(), association, minting)
             }
+            Action::LaunchInstances { launches, facts, profile } => {
+                self.launch_all(launches, facts, profile.as_ref())
+            }
             Action::TerminateInstance { id } => self.terminate(id),
+            Action::TerminateInstances { ids } => self.terminate_all(ids),
             Action::RecordMetadataUsage { usage } => self.record_usage(usage),
             Action::ModifyMetadataOptions { instance, change } => {
                 self.modify_metadata_options(instance, *change)
