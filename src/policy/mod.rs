@@ -7,6 +7,7 @@ mod context;
 mod decision;
 mod error;
 mod evaluate;
+mod format;
 mod index;
 mod json;
 pub mod lint;
@@ -30,6 +31,7 @@ pub use context::Context;
 pub use decision::{Decision, Verdict};
 pub use error::ParseError;
 pub use evaluate::{Level, Named, Policies, Request, SERVICE_LINKED_PATH, decide, explain};
+pub use format::format;
 pub use parse::DOCUMENT_BYTES_MAX;
 pub use trace::{Miss, PolicyTrace, StatementTrace, Trace};
 

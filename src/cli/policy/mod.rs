@@ -1,6 +1,7 @@
 //! `locum policy`: policies tried out, with a server and without.
 
 mod explain;
+mod format;
 mod lint;
 mod simulate;
 
@@ -24,6 +25,11 @@ pub(super) enum PolicyCommand {
     /// Checks documents, without a server: mistakes, and what is legal but surely not meant. Fails on
     /// mistakes.
     Lint(lint::LintArgs),
+    /// Prints a policy in one form: the elements in order, one a line. Says exactly what the file says.
+    Format {
+        /// The file with the policy.
+        file: PathBuf,
+    },
     /// Tells what a user or role may do and why, or walks a chain of roles.
     Explain(explain::ExplainArgs),
     /// Lists who may do ACTION on RESOURCE, or assume it.
@@ -37,6 +43,7 @@ pub(super) async fn run(command: PolicyCommand) -> Result<(), Failure> {
     match command {
         PolicyCommand::Simulate { cases } => simulate::run(&cases),
         PolicyCommand::Lint(args) => lint::run(&args),
+        PolicyCommand::Format { file } => format::run(&file),
         PolicyCommand::Explain(args) => explain::explain(args).await,
         PolicyCommand::WhoCan(args) => explain::who_can(args).await,
         PolicyCommand::Call(words) => {
