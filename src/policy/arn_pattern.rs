@@ -1,8 +1,12 @@
 //! ARNs with wildcards, matched part by part: a wildcard does not reach over a colon before the resource.
-//! Source: IAM User Guide, reference_policies_elements_resource.
+//! One exception: in the Resource element a `*` that ends a part may run on over colons. Sources: IAM User
+//! Guide, reference_policies_elements_resource and reference_policies_elements_condition_operators.
+
+use memchr::memchr_iter;
 
 use super::context::Context;
 use super::pattern::Pattern;
+use super::template::{self, Atom};
 
 /// Parts of an ARN.
 const PARTS: usize = 6;
@@ -15,7 +19,14 @@ pub(super) enum ArnPattern {
     Exact(Box<str>),
     /// With a single wildcard, at its end and in the resource.
     Prefix(Box<str>),
-    Parts(Box<[Pattern; PARTS]>),
+    Parts(Box<[Pattern; PARTS]>, Option<Box<RunOn>>),
+}
+
+/// The whole of a pattern, one of whose parts ends with a `*` that may run on over colons.
+#[derive(Clone, Debug)]
+pub(super) struct RunOn {
+    whole: Pattern,
+    colons: usize,
 }
 
 /// An ARN to match, split once for many patterns.
@@ -36,6 +47,18 @@ impl<'a> ArnText<'a> {
 }
 
 impl ArnPattern {
+    /// Reads a pattern of the Resource element: as [`new`](Self::new), but a `*` that ends a part may run on.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub(super) fn resource(text: &str, variables: bool) -> Result<Self, &'static str> {
+        let mut pattern = Self::new(text, variables)?;
+        if let Self::Parts(_, run_on) = &mut pattern {
+            *run_on = RunOn::new(text, variables)?.map(Box::new);
+        }
+        Ok(pattern)
+    }
+
     /// Reads a pattern.
     ///
     /// # Errors
@@ -63,7 +86,7 @@ impl ArnPattern {
         for (pattern, part) in patterns.iter_mut().zip(parts) {
             *pattern = Pattern::new(part, variables)?;
         }
-        Ok(Self::Parts(Box::new(patterns)))
+        Ok(Self::Parts(Box::new(patterns), None))
     }
 
     /// Whether `arn` matches.
@@ -72,8 +95,9 @@ impl ArnPattern {
             Self::Any => true,
             Self::Exact(exact) => **exact == *arn.whole,
             Self::Prefix(prefix) => arn.whole.starts_with(&**prefix),
-            Self::Parts(patterns) => arn.parts.is_some_and(|parts| {
+            Self::Parts(patterns, run_on) => arn.parts.is_some_and(|parts| {
                 patterns.iter().zip(parts).all(|(pattern, part)| pattern.matches(part, context))
+                    || run_on.as_ref().is_some_and(|run_on| run_on.matches(arn, context))
             }),
         }
     }
@@ -84,6 +108,39 @@ impl ArnPattern {
 pub(super) fn has_early_variable(text: &str) -> bool {
     let parts = split(text, true);
     parts.iter().take(PARTS - 1).any(|part| part.contains("${"))
+}
+
+impl RunOn {
+    /// None where no part before the last ends with a `*`, or where one has another wildcard too: that
+    /// one would have to stay within its part, and then all do.
+    fn new(text: &str, variables: bool) -> Result<Option<Self>, &'static str> {
+        let parts = split(text, variables);
+        let Some((_, before)) = parts.split_last() else { return Ok(None) };
+        let mut ended = false;
+        for part in before {
+            let literal = part.strip_suffix('*').unwrap_or(part);
+            ended |= literal.len() < part.len();
+            let atoms = template::atoms(literal, variables)?;
+            if atoms.iter().any(|atom| matches!(atom, Atom::One | Atom::Run)) {
+                return Ok(None);
+            }
+        }
+        let literal_colons = |atom: &Atom| match atom {
+            Atom::Literal(text) => colons(text),
+            _ => 0,
+        };
+        let colons = template::atoms(text, variables)?.iter().map(literal_colons).sum();
+        Ok(ended.then_some(Self { whole: Pattern::new(text, variables)?, colons }))
+    }
+
+    /// Whether `arn` matches with a `*` that covers a colon; without one its parts would.
+    fn matches(&self, arn: &ArnText<'_>, context: &Context) -> bool {
+        colons(arn.whole) > self.colons && self.whole.matches(arn.whole, context)
+    }
+}
+
+fn colons(text: &str) -> usize {
+    memchr_iter(b':', text.as_bytes()).count()
 }
 
 /// Splits at the first five colons that stand outside of a variable.

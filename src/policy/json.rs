@@ -234,8 +234,11 @@ impl Reader<'_> {
             && !digits.starts_with("0.")
             && !digits.starts_with("0e")
             && !digits.starts_with("0E");
-        let bare_point = digits.starts_with('.') || digits.ends_with('.') || digits.contains(".e");
-        if text.parse::<f64>().is_err() || leading_zero || bare_point || text.starts_with('+') {
+        let mut after_points = digits.split('.').skip(1);
+        let bare_point = digits.starts_with('.')
+            || !after_points.all(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        let finite = text.parse::<f64>().is_ok_and(f64::is_finite);
+        if !finite || leading_zero || bare_point {
             return Err(self.error("is no JSON number"));
         }
         Ok(Value::Number(text))

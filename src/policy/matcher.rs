@@ -4,7 +4,7 @@
 use super::arn_pattern::ArnText;
 use super::condition::Condition;
 use super::evaluate::{Named, Request};
-use super::parse::{Effect, Statement};
+use super::parse::{Effect, PlacedPrincipal, Selection, Statement};
 use super::principal::Closeness;
 use super::trace::{Miss, PolicyTrace, StatementTrace};
 use super::{Policy, PolicyKind};
@@ -184,16 +184,29 @@ impl<'a> Matcher<'a> {
 
     fn closeness(&self, statement: &Statement) -> Closeness {
         let Some(principals) = &statement.principals else { return Closeness::Itself };
-        let of =
-            |item: &super::parse::PlacedPrincipal| item.named.closeness(self.request.principal);
+        let of = |item: &PlacedPrincipal| item.named.closeness(self.request.principal);
         let closest = principals.items.iter().map(of).max().unwrap_or(Closeness::None);
         if !principals.not {
             return closest;
         }
         // Whoever is not exempted is meant. A deny exempts nobody who has a permissions boundary (IAM
         // User Guide, access_policies_boundaries).
-        let bound = self.bounded && statement.effect == Effect::Deny;
-        if closest == Closeness::None || bound { Closeness::Itself } else { Closeness::None }
+        let exempt = match (closest, statement.effect) {
+            (Closeness::None, _) => false,
+            (_, Effect::Allow) => true,
+            (_, Effect::Deny) if self.bounded => false,
+            // A role or an account that is listed beside narrower names of its own is there only since
+            // some services check it first (IAM User Guide, reference_policies_elements_notprincipal).
+            (Closeness::Role, _) => !self.names_within(principals, true),
+            (Closeness::Account, _) => !self.names_within(principals, false),
+            (Closeness::Itself, _) => true,
+        };
+        if exempt { Closeness::None } else { Closeness::Itself }
+    }
+
+    fn names_within(&self, principals: &Selection<PlacedPrincipal>, of_role: bool) -> bool {
+        let principal = self.request.principal;
+        principals.items.iter().any(|item| item.named.is_within(principal, of_role))
     }
 
     fn trace(&self, index: usize, statement: &Statement, found: &Found<'_>) -> StatementTrace {

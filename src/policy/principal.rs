@@ -124,6 +124,27 @@ impl Named {
         }
     }
 
+    /// Whether this names an entity or session of the account of `principal`, or with `of_role` a session of
+    /// its role. The account's root is named by its account, so nothing narrower is beside it.
+    pub(super) fn is_within(&self, principal: &Principal, of_role: bool) -> bool {
+        match self {
+            _ if matches!(principal, Principal::Root { .. }) => false,
+            Self::Session(session) => match principal {
+                Principal::AssumedRole { role, .. } if of_role => {
+                    session.kind == SessionKind::AssumedRole
+                        && principal.account() == Some(session.account)
+                        && session
+                            .name
+                            .split_once('/')
+                            .is_some_and(|(name, _)| name == role.as_str())
+                }
+                _ => !of_role && principal.account() == Some(session.account),
+            },
+            Self::Entity(entity) => !of_role && principal.account() == Some(entity.account),
+            _ => false,
+        }
+    }
+
     /// How closely this names `principal`. `Everyone` counts as naming it (IAM User Guide: `"AWS": "*"`
     /// in a trust policy admits principals of the same account by itself).
     pub(super) fn closeness(&self, principal: &Principal) -> Closeness {

@@ -368,6 +368,23 @@ fn mistakes_are_told_with_their_place() {
     }
 }
 
+/// Protects that what is read is JSON to every other reader too.
+#[test]
+fn numbers_are_those_of_json() {
+    let read = |number: &str| {
+        let condition = format!(r#"{{"StringEquals":{{"k:n":{number}}}}}"#);
+        let statement =
+            format!(r#"{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{condition}}}"#);
+        Policy::parse(&format!(r#"{{"Statement":{statement}}}"#), PolicyKind::Identity).is_ok()
+    };
+    for number in ["0", "-1", "10.5", "1e5", "1E+5", "-0.5e-2"] {
+        assert!(read(number), "{number}");
+    }
+    for number in ["01", "-01", ".5", "5.", "1.e5", "1.E5", "-.5", "+1", "1e", "--1", "1e400"] {
+        assert!(!read(number), "{number}");
+    }
+}
+
 /// Protects the sentence that tells which side lacks the permission.
 #[test]
 fn refusals_say_which_policy_was_missing() {

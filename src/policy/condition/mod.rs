@@ -136,7 +136,10 @@ impl Condition {
         if let Test::Null { absent, present } = self.test {
             return if given.is_none() { absent } else { present };
         }
-        let Some(given) = given else { return !self.operator.needs_key() };
+        // A set operator sees a lone empty string as no values at all.
+        let empty_set = self.operator.quantifier != Quantifier::Single
+            && given.is_some_and(|values| values.iter().all(String::is_empty));
+        let Some(given) = given.filter(|_| !empty_set) else { return !self.operator.needs_key() };
         // A value that cannot be read as the operator's type satisfies nothing, negated or not.
         let one = |value: &String| {
             self.test

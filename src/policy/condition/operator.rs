@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use time::OffsetDateTime;
 use time::format_description::well_known::Iso8601;
+use time::{Date, Month, OffsetDateTime, Time};
 
 use crate::policy::arn_pattern::{ArnPattern, ArnText};
 use crate::policy::context::Context;
@@ -265,16 +265,38 @@ fn value(kind: Kind, text: &str) -> Option<Value> {
     }
 }
 
-/// ISO 8601, a date alone, or seconds since 1970.
+/// ISO 8601 as W3C profiles it (NOTE-datetime), a month or a day alone too; or seconds since 1970, which
+/// wins over a year alone.
 pub(in crate::policy) fn date(text: &str) -> Option<OffsetDateTime> {
+    if let Some(date) = utc_second(text) {
+        return Some(date);
+    }
     if let Ok(seconds) = text.parse::<i64>() {
         return OffsetDateTime::from_unix_timestamp(seconds).ok();
     }
-    let with_time = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
+    let with_time = match (text.contains('T'), text.matches('-').count()) {
+        (true, _) => text.to_owned(),
+        (false, 1) => format!("{text}-01T00:00:00Z"),
+        (false, _) => format!("{text}T00:00:00Z"),
+    };
     let offset = |tail: &str| tail.contains(['Z', '+', '-']);
     let has_offset = with_time.split_once('T').is_some_and(|(_, tail)| offset(tail));
     let full = if has_offset { with_time } else { format!("{with_time}Z") };
     OffsetDateTime::parse(&full, &Iso8601::PARSING).ok()
+}
+
+/// `2026-11-25T08:00:00Z`, the form that requests have, read without allocation.
+fn utc_second(text: &str) -> Option<OffsetDateTime> {
+    let shape = text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+    if !shape.eq(*b"0000-00-00T00:00:00Z") {
+        return None;
+    }
+    let number = |place: usize| text.get(place..place + 2)?.parse::<u8>().ok();
+    let year = i32::from(number(0)?) * 100 + i32::from(number(2)?);
+    let date =
+        Date::from_calendar_date(year, Month::try_from(number(5)?).ok()?, number(8)?).ok()?;
+    let time = Time::from_hms(number(11)?, number(14)?, number(17)?).ok()?;
+    Some(OffsetDateTime::new_utc(date, time))
 }
 
 impl Network {

@@ -324,7 +324,7 @@ impl StatementReader<'_> {
         let element = format!(".{}", found.key);
         let mut items = Vec::new();
         for (text, node) in self.texts(&element, &found.node)? {
-            let pattern = ArnPattern::new(text, self.variables);
+            let pattern = ArnPattern::resource(text, self.variables);
             items.push(pattern.map_err(|rule| self.error(&element, node, rule))?);
             if self.variables && arn_pattern::has_early_variable(text) {
                 let rule = "a policy variable may stand after the fifth colon of an ARN only";

@@ -19,7 +19,7 @@ use crate::identity::{AccountId, Arn};
 pub const CASE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The fields that bear on the decision or are known to describe a case.
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 22] = [
     "id",
     "principal",
     "action",
@@ -36,6 +36,7 @@ const FIELDS: [&str; 21] = [
     "expect",
     "expected",
     "page",
+    "why",
     "name",
     "comment",
     "description",
@@ -49,7 +50,7 @@ pub struct Answer {
     /// The line to print: `{"id","decision","matched","error"}`, and `"warnings"` and `"expect"` where
     /// there are such.
     pub line: String,
-    /// Whether the decision is the one that the case expects; true if it expects none.
+    /// Whether the decision, or `error`, is what the case expects; true if it expects nothing.
     pub as_expected: bool,
 }
 
@@ -96,7 +97,9 @@ pub fn answer(line: &str) -> Answer {
 impl Line {
     /// Leaves out what is expected where that came.
     fn answer(mut self) -> Answer {
-        let as_expected = self.expect.as_deref().is_none_or(|expect| self.decision == Some(expect));
+        // A case may expect to be refused as no case: "error".
+        let came_to = self.decision.unwrap_or("error");
+        let as_expected = self.expect.as_deref().is_none_or(|expect| expect == came_to);
         self.expect = self.expect.filter(|_| !as_expected);
         Answer { line: serde_json::to_string(&self).unwrap_or_default(), as_expected }
     }
