@@ -1,10 +1,11 @@
 # make setup  installs what compiling needs and is missing
 # make demo   builds the program and plays the stories of "IAM roles for Amazon EC2" through real clients
 # make test   sets up what is missing and passes all tests
+# make fuzz   fuzzes each target for FUZZ_SECONDS
 # make bench  measures, each figure beside a bare operation of the same run
 # make compatibility  writes docs/compatibility.md from what AWS's clients find
 # make lint   format and lint checks; rewrites nothing
-.PHONY: setup python demo test bench compatibility lint
+.PHONY: setup python demo test fuzz bench compatibility lint
 CARGO_FLAGS := --release --locked
 TARGET = $(shell cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 PYTHON = $(TARGET)/python
@@ -26,6 +27,10 @@ test: python
 compatibility: python
 	cargo build $(CARGO_FLAGS) --bin locum
 	$(PYTHON)/bin/python tests/clients/main.py $(TARGET)/release/locum --write
+
+FUZZ_SECONDS = 600
+fuzz: setup
+	tests/fuzz/run.sh $(TARGET)/fuzz $(FUZZ_SECONDS)
 
 bench: setup
 	cargo bench --locked

@@ -1,0 +1,69 @@
+"""Writes the first inputs of a fuzz target, one a file: seed.py TARGET FOLDER.
+
+They come from the cases in tests/policy. A target that this does not know starts from nothing.
+"""
+
+import hashlib
+import json
+import pathlib
+import random
+import sys
+
+CASES = pathlib.Path(__file__).parent.parent / "policy"
+
+
+def cases():
+    for file in sorted(CASES.glob("*.json")):
+        yield from json.loads(file.read_text())
+
+
+def documents(case):
+    """Every policy of a case."""
+    lists = ["identityPolicies", "permissionBoundaries", "sessionPolicies", "endpointPolicies"]
+    levels = case.get("serviceControlPolicies", []) + case.get("resourceControlPolicies", [])
+    items = [item for name in lists for item in case.get(name, [])]
+    items += [item for level in levels for item in level.get("policies", [])]
+    items += [case["resourcePolicy"]] if case.get("resourcePolicy") else []
+    return [item.get("policy", item) if isinstance(item, dict) else item for item in items]
+
+
+def texts(value):
+    """Every string in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from texts(item)
+
+
+def policy_parse():
+    for case in cases():
+        yield from (json.dumps(document, indent=1) for document in documents(case))
+        yield json.dumps(case)
+
+
+def policy_wildcard():
+    for case in cases():
+        asked = [case["resource"], case["action"], *texts(case.get("context", {}))]
+        patterns = {text for text in texts(documents(case)) if "*" in text or "?" in text}
+        yield from (f"{pattern}\n{text}" for pattern in sorted(patterns) for text in asked)
+
+
+def policy_evaluate():
+    source = random.Random(1)
+    yield from (source.randbytes(length) for length in range(40, 400, 3))
+
+
+def main():
+    target, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in globals().get(target, list)():
+        seed = seed if isinstance(seed, bytes) else seed.encode()
+        (folder / f"seed-{hashlib.sha256(seed).hexdigest()[:16]}").write_bytes(seed)
+
+
+if __name__ == "__main__":
+    main()
