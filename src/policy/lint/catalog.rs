@@ -112,13 +112,27 @@ pub(super) fn meant_service(prefix: &str) -> Option<&'static str> {
 
 /// The one of `known` that `given` nearly is; none if it is one itself. Short names differ from each other
 /// by little: those of three letters are left alone, one letter may be wrong, and two in long names.
-fn near(given: &str, known: impl Iterator<Item = &'static str> + Clone) -> Option<&'static str> {
+fn near(
+    given: &str,
+    mut known: impl Iterator<Item = &'static str> + Clone,
+) -> Option<&'static str> {
     if given.len() < 4 || known.clone().any(|name| name == given) {
         return None;
     }
     let allowed = if given.len() >= 8 { 2 } else { 1 };
-    let close = known.map(|name| (distance(given, name), name)).min()?;
-    Some(close.1).filter(|_| close.0 <= allowed)
+    known.find(|name| differs_in_one_place(given, name, allowed))
+}
+
+/// Whether two names are the same but for one place of at most so many characters. Cheap, because a
+/// document may hold thousands of names.
+fn differs_in_one_place(a: &str, b: &str, allowed: usize) -> bool {
+    if a.len().abs_diff(b.len()) > allowed {
+        return false;
+    }
+    let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let back = a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();
+    let longer = a.len().max(b.len());
+    longer.saturating_sub(same + back) <= allowed
 }
 
 /// Services that act as principals, to tell misspelt ones by; not complete.
@@ -351,8 +365,8 @@ pub(super) fn key(written: &str) -> Known {
     };
     match service.to_ascii_lowercase().as_str() {
         "aws" | "iam" | "sts" => Known::No(meant(&base)),
-        "ec2" => match meant(&base).filter(|meant| distance(&base, meant) <= 1) {
-            Some(meant) => Known::No(Some(meant)),
+        "ec2" => match KEYS.iter().find(|key| differs_in_one_place(key.name, &base, 1)) {
+            Some(key) => Known::No(Some(key.name.to_owned())),
             None => Known::NoMatter,
         },
         // `asw:SourceIp`: a global key under a service that is none.

@@ -1,8 +1,8 @@
 //! Checks on condition keys, their operators and values.
 
-use super::Finding;
 use super::catalog::{self, Key, KeyType, Known, actions_with};
 use super::document::{Clause, Item, Statement, matches};
+use super::{FINDINGS_MAX, Finding};
 use crate::policy::condition::{Kind, Network, Quantifier};
 
 pub(super) fn check(statement: &Statement, found: &mut Vec<Finding>) {
@@ -11,6 +11,9 @@ pub(super) fn check(statement: &Statement, found: &mut Vec<Finding>) {
         found.push(Finding::warning(place, "empty-condition", message));
     }
     for clause in &statement.clauses {
+        if found.len() >= FINDINGS_MAX {
+            return;
+        }
         match catalog::key(&clause.key) {
             Known::Yes(key) => typed(clause, key, found),
             Known::NoMatter => {}

@@ -3,6 +3,9 @@
 use super::document::{Item, List, Statement, matches};
 use super::{COMPARED_MAX, Finding};
 
+/// Actions and resources of all statements up to which statements are compared.
+const ENTRIES_MAX: usize = 1000;
+
 /// Entries of a list that another entry of it covers.
 pub(super) fn check_lists(statement: &Statement, found: &mut Vec<Finding>) {
     found.extend(covered(&statement.actions, "redundant-action", true));
@@ -60,7 +63,10 @@ fn covers(pattern: &Item, item: &Item, ignoring_case: bool) -> bool {
 
 /// Statements that another statement of the same effect covers.
 pub(super) fn check_statements(statements: &[Statement], found: &mut Vec<Finding>) {
-    if statements.len() > COMPARED_MAX {
+    let entries = statements.iter().map(|statement| {
+        statement.actions.items.len() + statement.resources.as_ref().map_or(0, |r| r.items.len())
+    });
+    if statements.len() > COMPARED_MAX || entries.sum::<usize>() > ENTRIES_MAX {
         return;
     }
     for (index, statement) in statements.iter().enumerate() {

@@ -471,6 +471,15 @@ fn long_lists_are_checked_in_bounded_work() {
         format!(r#"{{"Effect":"Deny","Action":[{}],"Resource":"*"}}"#, actions.join(","));
     let told: Vec<_> = lint(&document(&statement), Identity).iter().map(|f| f.rule).collect();
     assert_eq!(told, ["policy-too-long"]);
+    let (names, keys): (Vec<_>, Vec<_>) =
+        (0..3000).map(|n| (format!("\"zq{n}q:a\""), format!("\"ec2:k{n}\":\"v\""))).unzip();
+    let statement = format!(
+        r#"{{"Effect":"Deny","Action":[{}],"Resource":"*","Condition":{{"StringEquals":{{{}}}}}}}"#,
+        names.join(","),
+        keys.join(",")
+    );
+    let told: Vec<_> = lint(&document(&statement), Identity).iter().map(|f| f.rule).collect();
+    assert_eq!(told, ["policy-too-long"]);
     let repeated = vec![r#""iam:Nothing""#; 5000].join(",");
     let statement = format!(r#"{{"Effect":"Deny","Action":[{repeated}],"Resource":"*"}}"#);
     assert_eq!(lint(&document(&statement), Identity).len(), FINDINGS_MAX);
