@@ -29,6 +29,7 @@ fn append(c: &mut Criterion) {
             time: Timestamp::from_unix_seconds(1_780_000_000),
             accounts: vec![AccountId::OPERATOR],
             payload: Bytes::from(vec![7; PAYLOAD]),
+            erasable: Vec::new(),
         };
         let entries = vec![entry; size];
         group.bench_function(BenchmarkId::new("log", size), |b| {

@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use locum::clock::Timestamp;
-use locum::domain::event::{Event, EventKind, Fact, InstanceFacts, WrappedAccountKey};
+use locum::domain::account_key::WrappedAccountKey;
+use locum::domain::event::{Event, EventKind, Fact, InstanceFacts};
 use locum::domain::metadata::MetadataOptions;
 use locum::identity::{AccountId, InstanceId, hex_id};
 use locum::ledger::{Ledger, codec};
-use locum::log::{Entry, EventLog, Sequence};
+use locum::log::{Entry, Erasable, EventLog, Sequence};
 
 const INSTANCES: u64 = 100_000;
 /// Records of one append.
@@ -29,7 +30,7 @@ fn fact(account: AccountId, kind: EventKind) -> Entry {
         events: vec![Event { account, kind }],
     };
     let payload = Bytes::from(codec::encode(&fact));
-    Entry { time: fact.time, accounts: vec![account], payload }
+    Entry { time: fact.time, accounts: vec![account], payload, erasable: Vec::new() }
 }
 
 fn launched(number: u64) -> EventKind {
@@ -61,9 +62,11 @@ fn main() {
     let account: AccountId = "111111111111".parse().expect("an account");
     {
         let (log, _) = EventLog::open(folder.path()).expect("a log");
-        let key = WrappedAccountKey { keyring_version: 1, bytes: Arc::from([7; 60]) };
+        let key = WrappedAccountKey::new(1, &[7; 60]);
         let created = EventKind::AccountCreated { name: Arc::from("bench"), key };
-        log.append(&[fact(account, created)]).expect("a write");
+        let key = Erasable::New(Bytes::from_static(&[7; 60]));
+        let created = Entry { erasable: vec![(account, key)], ..fact(account, created) };
+        log.append(&[created]).expect("a write");
         for first in (0..INSTANCES).step_by(BATCH) {
             let entries: Vec<_> =
                 (first..first + BATCH as u64).map(|n| fact(account, launched(n))).collect();

@@ -2,11 +2,13 @@
 //! `Timestamp`, so that decisions, replay and tests see the time they are told.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 /// A point in time: milliseconds since the Unix epoch, UTC.
@@ -75,6 +77,17 @@ impl Timestamp {
             .ok()
             .and_then(|t| t.format(&format).ok())
             .unwrap_or_else(|| "9999-12-31T23:59:59Z".to_owned())
+    }
+}
+
+/// RFC 3339, such as `2026-11-24T04:08:00Z`; fractions are kept to the millisecond.
+impl FromStr for Timestamp {
+    type Err = time::error::Parse;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let read = OffsetDateTime::parse(text, &Rfc3339)?;
+        let millis = read.unix_timestamp_nanos().div_euclid(1_000_000);
+        Ok(Self(i64::try_from(millis).unwrap_or(i64::MAX)))
     }
 }
 

@@ -85,7 +85,8 @@ pub struct Layer {
     /// The folder with the log and snapshots.
     #[arg(long, env = "LOCUM_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
-    /// The file with the root keys; `keyring.json` in the data folder if not set.
+    /// The file with the root keys, `-` for standard input, or `env:NAME` for an environment variable;
+    /// `keyring.json` in the data folder if not set.
     #[arg(long, env = "LOCUM_KEYRING")]
     pub keyring: Option<PathBuf>,
     /// Where gRPC is served [default: 127.0.0.1:7400].

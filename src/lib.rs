@@ -8,7 +8,7 @@
 //! domain                                       commands, events, state and the rules between them, pure
 //! ledger                                       the one path from a command to a recorded fact
 //! sts                                          use cases: authenticate, authorize, issue
-//! client  grpc  aws  imds  rotation  health    edges and the scheduler
+//! client  grpc  aws  imds  rotation  rewrap  health  edges and background tasks
 //! serve  cli                                   puts it together
 //! ```
 
@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod log;
 pub mod policy;
 pub mod proto;
+pub mod rewrap;
 pub mod rotation;
 pub mod serve;
 pub mod signing;

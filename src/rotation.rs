@@ -46,7 +46,7 @@ pub async fn run(service: Arc<Service>, interval: Duration) {
         let wait = schedule.wait(service.now());
         tokio::select! {
             batch = batches.recv() => match batch {
-                Ok(batch) => schedule.follow(&batch),
+                Ok(batch) => schedule.follow(&service, &batch),
                 Err(RecvError::Lagged(_)) => schedule.fill(&service),
                 Err(RecvError::Closed) => return,
             },
@@ -140,7 +140,7 @@ impl Schedule {
     }
 
     /// Takes over what a batch of facts changes.
-    fn follow(&mut self, batch: &[Recorded]) {
+    fn follow(&mut self, service: &Service, batch: &[Recorded]) {
         for recorded in batch {
             let time = recorded.fact.time;
             for event in &recorded.fact.events {
@@ -157,10 +157,32 @@ impl Schedule {
                         self.set(account, instance.clone(), None);
                     }
                     EventKind::InstanceTerminated { id } => self.set(account, id.clone(), None),
+                    EventKind::AccountDeleted => self.forget(account),
+                    EventKind::SessionsRevoked { .. } => {
+                        self.renew_revoked(service, account, time);
+                    }
                     _ => {}
                 }
             }
         }
+    }
+
+    /// Instances whose newest set was revoked are due at once.
+    fn renew_revoked(&mut self, service: &Service, account: AccountId, now: Timestamp) {
+        let view = service.view();
+        let Some(found) = view.state.account(account) else { return };
+        for instance in found.instances.values().filter(|instance| instance.running) {
+            let association = instance.association.as_ref();
+            let credentials = association.and_then(|found| found.credentials.as_ref());
+            if credentials.is_some_and(|set| found.revocations.void_set(&instance.id, set)) {
+                self.set(account, instance.id.clone(), Some(now));
+            }
+        }
+    }
+
+    fn forget(&mut self, account: AccountId) {
+        self.due.retain(|(_, other, _)| *other != account);
+        self.times.retain(|(other, _), _| *other != account);
     }
 
     fn set(&mut self, account: AccountId, instance: InstanceId, time: Option<Timestamp>) {

@@ -19,9 +19,9 @@ use crate::imds::{self, InstanceSource, Limits, Serves, TokenKey, UsageBook};
 use crate::ledger::{Ledger, WriterHandle};
 use crate::log::EventLog;
 use crate::proto::v1::MetadataUsage;
-use crate::signing::{Keyring, KeyringError};
+use crate::signing::{KeyringError, KeyringSource};
 use crate::sts::{Service, Settings};
-use crate::{aws, grpc, health, rotation};
+use crate::{aws, grpc, health, rewrap, rotation};
 
 use addresses::ByAddress;
 
@@ -84,7 +84,8 @@ pub struct Opened {
 /// # Errors
 /// The folder, the log or the keyring cannot be used.
 pub async fn open(config: &Config) -> Result<Opened, ServeError> {
-    let keyring = Keyring::load(&config.keyring).map_err(ServeError::NoKeyring)?;
+    let source = KeyringSource::of(&config.keyring);
+    let keyring = source.read().map_err(ServeError::NoKeyring)?;
     let folder = config.data_dir.clone();
     let opened = tokio::task::spawn_blocking(move || -> Result<_, ServeError> {
         let (log, recovery) = EventLog::open(&folder)?;
@@ -104,6 +105,7 @@ pub async fn open(config: &Config) -> Result<Opened, ServeError> {
         regions: vec![config.region.clone()],
         credentials_lifetime: config.credentials_lifetime,
         read_patience: READ_PATIENCE,
+        keyring: source,
     };
     let service = Service::new(ledger, Arc::new(keyring), Clock::System, settings);
     let service = service
@@ -199,6 +201,11 @@ pub async fn run(
     let source = ByAddress::new(service.clone(), book.clone());
     let mut background = JoinSet::new();
     background.spawn(rotation::run(service.clone(), config.rotation_interval));
+    background.spawn(rewrap::run(service.clone()));
+    background.spawn({
+        let service = service.clone();
+        async move { service.keep_recording_uses().await }
+    });
     background.spawn(source.clone().keep_up());
     background.spawn(report(service.clone(), book.clone(), config.metadata_report_interval));
     let limits =
@@ -233,6 +240,7 @@ pub async fn run(
             }
         }
     }
+    opened.service.record_uses().await;
     opened.close().await;
     tracing::info!("stopped");
     Ok(())

@@ -348,6 +348,7 @@ impl From<ServiceError> for Fault {
             }
             ServiceError::NoRandomness(_)
             | ServiceError::Keyring(_)
+            | ServiceError::Erase(_)
             | ServiceError::Token(_)
             | ServiceError::Document(_)
             | ServiceError::Answer(_) => Self::internal(&error),

@@ -6,8 +6,10 @@ mod call;
 mod doctor;
 mod dynamic;
 mod identity;
+mod keyring;
 mod log;
 mod policy;
+mod revoke;
 mod run;
 
 use std::ffi::OsString;
@@ -24,7 +26,7 @@ use crate::config::Layer;
 #[command(
     name = "locum",
     version,
-    after_help = "Every call of the API: locum account|guardrail|iam|policy|sts|instance|metadata|authorization|event METHOD --help\nAnd: locum instance doctor INSTANCE"
+    after_help = "Every call of the API: locum account|guardrail|iam|policy|sts|instance|metadata|authorization|event|revocation|keyring METHOD --help\nAnd: locum instance doctor INSTANCE"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -47,6 +49,12 @@ enum Command {
     /// Policies: tried out and explained.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Versions of the root key: list, rotate, retire.
+    #[command(subcommand)]
+    Keyring(keyring::KeyringCommand),
+    /// Shows which sessions were issued, and voids them.
+    #[command(subcommand)]
+    Revoke(revoke::RevokeCommand),
     /// Events of an account.
     #[command(subcommand)]
     Events(call::EventsCommand),
@@ -116,6 +124,8 @@ pub fn main() -> ExitCode {
             Command::Agent(args) => agent::run(args).await,
             Command::Log(command) => log::run(&command),
             Command::Policy(command) => policy::run(command).await,
+            Command::Keyring(command) => keyring::run(command).await,
+            Command::Revoke(command) => revoke::run(command).await,
             Command::Events(command) => call::events(command).await,
             Command::Identity(command) => identity::run(command).await,
             Command::Call(words) if doctor::is_called(&words) => doctor::run(words).await,

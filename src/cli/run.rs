@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +15,8 @@ use crate::config::{Config, Layer, SERVED_LIFE_MIN, Span};
 use crate::domain::event::EventKind;
 use crate::identity::{AccessKeyId, AccountId};
 use crate::serve::{Addresses, Listeners, Opened, open, run};
-use crate::signing::{Keyring, Secret};
+use crate::signing::{Keyring, KeyringSource, Secret};
+use crate::sts::Service;
 use crate::telemetry;
 
 /// `locum dev`
@@ -66,8 +68,11 @@ pub(super) async fn init(args: ServeArgs) -> Result<(), Failure> {
     let config = args.config()?;
     let _telemetry = telemetry::start(None)?;
     std::fs::create_dir_all(&config.data_dir)?;
-    let keyring = Keyring::create(&config.keyring)?;
-    say(format_args!("keyring {} in {}", keyring.id(), config.keyring.display()))?;
+    // A keyring from elsewhere is made there: `locum keyring new`.
+    if let KeyringSource::File(path) = KeyringSource::of(&config.keyring) {
+        let keyring = Keyring::create(&path)?;
+        say(format_args!("keyring {} in {}", keyring.id(), path.display()))?;
+    }
     let opened = open(&config).await?;
     let key = opened.operator_key.clone().ok_or("the data folder has an operator already")?;
     let path = config.data_dir.join("operator.json");
@@ -91,6 +96,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
             SERVED_LIFE_MIN.as_secs() / 60
         );
     }
+    reload_on_hangup(opened.service.clone())?;
     run(&config, opened, listeners, stop_signal()?).await?;
     Ok(())
 }
@@ -119,6 +125,7 @@ pub(super) async fn dev(args: DevArgs) -> Result<(), Failure> {
     let listeners = Listeners::bind(&config).await?;
     let opened = open(&config).await?;
     prepare_dev(&args, &config, &opened, &listeners).await?;
+    reload_on_hangup(opened.service.clone())?;
     let served = run(&config, opened, listeners, stop_signal()?).await;
     if args.ephemeral {
         std::fs::remove_dir_all(&data_dir)?;
@@ -219,6 +226,21 @@ pub(super) fn credentials(file: Option<&Path>) -> Result<Credentials, Failure> {
         secret_access_key: Secret::new(secret),
         session_token: field("sessionToken").map(Secret::new),
     })
+}
+
+/// Reads the keyring's file again whenever the process gets SIGHUP; one that cannot be used changes nothing.
+fn reload_on_hangup(service: Arc<Service>) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    // Ends with the runtime.
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match service.reload_keyring().await {
+                Ok(()) => tracing::info!("the keyring was read again"),
+                Err(error) => tracing::error!(%error, "the keyring stays as it was"),
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Resolves when the process is told to end.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::event::{GuardrailKind, Session, SessionSubject};
 use super::rejection::{Denied, Evidence};
+use super::revocation::Ancestor;
 use super::state::{Account, Permissions, State};
 use crate::clock::Timestamp;
 use crate::identity::{AccessKeyId, AccountId, Arn, Principal, RoleDelivery, SourceIdentity};
@@ -36,6 +37,7 @@ pub struct Caller {
 #[expect(missing_docs, reason = "as in `event::Session`")]
 pub struct CallerSession {
     pub issued_at: Timestamp,
+    pub expires_at: Timestamp,
     pub policy: Option<Policy>,
     pub policy_arns: Vec<Arn>,
     pub tags: BTreeMap<Arc<str>, Arc<str>>,
@@ -46,6 +48,8 @@ pub struct CallerSession {
     pub instance: Option<Arn>,
     /// How that instance got it.
     pub delivery: Option<RoleDelivery>,
+    /// The sessions before it in its chain, first to last.
+    pub ancestors: Vec<Ancestor>,
 }
 
 impl Caller {
@@ -64,6 +68,22 @@ impl Caller {
 }
 
 impl Caller {
+    /// The sessions that stand before one that this caller asks for; none for long-term keys.
+    #[must_use]
+    pub fn chain(&self) -> Vec<Ancestor> {
+        let (Some(session), Some(key)) = (&self.session, &self.key) else { return Vec::new() };
+        let Some(account) = self.principal.account() else { return Vec::new() };
+        let instance = session.instance.as_ref().map(Arn::resource_name);
+        let own = Ancestor {
+            account,
+            key: key.clone(),
+            principal_id: self.principal.unique_id().and_then(|id| id.parse().ok()),
+            issued_at: session.issued_at,
+            instance: instance.and_then(|id| id.parse().ok()),
+        };
+        session.ancestors.iter().cloned().chain([own]).collect()
+    }
+
     /// The holder of a session's credentials; none if its session policy cannot be read, which is then no
     /// reason to leave it out.
     #[must_use]
@@ -82,6 +102,7 @@ impl Caller {
             policy.map(|text| Policy::reread(text, PolicyKind::Session)).transpose().ok()?;
         let facts = CallerSession {
             issued_at: session.issued_at,
+            expires_at: session.expires_at,
             policy,
             policy_arns: session.policy_arns.clone(),
             tags: session.tags.clone(),
@@ -90,6 +111,7 @@ impl Caller {
             chain_depth: session.chain_depth,
             instance: None,
             delivery: None,
+            ancestors: session.ancestors.clone(),
         };
         let session = Some(Arc::new(facts));
         Some(Self { principal, key: None, session, ..Self::service() })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 
 use super::event::{Event, EventKind, Fact, Idempotency, KeyOwner, PolicyOwner};
+use super::revocation::Revocations;
 use super::state::{
     AccessKey, Account, Agent, Association, Group, IDEMPOTENCY_TOKENS_MAX, IDEMPOTENCY_WINDOW,
     Instance, ManagedPolicy, Permissions, Profile, Remembered, Role, State, User, key_of,
@@ -59,14 +60,21 @@ impl State {
                     keys_by_owner: OrdSet::new(),
                     instances: OrdMap::new(),
                     associations: OrdMap::new(),
+                    revocations: Revocations::default(),
                     idempotency: OrdMap::new(),
                     idempotency_by_age: OrdSet::new(),
                 };
                 let before = self.accounts.insert(event.account, Arc::new(account));
                 return before.is_none().then_some(());
             }
-            // Issuing a session changes nothing that a decision reads.
-            EventKind::SessionIssued { .. } => return Some(()),
+            // Changes nothing that a decision reads.
+            EventKind::SessionIssued { .. }
+            | EventKind::KeyringRotated { .. }
+            | EventKind::KeyringVersionRetired { .. } => return Some(()),
+            EventKind::AccountDeleted => {
+                self.delete_account(event.account);
+                return Some(());
+            }
             EventKind::DocumentKeyCreated { key } => {
                 self.document_key = Some(key.clone());
                 return Some(());
@@ -124,6 +132,7 @@ impl State {
 
 impl Account {
     fn apply(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
+        self.revocations.forget(time);
         match kind {
             EventKind::AccountDisabled => self.enabled = false,
             EventKind::AccountEnabled => self.enabled = true,
@@ -163,7 +172,15 @@ impl Account {
             | EventKind::ProfileDisassociated { .. }
             | EventKind::CredentialsRotated { .. }
             | EventKind::CredentialsRefused { .. } => return self.apply_instance(time, kind),
+            EventKind::CredentialsUsed { uses } => self.apply_uses(uses),
+            EventKind::SessionsRevoked { scope, before, chained, until } => {
+                self.revocations.add(scope, *before, *chained, *until);
+            }
+            EventKind::AccountKeyRewrapped { key } => self.key = key.clone(),
             EventKind::AccountCreated { .. }
+            | EventKind::AccountDeleted
+            | EventKind::KeyringRotated { .. }
+            | EventKind::KeyringVersionRetired { .. }
             | EventKind::SessionIssued { .. }
             | EventKind::DocumentKeyCreated { .. }
             | EventKind::GuardrailPut { .. }
@@ -189,7 +206,12 @@ impl Account {
                 self.users.remove(&*key_of(name.as_str()))?;
             }
             EventKind::AccessKeyCreated { key, owner } => {
-                let access_key = AccessKey { owner: owner.clone(), active: true, created_at: time };
+                let access_key = AccessKey {
+                    owner: owner.clone(),
+                    active: true,
+                    created_at: time,
+                    last_use: None,
+                };
                 self.access_keys.insert(key.clone(), access_key);
                 if let KeyOwner::Instance(id) = owner {
                     Arc::make_mut(self.instances.get_mut(id)?).identity_key = Some(key.clone());
@@ -259,6 +281,7 @@ impl Account {
                     created_at: time,
                     trust: trust.clone(),
                     permissions: Permissions::default(),
+                    last_use: None,
                 };
                 self.roles.insert(key_of(name.as_str()), Arc::new(role));
             }

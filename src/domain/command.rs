@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Caller;
-use super::event::{
-    DocumentKey, GuardrailRef, Idempotency, InstanceFacts, KeyOwner, PolicyOwner, WrappedAccountKey,
-};
+use super::account_key::WrappedAccountKey;
+use super::event::{DocumentKey, GuardrailRef, Idempotency, InstanceFacts, KeyOwner, PolicyOwner};
+use super::last_use::CredentialUse;
 use super::metadata::MetadataChange;
 use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
@@ -67,6 +67,17 @@ pub enum ProfileRef {
     Arn(Arn),
 }
 
+/// Whose sessions are revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevocationTarget {
+    /// One session, by its access key.
+    Session(AccessKeyId),
+    /// All of an instance.
+    Instance(InstanceId),
+    /// All of a role.
+    Role(RoleName),
+}
+
 /// Everything that can be asked.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields repeat the names of the types they hold")]
@@ -78,6 +89,20 @@ pub enum Action {
     },
     DisableAccount,
     EnableAccount,
+    DeleteAccount,
+    /// The service's own: the account's key under another version of the root key.
+    RewrapAccountKey {
+        from: u32,
+        key: WrappedAccountKey,
+    },
+    /// In the operator's account.
+    RotateKeyring {
+        version: u32,
+    },
+    /// In the operator's account.
+    RetireKeyringVersion {
+        version: u32,
+    },
     /// The service's own: the key of identity documents, if there is none.
     CreateDocumentKey {
         key: DocumentKey,
@@ -265,6 +290,20 @@ pub enum Action {
     RotateCredentials {
         instance: InstanceId,
         minting: Minting,
+    },
+
+    /// Voids the target's sessions that were issued before a moment; all until now without one. `chained`
+    /// voids what came from them too. `minting` is for an instance that goes on.
+    RevokeSessions {
+        target: RevocationTarget,
+        before: Option<Timestamp>,
+        chained: bool,
+        minting: Minting,
+    },
+
+    /// The service's own: when credentials were used last.
+    RecordUses {
+        uses: Vec<CredentialUse>,
     },
 
     /// An issue of a session. `role_arn` names the role that is assumed; without it the session is

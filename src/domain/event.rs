@@ -9,7 +9,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::account_key::WrappedAccountKey;
+use super::last_use::CredentialUse;
 use super::metadata::MetadataOptions;
+use super::revocation::{Ancestor, RevocationScope};
 use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::{
@@ -108,15 +111,6 @@ pub struct GuardrailRef {
     pub target: Option<AccountId>,
     /// Unique among those of its kind and target.
     pub name: PolicyName,
-}
-
-/// An account's random key, wrapped by a root key of the keyring; opaque here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrappedAccountKey {
-    /// The version of the root key that wraps it.
-    pub keyring_version: u32,
-    /// The wrapped bytes.
-    pub bytes: Arc<[u8]>,
 }
 
 /// The key that signs instance-identity documents; opaque here.
@@ -222,6 +216,8 @@ pub struct Session {
     pub chain_depth: u8,
     /// The key of the session that asked for this one.
     pub parent: Option<AccessKeyId>,
+    /// The sessions before this one in its chain, first to last.
+    pub ancestors: Vec<Ancestor>,
 }
 
 /// Every kind of event.
@@ -234,6 +230,19 @@ pub enum EventKind {
     },
     AccountDisabled,
     AccountEnabled,
+    /// Nothing of the account is left but its number, and its key is erased.
+    AccountDeleted,
+    AccountKeyRewrapped {
+        key: WrappedAccountKey,
+    },
+    /// Of the operator's account: this version of the root key wraps from now on.
+    KeyringRotated {
+        version: u32,
+    },
+    /// Of the operator's account: this version of the root key is forgotten.
+    KeyringVersionRetired {
+        version: u32,
+    },
 
     UserCreated {
         name: UserName,
@@ -399,6 +408,19 @@ pub enum EventKind {
     SessionIssued {
         session: Session,
     },
+    /// Sessions issued before `before` count no more; with `chained`, nor what came from them. Everything
+    /// that this voids has ended at `until`.
+    SessionsRevoked {
+        scope: RevocationScope,
+        before: Timestamp,
+        chained: bool,
+        until: Timestamp,
+    },
+
+    /// Credentials and their roles were used, some minutes ago at most.
+    CredentialsUsed {
+        uses: Vec<CredentialUse>,
+    },
 
     /// An event of the operator's account.
     DocumentKeyCreated {
@@ -423,6 +445,10 @@ impl EventKind {
             Self::AccountCreated { .. } => "AccountCreated",
             Self::AccountDisabled => "AccountDisabled",
             Self::AccountEnabled => "AccountEnabled",
+            Self::AccountDeleted => "AccountDeleted",
+            Self::AccountKeyRewrapped { .. } => "AccountKeyRewrapped",
+            Self::KeyringRotated { .. } => "KeyringRotated",
+            Self::KeyringVersionRetired { .. } => "KeyringVersionRetired",
             Self::UserCreated { .. } => "UserCreated",
             Self::UserDeleted { .. } => "UserDeleted",
             Self::GroupCreated { .. } => "GroupCreated",
@@ -461,6 +487,8 @@ impl EventKind {
             Self::CredentialsRefused { .. } => "CredentialsRefused",
             Self::SessionIssued { .. } => "SessionIssued",
             Self::DocumentKeyCreated { .. } => "DocumentKeyCreated",
+            Self::SessionsRevoked { .. } => "SessionsRevoked",
+            Self::CredentialsUsed { .. } => "CredentialsUsed",
             Self::GuardrailPut { .. } => "GuardrailPut",
             Self::GuardrailDeleted { .. } => "GuardrailDeleted",
         }

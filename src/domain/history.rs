@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::event::{Event, EventKind, Fact, GuardrailRef, Idempotency, KeyOwner, PolicyOwner};
+use super::last_use::USES_PER_EVENT_MAX;
 use super::state::{Account, Instance, Permissions, State};
 use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
@@ -34,6 +35,10 @@ impl State {
                 let events = vec![Event { account: AccountId::OPERATOR, kind }];
                 take((0, unsigned(Timestamp::from_millis(0), None, events)))?;
             }
+        }
+        for account in self.deleted() {
+            let events = vec![Event { account, kind: EventKind::AccountDeleted }];
+            take((0, unsigned(Timestamp::EPOCH, None, events)))?;
         }
         Ok(())
     }
@@ -90,6 +95,11 @@ impl<E> Teller<'_, E> {
         for instance in account.instances.values() {
             self.tell_instance(instance)?;
         }
+        self.tell_revocations()?;
+        for uses in account.uses().chunks(USES_PER_EVENT_MAX) {
+            let kind = EventKind::CredentialsUsed { uses: uses.to_vec() };
+            self.say(Timestamp::EPOCH, vec![kind])?;
+        }
         for (token, remembered) in &account.idempotency {
             let idempotency = Idempotency {
                 account: account.id,
@@ -100,6 +110,23 @@ impl<E> Teller<'_, E> {
         }
         if !account.enabled {
             self.say(account.created_at, vec![EventKind::AccountDisabled])?;
+        }
+        Ok(())
+    }
+
+    /// Told as of the beginning, so that none is forgotten on the way.
+    fn tell_revocations(&mut self) -> Result<(), E> {
+        let account = self.account.clone();
+        for (scope, cutoff) in account.revocations.entries() {
+            let revoked = |before, chained| EventKind::SessionsRevoked {
+                scope: scope.clone(),
+                before,
+                chained,
+                until: cutoff.until,
+            };
+            let mut kinds = vec![revoked(cutoff.before, false)];
+            kinds.extend(cutoff.chained_before.map(|before| revoked(before, true)));
+            self.say(Timestamp::EPOCH, kinds)?;
         }
         Ok(())
     }

@@ -100,7 +100,8 @@ fn temporary_credentials_chain_whatever_they_came_from() {
     let ana = world.create_user(A, "ana");
     world.create_role(A, "r", &trust(r#"{"AWS":"arn:aws:iam::111111111111:user/ana"}"#));
     let facts = CallerSession {
-        issued_at: crate::clock::Timestamp::from_millis(0),
+        issued_at: crate::clock::Timestamp::EPOCH,
+        expires_at: crate::clock::Timestamp::EPOCH,
         policy: None,
         policy_arns: Vec::new(),
         tags: BTreeMap::new(),
@@ -109,6 +110,7 @@ fn temporary_credentials_chain_whatever_they_came_from() {
         chain_depth: 0,
         instance: None,
         delivery: None,
+        ancestors: Vec::new(),
     };
     let temporary = Caller { session: Some(Arc::new(facts)), ..ana.clone() };
     let long = world.assume(A, "r", 3601);

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use imbl::{OrdMap, OrdSet};
 
-use super::event::{
-    DocumentKey, GuardrailKind, InstanceFacts, KeyOwner, RoleCredentials, WrappedAccountKey,
-};
+use super::account_key::WrappedAccountKey;
+use super::event::{DocumentKey, GuardrailKind, InstanceFacts, KeyOwner, RoleCredentials};
+use super::last_use::LastUse;
+use super::revocation::Revocations;
 use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::{
@@ -33,6 +34,8 @@ pub struct State {
     /// By kind and target; no target is the whole installation. Never an empty map.
     pub(super) guardrails: OrdMap<(GuardrailKind, Option<AccountId>), Guardrails>,
     pub(super) document_key: Option<DocumentKey>,
+    /// Numbers of accounts that were, which are never used again.
+    pub(super) deleted: OrdSet<AccountId>,
 }
 
 /// Guardrails of one kind and target, by name.
@@ -59,6 +62,8 @@ pub struct Account {
     pub instances: OrdMap<InstanceId, Arc<Instance>>,
     /// The instance that each living association belongs to.
     pub associations: OrdMap<AssociationId, InstanceId>,
+    /// Which sessions are void.
+    pub revocations: Revocations,
     /// Token to (time, fingerprint, sequence of the record that holds the answer).
     pub idempotency: OrdMap<Arc<str>, Remembered>,
     /// The same tokens by age.
@@ -125,6 +130,8 @@ pub struct Role {
     pub created_at: Timestamp,
     pub trust: Policy,
     pub permissions: Permissions,
+    /// When a session of it was used last.
+    pub last_use: Option<Arc<LastUse>>,
 }
 
 /// A managed policy; its newest version is the default one.
@@ -169,6 +176,7 @@ pub struct AccessKey {
     pub owner: KeyOwner,
     pub active: bool,
     pub created_at: Timestamp,
+    pub last_use: Option<Arc<LastUse>>,
 }
 
 /// A registered instance. Terminated instances stay, without association or keys.

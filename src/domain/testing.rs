@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Caller;
+use super::account_key::WrappedAccountKey;
 use super::command::{Action, Command, Minting, ProfileRef, SessionDraft, SessionRequest};
 use super::decide::decide;
-use super::event::{EventKind, Fact, InstanceFacts, PolicyOwner, WrappedAccountKey};
+use super::event::{EventKind, Fact, InstanceFacts, PolicyOwner};
 use super::metadata::MetadataOptions;
 use super::rejection::Rejection;
 use super::state::State;
@@ -93,7 +94,7 @@ impl World {
     }
 
     pub(crate) fn create_account(&mut self, account: &str) {
-        let key = WrappedAccountKey { keyring_version: 1, bytes: Arc::from([7; 60]) };
+        let key = WrappedAccountKey::new(1, &[7; 60]);
         let root_key = base32_id("AKIA", self.random()).parse().unwrap();
         let action = Action::CreateAccount { name: Arc::from("test"), key, root_key };
         self.by(Caller::service(), account, action).unwrap();

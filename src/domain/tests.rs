@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 
-use super::command::{Action, ProfileRef};
+use super::command::{Action, ProfileRef, RevocationTarget};
 use super::event::{EventKind, Fact, GuardrailKind, GuardrailRef, PolicyOwner};
+use super::last_use::{CredentialUse, LastUse};
 use super::rejection::Rejection;
 use super::state::State;
 use super::testing::*;
@@ -236,6 +237,32 @@ fn retold(state: &State) -> State {
     again
 }
 
+/// Records uses, and revokes a session, an instance's and a role's.
+fn use_and_revoke(world: &mut World, id: crate::identity::InstanceId) {
+    let targets = [
+        RevocationTarget::Session("ASIAAAAAAAAAAAAAAAAA".parse().unwrap()),
+        RevocationTarget::Instance(id),
+        RevocationTarget::Role("Get-pics".parse().unwrap()),
+    ];
+    let found = world.state.account(account(A)).unwrap();
+    let (name, id) = (found.roles["other"].name.clone(), found.roles["other"].id.clone());
+    let last = std::sync::Arc::new(LastUse {
+        time: crate::clock::Timestamp::from_millis(1_764_000_000_123),
+        service: std::sync::Arc::from("sts"),
+        region: std::sync::Arc::from("us-east-1"),
+    });
+    let key = |text: &str| Some(text.parse().unwrap());
+    let uses = vec![
+        CredentialUse { key: key("AKIAAAAAAAAAAAAAAAAB"), role: None, last: last.clone() },
+        CredentialUse { key: key("ASIAAAAAAAAAAAAAAAAA"), role: Some((name, id)), last },
+    ];
+    world.by(super::access::Caller::service(), A, Action::RecordUses { uses }).unwrap();
+    for (target, chained) in targets.into_iter().zip([true, false, true]) {
+        let minting = world.minting();
+        world.root(A, Action::RevokeSessions { target, before: None, chained, minting });
+    }
+}
+
 /// A world in which most things have happened.
 pub(crate) fn busy_world() -> World {
     let mut world = get_pics();
@@ -280,11 +307,19 @@ pub(crate) fn busy_world() -> World {
     world.by(super::access::Caller::service(), A, action).unwrap();
     let minting = world.minting();
     let service = super::access::Caller::service();
-    world.by(service, A, Action::RotateCredentials { instance: id, minting }).unwrap();
+    let rotate = Action::RotateCredentials { instance: id.clone(), minting };
+    world.by(service, A, rotate).unwrap();
+    use_and_revoke(&mut world, id);
     let assume = world.assume(A, "Open", 3600);
     world.create_role(A, "Open", &trust(r#"{"AWS":"*"}"#));
     let caller = world.session(A, "Other", "one");
-    world.by(caller, A, assume).unwrap();
+    let kinds = world.by(caller, A, assume).unwrap();
+    if let [EventKind::SessionIssued { session }] = &kinds[..] {
+        let key = Some(session.key.clone());
+        let holder = super::access::Caller::of_session(account(A), session).unwrap();
+        let assume = world.assume(A, "Open", 3600);
+        world.by(super::access::Caller { key, ..holder }, A, assume).unwrap();
+    }
     let id = "AGPAAAAAAAAAAAAAAAAAA".parse().unwrap();
     let (name, path) = ("Makers".parse().unwrap(), crate::identity::Path::default());
     world.root(A, Action::CreateGroup { name, path, id });

@@ -8,9 +8,10 @@ use crate::domain::event::EventKind;
 use crate::identity::{AccountId, Invalid};
 use crate::proto::v1::account_service_server::AccountService;
 use crate::proto::v1::{
-    AccessKey, CreateAccountRequest, CreateAccountResponse, DisableAccountRequest,
-    DisableAccountResponse, EnableAccountRequest, EnableAccountResponse, GetAccountRequest,
-    GetAccountResponse, ListAccountsRequest, ListAccountsResponse,
+    AccessKey, CreateAccountRequest, CreateAccountResponse, DeleteAccountRequest,
+    DeleteAccountResponse, DisableAccountRequest, DisableAccountResponse, EnableAccountRequest,
+    EnableAccountResponse, GetAccountRequest, GetAccountResponse, ListAccountsRequest,
+    ListAccountsResponse,
 };
 
 /// Characters of an account's name.
@@ -130,5 +131,17 @@ impl AccountService for Front {
         let token = &request.idempotency_token;
         let receipt = self.perform_in(&info, token, id, Action::EnableAccount).await?;
         Ok(Response::new(EnableAccountResponse { sequence: receipt.sequence }))
+    }
+
+    async fn delete_account(
+        &self,
+        request: Request<DeleteAccountRequest>,
+    ) -> Result<Response<DeleteAccountResponse>, Status> {
+        let info = Self::info(&request)?;
+        let request = request.into_inner();
+        let id = field("account_id", &request.account_id)?;
+        let deleted = self.service.delete_account(&info, &request.idempotency_token, id).await;
+        let sequence = Self::drawn(&info, deleted)?.sequence;
+        Ok(Response::new(DeleteAccountResponse { sequence }))
     }
 }

@@ -139,6 +139,7 @@ pub(super) fn role(state: &State, account: &Account, role: &Role) -> v1::Role {
         inline_policies: inline(&role.permissions),
         attached_policy_arns: attached(account, &role.permissions),
         permissions_boundary_arn: boundary(account, &role.permissions),
+        last_use: role.last_use.as_deref().map(super::last_use::shown),
     }
 }
 

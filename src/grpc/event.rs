@@ -61,10 +61,15 @@ impl EventService for Front {
             from => Sequence(from),
         };
         let (sender, receiver) = mpsc::channel(FOLLOWER_QUEUE);
-        let front = self.clone();
-        // Ends when the follower goes away or the ledger does.
+        let (front, caller) = (self.clone(), info.caller);
+        // Ends when the follower goes away, is no longer who it was, or the ledger ends.
         tokio::spawn(async move {
             loop {
+                if !front.service.stands(&front.service.view().state, &caller) {
+                    let ended = Status::unauthenticated("the caller's credentials have ended");
+                    let _ = sender.send(Err(ended)).await;
+                    return;
+                }
                 let read = front.events(account, next, EVENTS_MAX as usize, &request.kinds);
                 let (events, after) = match read {
                     Ok(read) => read,
@@ -168,7 +173,9 @@ fn detail(kind: &EventKind) -> serde_json::Value {
         EventKind::AccountCreated { name, key } => {
             json!({"name": &**name, "keyringVersion": key.keyring_version})
         }
-        EventKind::AccountDisabled | EventKind::AccountEnabled => json!({}),
+        EventKind::AccountDisabled | EventKind::AccountEnabled | EventKind::AccountDeleted => {
+            json!({})
+        }
         EventKind::UserCreated { name, id, .. } => {
             json!({"userName": name.as_str(), "userId": id.as_str()})
         }
@@ -279,6 +286,37 @@ fn instance_detail(kind: &EventKind) -> serde_json::Value {
                 "expiresAt": session.expires_at.iso8601(),
                 "chainDepth": session.chain_depth,
                 "sourceIdentity": session.source_identity.as_ref().map(ToString::to_string),
+            })
+        }
+        other => credential_detail(other),
+    }
+}
+
+fn credential_detail(kind: &EventKind) -> serde_json::Value {
+    use serde_json::json;
+    match kind {
+        EventKind::AccountKeyRewrapped { key } => json!({"keyringVersion": key.keyring_version}),
+        EventKind::KeyringRotated { version } | EventKind::KeyringVersionRetired { version } => {
+            json!({"keyringVersion": version})
+        }
+        EventKind::CredentialsUsed { uses } => {
+            let used = uses.iter().map(|used| {
+                json!({
+                    "accessKeyId": used.key.as_ref().map(ToString::to_string),
+                    "roleName": used.role.as_ref().map(|(name, _)| name.to_string()),
+                    "time": used.last.time.iso8601(),
+                    "service": &*used.last.service,
+                    "region": &*used.last.region,
+                })
+            });
+            json!({"uses": used.collect::<Vec<_>>()})
+        }
+        EventKind::SessionsRevoked { scope, before, chained, until } => {
+            json!({
+                "scope": scope.to_string(),
+                "issuedBefore": before.iso8601(),
+                "chained": chained,
+                "until": until.iso8601(),
             })
         }
         _ => json!({}),

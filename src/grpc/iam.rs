@@ -38,6 +38,7 @@ calls! {
     list_access_keys: iam_list_access_keys(ListAccessKeysRequest) -> ListAccessKeysResponse;
     update_access_key: iam_update_access_key(UpdateAccessKeyRequest) -> UpdateAccessKeyResponse;
     delete_access_key: iam_delete_access_key(DeleteAccessKeyRequest) -> DeleteAccessKeyResponse;
+    get_access_key_last_used: iam_get_access_key_last_used(GetAccessKeyLastUsedRequest) -> GetAccessKeyLastUsedResponse;
     create_role: iam_create_role(CreateRoleRequest) -> CreateRoleResponse;
     get_role: iam_get_role(GetRoleRequest) -> GetRoleResponse;
     list_roles: iam_list_roles(ListRolesRequest) -> ListRolesResponse;

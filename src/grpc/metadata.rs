@@ -15,7 +15,9 @@ use super::{Front, convert, field, status};
 use crate::domain::command::Action;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::state::{Account, Association, Instance, Role};
-use crate::identity::{AccountId, AgentName, Arn, InstanceId, Principal, RoleDelivery};
+use crate::identity::{
+    AccessKeyId, AccountId, AgentName, Arn, InstanceId, Principal, RoleDelivery,
+};
 use crate::ledger::Recorded;
 use crate::proto::v1;
 use crate::proto::v1::metadata_service_server::MetadataService;
@@ -116,11 +118,13 @@ impl MetadataService for Front {
         &self,
         request: Request<WatchInstancesRequest>,
     ) -> Result<Response<Self::WatchInstancesStream>, Status> {
-        let (account, scope) = Scope::of(&Self::info(&request)?.caller.principal)?;
+        let caller = Self::info(&request)?.caller;
+        let (account, scope) = Scope::of(&caller.principal)?;
         let (sender, receiver) = mpsc::channel(WATCHER_QUEUE);
         // Followed before the first look, so that nothing falls in between.
         let batches = self.service.ledger().follow();
-        let watch = Watch { front: self.clone(), account, scope, sender, sent: BTreeMap::new() };
+        let (front, key, sent) = (self.clone(), caller.key, BTreeMap::new());
+        let watch = Watch { front, account, scope, key, sender, sent };
         tokio::spawn(watch.run(batches));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
@@ -175,8 +179,11 @@ fn add_credentials(
         code: code.to_string(),
         message: message.to_string(),
     });
-    // A role that was taken out of the profile or replaced gives nothing any more.
-    let credentials = association.credentials.as_ref().filter(|c| c.role_id == role.id);
+    // A role that was taken out of the profile or replaced gives nothing any more, nor does a set that was
+    // revoked.
+    let credentials = association.credentials.as_ref().filter(|credentials| {
+        credentials.role_id == role.id && !account.revocations.void_set(&instance.id, credentials)
+    });
     let Some(credentials) = credentials.filter(|c| c.expires_at > service.now()) else {
         let refused_at = association.refused.as_ref().map(|(.., time)| *time);
         metadata.updated_at = refused_at.and_then(convert::time);
@@ -220,6 +227,8 @@ struct Watch {
     front: Front,
     account: AccountId,
     scope: Scope,
+    /// The key of the identity that watches.
+    key: Option<AccessKeyId>,
     sender: mpsc::Sender<Result<WatchInstancesResponse, Status>>,
     sent: BTreeMap<InstanceId, InstanceMetadata>,
 }
@@ -247,10 +256,17 @@ impl Watch {
                 Err(broadcast::error::RecvError::Lagged(_)) => self.send_all().await,
                 Err(broadcast::error::RecvError::Closed) => return,
             };
-            if sent.is_err() {
+            if sent.is_err() || !self.is_known() {
                 return;
             }
         }
+    }
+
+    /// Whether the watcher's key may still be used. A disabled account's goes on, to be told of that.
+    fn is_known(&self) -> bool {
+        let view = self.front.service.view();
+        let known = self.key.as_ref().and_then(|key| view.state.key_owner(key));
+        known.is_some_and(|(_, _, key)| key.active)
     }
 
     /// Looks again at the instances that a batch touches.
@@ -346,7 +362,8 @@ pub fn touches(event: &Event) -> Touches<'_> {
         | EventKind::ProfileDeleted { .. }
         | EventKind::RoleDeleted { .. }
         | EventKind::AccountDisabled
-        | EventKind::AccountEnabled => Touches::Everything,
+        | EventKind::AccountEnabled
+        | EventKind::AccountDeleted => Touches::Everything,
         _ => Touches::Nothing,
     }
 }

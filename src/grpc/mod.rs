@@ -14,8 +14,11 @@ mod iam_profiles;
 mod iam_roles;
 mod iam_users;
 mod instance;
+mod keyring;
+mod last_use;
 mod metadata;
 mod policy;
+mod revocation;
 mod status;
 mod sts;
 mod usage;
@@ -97,6 +100,8 @@ pub async fn serve(
         .add_service(v1::guardrail_service_server::GuardrailServiceServer::new(front.clone()))
         .add_service(v1::policy_service_server::PolicyServiceServer::new(front.clone()))
         .add_service(v1::event_service_server::EventServiceServer::new(front.clone()))
+        .add_service(v1::keyring_service_server::KeyringServiceServer::new(front.clone()))
+        .add_service(v1::revocation_service_server::RevocationServiceServer::new(front.clone()))
         .add_service(v1::authorization_service_server::AuthorizationServiceServer::new(front))
         .serve_with_incoming_shutdown(incoming, stop)
         .await?;

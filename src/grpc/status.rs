@@ -10,7 +10,7 @@ use crate::domain::rejection::Rejection;
 use crate::identity::Invalid;
 use crate::ledger::SubmitError;
 use crate::policy::ParseError;
-use crate::signing::TokenError;
+use crate::signing::{KeyringError, TokenError};
 use crate::sts::{AuthError, ServiceError};
 
 /// The domain of our reasons.
@@ -85,6 +85,11 @@ pub(super) fn of_rejection(rejection: &Rejection, request_id: &str) -> Status {
     finished(code, &rejection.to_string(), request_id, details)
 }
 
+/// For operators who change the keyring.
+pub(super) fn of_keyring_error(error: &KeyringError, request_id: &str) -> Status {
+    status(Code::FailedPrecondition, "KeyringRefused", &error.to_string(), request_id)
+}
+
 pub(super) fn of_service_error(error: &ServiceError, request_id: &str) -> Status {
     let message = error.to_string();
     match error {
@@ -103,6 +108,7 @@ pub(super) fn of_service_error(error: &ServiceError, request_id: &str) -> Status
         }
         ServiceError::NoRandomness(_)
         | ServiceError::Keyring(_)
+        | ServiceError::Erase(_)
         | ServiceError::Token(_)
         | ServiceError::Document(_)
         | ServiceError::Answer(_) => {

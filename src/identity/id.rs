@@ -264,6 +264,23 @@ pub fn base32_id(prefix: &str, random: [u8; 10]) -> String {
     id
 }
 
+/// The 80 bits of an id behind its prefix, as `base32_id` writes them; none for any other text.
+#[must_use]
+pub fn base32_bytes(text: &str) -> Option<[u8; 10]> {
+    if text.len() != 16 {
+        return None;
+    }
+    let bits = text.bytes().try_fold(0_u128, |bits, c| {
+        let value = match c {
+            b'A'..=b'Z' => c - b'A',
+            b'2'..=b'7' => c - b'2' + 26,
+            _ => return None,
+        };
+        Some((bits << 5) | u128::from(value))
+    })?;
+    bits.to_be_bytes().last_chunk::<10>().copied()
+}
+
 /// `prefix` and 68 random bits as 17 hexadecimal digits.
 #[must_use]
 pub fn hex_id(prefix: &str, random: [u8; 9]) -> String {
@@ -299,6 +316,9 @@ mod tests {
     fn generated_ids_have_the_shapes_that_are_read_back() {
         let id = base32_id("AROA", [0xff; 10]);
         assert_eq!(id, "AROA7777777777777777");
+        let random = [1, 2, 3, 4, 5, 6, 7, 8, 9, 250];
+        assert_eq!(base32_bytes(&base32_id("", random)), Some(random));
+        assert_eq!(base32_bytes("AAAAAAAAAAAAAAA1"), None);
         assert!(UniqueId::parse(&id).is_ok());
         let instance = hex_id("i-", [0xff; 9]);
         assert_eq!(instance, "i-fffffffffffffffff");

@@ -11,7 +11,7 @@ mod principal;
 pub use arn::Arn;
 pub use id::{
     AccessKeyId, AccountId, AgentName, AssociationId, GroupName, InstanceId, Invalid, Path,
-    PolicyName, ProfileName, RoleName, SessionName, SourceIdentity, UniqueId, UserName, base32_id,
-    hex_id,
+    PolicyName, ProfileName, RoleName, SessionName, SourceIdentity, UniqueId, UserName,
+    base32_bytes, base32_id, hex_id,
 };
 pub use principal::{Principal, RoleDelivery};

@@ -9,6 +9,7 @@ use super::{View, codec};
 use crate::domain::Nonsense;
 use crate::domain::history::Numbered;
 use crate::domain::state::State;
+use crate::identity::AccountId;
 use crate::log::{EventLog, Sequence};
 
 /// The longest stored fact, in bytes; a longer length in a snapshot is damage.
@@ -49,6 +50,9 @@ pub enum OpenError {
         /// What it contradicts.
         nonsense: Nonsense,
     },
+    /// The wrapped key of an account is not the one that the log tells of.
+    #[error("the wrapped key of account {0} is missing or damaged")]
+    AccountKey(AccountId),
     /// The writer's thread cannot be started.
     #[error("cannot start the writer: {0}")]
     Thread(#[from] io::Error),
@@ -59,8 +63,21 @@ pub(super) fn recover(log: &EventLog) -> Result<(View, Opened), OpenError> {
     let mut view = read_snapshot(log).unwrap_or_default();
     let snapshot_sequence = view.sequence;
     replay(log, &mut view)?;
+    attach_keys(log, &mut view.state)?;
     let opened = Opened { sequence: view.sequence, snapshot_sequence, took: began.elapsed() };
     Ok((view, opened))
+}
+
+/// Puts the wrapped keys to the accounts, which records and snapshots do not hold.
+fn attach_keys(log: &EventLog, state: &mut State) -> Result<(), OpenError> {
+    let accounts: Vec<_> = state.accounts().cloned().collect();
+    for account in accounts {
+        let bytes = log.erasable(account.id).map_err(|error| OpenError::Log(error.to_string()))?;
+        let bytes = bytes.filter(|bytes| account.key.commits_to(bytes));
+        let bytes = bytes.ok_or(OpenError::AccountKey(account.id))?;
+        state.attach_key(account.id, &bytes);
+    }
+    Ok(())
 }
 
 /// Applies every record after `view` to it.

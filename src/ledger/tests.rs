@@ -20,8 +20,7 @@ async fn with_open_role(ledger: &Ledger) -> World {
     world.create_role(A, "Open", &trust(r#"{"AWS":"*"}"#));
     world.put_policy(A, of_role("Open"), allow(&["*"], "*"));
     let create = |world: &mut World, action| world.command(A, Caller::service(), action);
-    let key =
-        crate::domain::event::WrappedAccountKey { keyring_version: 1, bytes: Arc::from([7; 60]) };
+    let key = crate::domain::account_key::WrappedAccountKey::new(1, &[7; 60]);
     let root_key = "AKIAAAAAAAAAAAAAAAAA".parse().unwrap();
     let action = Action::CreateAccount { name: Arc::from("test"), key, root_key };
     let command = create(&mut world, action);

@@ -9,12 +9,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Receipt, Recorded, SNAPSHOT_EVERY_FACTS, Shared, Submission, SubmitError, View, codec, recover,
 };
+use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::command::Command;
 use crate::domain::decide::decide;
-use crate::domain::event::Fact;
+use crate::domain::event::{EventKind, Fact};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{IDEMPOTENCY_WINDOW, State};
-use crate::log::Entry;
+use crate::log::{Entry, Erasable};
 
 /// Commands decided in one batch.
 const BATCH_COMMANDS_MAX: usize = 1024;
@@ -132,6 +133,7 @@ impl Writer {
             time: fact.time,
             accounts: accounts_of(&fact),
             payload: Bytes::from(payload),
+            erasable: erasable_of(&fact),
         });
         batch.facts.push(Recorded { sequence, fact: fact.clone() });
         Ok(Receipt { sequence, fact: Some(fact) })
@@ -235,6 +237,21 @@ fn accounts_of(fact: &Fact) -> Vec<crate::identity::AccountId> {
     accounts.sort_unstable();
     accounts.dedup();
     accounts
+}
+
+/// The wrapped keys of accounts, which stand beside the records.
+fn erasable_of(fact: &Fact) -> Vec<(crate::identity::AccountId, Erasable)> {
+    let bytes = |key: &WrappedAccountKey| key.bytes.as_deref().map(Bytes::copy_from_slice);
+    let changes = fact.events.iter().filter_map(|event| {
+        let change = match &event.kind {
+            EventKind::AccountCreated { key, .. } => Erasable::New(bytes(key)?),
+            EventKind::AccountKeyRewrapped { key } => Erasable::Replace(bytes(key)?),
+            EventKind::AccountDeleted => Erasable::Delete,
+            _ => return None,
+        };
+        Some((event.account, change))
+    });
+    changes.collect()
 }
 
 /// Resolves when the writer is told to close or its handle is dropped; never again after that.

@@ -3,21 +3,25 @@
 //! ```text
 //! records     shard u16 | sequence u64                 -> record (`record.rs`)
 //! by_account  account u64 | shard u16 | sequence u64   -> nothing
+//! erasable    account u64                              -> what may be erased (`erasable.rs`)
 //! meta        "format"                                 -> format version u8
+//!             "erase"                                  -> sequence u64: there is something to erase
 //! ```
 
 use super::Sequence;
 use crate::identity::AccountId;
 
-/// The log's format; a newer one is refused.
-pub(super) const FORMAT: u8 = 1;
+/// The log's format; another one is refused.
+pub(super) const FORMAT: u8 = 2;
 /// The one shard there is so far.
 pub(super) const SHARD: u16 = 0;
 
 pub(super) const RECORDS: &str = "records";
 pub(super) const BY_ACCOUNT: &str = "by_account";
+pub(super) const ERASABLE: &str = "erasable";
 pub(super) const META: &str = "meta";
 pub(super) const META_FORMAT: &[u8] = b"format";
+pub(super) const META_ERASE: &[u8] = b"erase";
 
 /// Bytes of a key of `records`.
 const RECORD_KEY: usize = 10;
@@ -35,6 +39,10 @@ pub(super) fn by_account(account: AccountId, sequence: Sequence) -> Vec<u8> {
     key.extend_from_slice(&account.get().to_be_bytes());
     key.extend_from_slice(&record(sequence));
     key
+}
+
+pub(super) fn erasable(account: AccountId) -> [u8; 8] {
+    account.get().to_be_bytes()
 }
 
 /// The sequence at the end of a key of `records` or `by_account`.

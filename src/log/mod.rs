@@ -5,9 +5,12 @@
 //! hash and its own content, so that a changed history shows, whoever changed it; the CRC finds a damaged
 //! record without reading its predecessor.
 //!
+//! Beside the records stands one value an account that can be erased (`erasable`).
+//!
 //! A data folder holds `LOCK` (the process that serves it), `log/` (RocksDB), `snapshots/` and `CLEAN`
 //! (where the last orderly stop left the log).
 
+mod erasable;
 mod keys;
 mod lock;
 mod record;
@@ -27,6 +30,7 @@ use bytes::Bytes;
 use crate::clock::Timestamp;
 use crate::identity::AccountId;
 
+pub use erasable::{Erasable, EraseError};
 pub use record::Record;
 pub use store::EventLog;
 pub use verify::{Report, verify};
@@ -64,6 +68,8 @@ pub struct Entry {
     pub accounts: Vec<AccountId>,
     /// The stored form of what happened.
     pub payload: Bytes,
+    /// What changes beside it, in the same write.
+    pub erasable: Vec<(AccountId, Erasable)>,
 }
 
 /// The end of the log.
@@ -112,12 +118,12 @@ pub enum OpenError {
     /// The write-ahead log is not what was written.
     #[error("the log is corrupt in `{}` at byte {}", .0.file.display(), .0.offset)]
     Corrupt(Place),
-    /// Written by a newer version.
-    #[error("the log has format {found}; this version reads up to {known}")]
+    /// Written by another version.
+    #[error("the log has format {found}; this version reads format {known}")]
     Format {
         /// The folder's format.
         found: u8,
-        /// The newest one that is read here.
+        /// The one that is read here.
         known: u8,
     },
     /// Records that were acknowledged are gone.
@@ -131,6 +137,9 @@ pub enum OpenError {
     /// The last record is damaged.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// What a crash left to erase cannot be erased.
+    #[error(transparent)]
+    Erase(#[from] EraseError),
 }
 
 /// Why nothing was appended.

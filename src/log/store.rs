@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, Direction,
@@ -30,13 +30,13 @@ const TERM: u64 = 0;
 
 /// The log of a data folder. One per folder and machine.
 pub struct EventLog {
-    db: DB,
+    pub(super) db: DB,
     folder: PathBuf,
     end: Mutex<End>,
     _lock: Option<FolderLock>,
 }
 
-struct End {
+pub(super) struct End {
     head: Head,
     stopped: Option<String>,
 }
@@ -58,10 +58,13 @@ fn options() -> Options {
 fn families() -> Vec<ColumnFamilyDescriptor> {
     let mut options = Options::default();
     options.set_compression_type(DBCompressionType::Lz4);
-    [keys::RECORDS, keys::BY_ACCOUNT, keys::META]
-        .into_iter()
-        .map(|name| ColumnFamilyDescriptor::new(name, options.clone()))
-        .collect()
+    let named = |name| ColumnFamilyDescriptor::new(name, options.clone());
+    let mut families: Vec<_> =
+        [keys::RECORDS, keys::BY_ACCOUNT, keys::META].into_iter().map(named).collect();
+    // Sealed bytes do not compress.
+    options.set_compression_type(DBCompressionType::None);
+    families.push(ColumnFamilyDescriptor::new(keys::ERASABLE, options));
+    families
 }
 
 /// Fails with the place where the write-ahead log is damaged; answers where it is torn.
@@ -88,6 +91,7 @@ impl EventLog {
             .map_err(|error| OpenError::Store(error.into_string()))?;
         let log = Self::with(db, folder, Some(lock))?;
         log.check_format(true)?;
+        log.erase()?;
         let head = log.head();
         let marker = folder.join("CLEAN");
         let clean = read_marker(&marker);
@@ -125,7 +129,7 @@ impl EventLog {
         let log = Self { db, folder: folder.to_owned(), end, _lock: lock };
         if let Some(last) = log.last()? {
             let head = Head { sequence: last.sequence, hash: last.hash };
-            log.end.lock().unwrap_or_else(PoisonError::into_inner).head = head;
+            log.lock_end().head = head;
         }
         Ok(log)
     }
@@ -144,8 +148,13 @@ impl EventLog {
         }
     }
 
-    fn family(&self, name: &str) -> Result<&ColumnFamily, String> {
+    pub(super) fn family(&self, name: &str) -> Result<&ColumnFamily, String> {
         self.db.cf_handle(name).ok_or_else(|| format!("the column family `{name}` is missing"))
+    }
+
+    /// Keeps appends away while it is held.
+    pub(super) fn lock_end(&self) -> MutexGuard<'_, End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn last(&self) -> Result<Option<Record>, ReadError> {
@@ -163,7 +172,7 @@ impl EventLog {
     /// The end of the log.
     #[must_use]
     pub fn head(&self) -> Head {
-        self.end.lock().unwrap_or_else(PoisonError::into_inner).head
+        self.lock_end().head
     }
 
     /// Appends all entries in one synced write, each as the next record.
@@ -175,7 +184,7 @@ impl EventLog {
         if entries.len() > APPEND_ENTRIES_MAX || bytes > APPEND_BYTES_MAX {
             return Err(AppendError::TooLarge);
         }
-        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut end = self.lock_end();
         if let Some(reason) = &end.stopped {
             return Err(AppendError::Stopped(reason.clone()));
         }
@@ -202,6 +211,9 @@ impl EventLog {
             batch.put_cf(records, keys::record(sequence), bytes);
             for account in &entry.accounts {
                 batch.put_cf(by_account, keys::by_account(*account, sequence), b"");
+            }
+            for (account, change) in &entry.erasable {
+                self.change(&mut batch, sequence, *account, change)?;
             }
             head = Head { sequence, hash };
         }

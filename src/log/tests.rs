@@ -14,6 +14,7 @@ fn entry(text: &str) -> Entry {
         time: Timestamp::from_millis(1_764_000_000_000),
         accounts: vec!["111111111111".parse().unwrap()],
         payload: Bytes::copy_from_slice(text.as_bytes()),
+        erasable: Vec::new(),
     }
 }
 
@@ -205,5 +206,56 @@ proptest! {
             record::encode(&[7; 32], Sequence(9), 0, Timestamp::from_millis(5), b"fact");
         bytes[at] ^= 1 << bit;
         prop_assert!(record::decode(Sequence(9), &bytes).is_err());
+    }
+}
+
+/// Whether any file of the folder holds the bytes.
+fn holds(folder: &Path, bytes: &[u8]) -> bool {
+    let files = fs::read_dir(folder.join("log")).unwrap();
+    files.into_iter().any(|entry| {
+        let read = fs::read(entry.unwrap().path()).unwrap();
+        read.windows(bytes.len()).any(|window| window == bytes)
+    })
+}
+
+fn changing(change: Erasable) -> Entry {
+    let account = "111111111111".parse().unwrap();
+    Entry { erasable: vec![(account, change)], ..entry("changed") }
+}
+
+/// Protects what was to be forgotten: a value that was deleted or replaced is in no file any more, others
+/// and the records stay; what a crash left to erase is erased when the log is opened.
+#[test]
+fn what_is_erased_is_in_no_file() {
+    let account = "111111111111".parse().unwrap();
+    let value = |byte: u8| Bytes::from(vec![byte; 40]);
+    for crash in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, _) = EventLog::open(folder.path()).unwrap();
+        log.append(&[entry("a"), changing(Erasable::New(value(0xa1)))]).unwrap();
+        let other = "222222222222".parse().unwrap();
+        let kept = Entry { erasable: vec![(other, Erasable::New(value(0xb1)))], ..entry("b") };
+        log.append(&[kept]).unwrap();
+        assert!(holds(folder.path(), &value(0xa1)));
+        log.append(&[changing(Erasable::Replace(value(0xa2)))]).unwrap();
+        log.erase().unwrap();
+        assert!(!holds(folder.path(), &value(0xa1)));
+        assert_eq!(log.erasable(account).unwrap(), Some(value(0xa2)));
+        let head = log.append(&[changing(Erasable::Delete)]).unwrap();
+        let log = if crash {
+            assert!(holds(folder.path(), &value(0xa2)), "a crash leaves it");
+            drop(log);
+            EventLog::open(folder.path()).unwrap().0
+        } else {
+            log.erase().unwrap();
+            log
+        };
+        assert!(!holds(folder.path(), &value(0xa2)));
+        assert_eq!(log.erasable(account).unwrap(), None);
+        assert_eq!(log.erasable(other).unwrap(), Some(value(0xb1)));
+        assert_eq!(payloads(&log), ["a", "changed", "b", "changed", "changed"]);
+        assert_eq!(log.head(), head);
+        assert_eq!(verify(folder.path()).unwrap().damage, None);
+        log.erase().unwrap();
     }
 }

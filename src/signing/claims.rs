@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use prost::Message;
 
+use super::chain::{Ancestor, StoredAncestor};
 use crate::clock::Timestamp;
 use crate::identity::{
     AccountId, Arn, Path, Principal, RoleDelivery, RoleName, SessionName, SourceIdentity, UniqueId,
@@ -86,6 +87,8 @@ pub struct Claims {
     pub instance: Option<Arn>,
     /// How the instance got it.
     pub delivery: Option<RoleDelivery>,
+    /// The sessions before this one in its chain, first to last; at most `CHAIN_SESSIONS_MAX`.
+    pub ancestors: Vec<Ancestor>,
 }
 
 impl Claims {
@@ -104,6 +107,7 @@ impl Claims {
             chain_depth: 0,
             instance: None,
             delivery: None,
+            ancestors: Vec::new(),
         }
     }
 
@@ -164,6 +168,7 @@ impl Claims {
                 Some(RoleDelivery::Version1) => 1,
                 Some(RoleDelivery::Version2) => 2,
             },
+            ancestors: self.ancestors.iter().map(Ancestor::stored).collect(),
             ..self.packed()
         };
         stored.encode_to_vec()
@@ -206,6 +211,7 @@ impl Claims {
                 2 => Some(RoleDelivery::Version2),
                 _ => return None,
             },
+            ancestors: stored.ancestors.iter().map(Ancestor::of).collect::<Option<_>>()?,
         })
     }
 }
@@ -234,6 +240,8 @@ struct Stored {
     instance: Option<String>,
     #[prost(uint32, tag = "13")]
     delivery: u32,
+    #[prost(message, repeated, tag = "20")]
+    ancestors: Vec<StoredAncestor>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]

@@ -13,6 +13,7 @@
 //! million accounts that one root key ever wraps (2^32).
 
 mod file;
+mod source;
 
 use std::fmt;
 
@@ -21,6 +22,8 @@ use base64::engine::general_purpose::STANDARD;
 use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+pub use source::KeyringSource;
 
 use super::NoRandomness;
 use super::crypto::{self, KEY_BYTES, Key, NONCE_BYTES, Purpose};
@@ -53,6 +56,32 @@ pub enum KeyringError {
         /// Its mode.
         mode: u32,
     },
+    /// Others may put another file in its place.
+    #[error("keyring file `{path}` is in a folder that others may change")]
+    Folder {
+        /// The file.
+        path: String,
+    },
+    /// The file is someone else's.
+    #[error("keyring file `{path}` belongs to user {owner}, and the server does not")]
+    Owner {
+        /// The file.
+        path: String,
+        /// Its owner.
+        owner: u32,
+    },
+    /// The environment variable is not there or no text.
+    #[error("the environment variable `{0}` holds no keyring")]
+    Variable(String),
+    /// The keyring comes from where the server cannot write.
+    #[error(
+        "the keyring came from {0}, which the server cannot write: `locum keyring advance` makes the \
+         next one of it; start the server with that"
+    )]
+    Fixed(String),
+    /// Another keyring is not this one's successor.
+    #[error("the new keyring does not follow the one in use: {0}")]
+    NoSuccessor(&'static str),
     /// Larger than any keyring.
     #[error("the keyring is larger than {KEYRING_BYTES_MAX} bytes")]
     TooLarge,
@@ -191,6 +220,50 @@ impl Keyring {
             fingerprint: self.fingerprint(root),
         };
         self.keys.iter().map(public).collect()
+    }
+
+    /// The version that wraps.
+    ///
+    /// # Errors
+    /// The keyring has none.
+    pub fn active(&self) -> Result<u32, KeyringError> {
+        self.in_state(KeyState::Active).map(|key| key.version).ok_or(KeyringError::States)
+    }
+
+    /// Whether the keyring has this version.
+    #[must_use]
+    pub fn has(&self, version: u32) -> bool {
+        self.keys.iter().any(|key| key.version == version)
+    }
+
+    /// Checks that this keyring can take the place of `current`: the same keyring, every version that it
+    /// shares with `current` the same key, the active one no older, and all of `needed` there.
+    ///
+    /// # Errors
+    /// It cannot; nothing has changed.
+    pub fn check_successor(
+        &self,
+        current: &Self,
+        needed: impl IntoIterator<Item = u32>,
+    ) -> Result<(), KeyringError> {
+        if self.id != current.id {
+            return Err(KeyringError::NoSuccessor("it is another installation's"));
+        }
+        for ours in &self.keys {
+            let theirs = current.keys.iter().find(|key| key.version == ours.version);
+            if theirs.is_some_and(|theirs| self.fingerprint(ours) != self.fingerprint(theirs)) {
+                return Err(KeyringError::Fingerprint(ours.version));
+            }
+        }
+        if self.active()? < current.active()? {
+            return Err(KeyringError::NoSuccessor("its active version is older"));
+        }
+        // Keys that are being wrapped right now are by the active one.
+        let needed = needed.into_iter().chain([current.active()?]);
+        match needed.into_iter().find(|version| !self.has(*version)) {
+            Some(version) => Err(KeyringError::UnknownVersion(version)),
+            None => Ok(()),
+        }
     }
 
     /// Wraps an account's key with the active version; gives the version and the bytes to store.

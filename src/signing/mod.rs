@@ -5,8 +5,43 @@
 //! wrapped account keys, so that the log holds no secret and every node that has the keyring gives
 //! the same answer. Uses `identity`, `clock` and ring; knows no domain, no I/O but the keyring's
 //! file, and draws no time.
+//!
+//! # Why it holds
+//!
+//! *Key separation.* Every key is used for one purpose with one algorithm. All that comes from a key
+//! comes by HKDF-Expand (RFC 5869, section 2.3) of a uniformly random 256-bit key, with an `info` of a
+//! label of that purpose (`crypto::Purpose`), a NUL, and a context: the access key id for secrets,
+//! sealing keys and nonce keys, the salt for messages and the key of documents, nothing for wrapping. Labels hold no NUL, so that
+//! label and context cannot be divided otherwise: two outputs are of one `info` only if purpose and
+//! context are the same. Outputs of different `info` are independent as far as HMAC-SHA256 is a
+//! pseudorandom function; none tells anything of the key that it came from.
+//!
+//! *Nonces.* AES-256-GCM never sees a nonce twice under one key for different plaintexts:
+//! - account keys (`keyring`): a random 96-bit nonce under a key of one root key version. With n wraps
+//!   the chance of any repetition is below n^2 / 2^97: 2^-33 for the 2^32 that NIST SP 800-38D allows.
+//!   A re-wrap is one more wrap, under another version.
+//! - session tokens (`token`): a sealing key of one access key id, and a nonce that is a MAC of header and
+//!   plaintext under a key of its own: equal nonces mean equal tokens.
+//! - messages (`message`) and the private key of identity documents (`document`): a key of its own for
+//!   each, from 192 random bits, and nonce zero.
+//!
+//! *One leaked token* tells account and access key id, which are its header, and nothing of its claims. It
+//! signs nothing without its secret, which is another HKDF output than the sealing key. It cannot be
+//! changed, nor used with another access key or account: both are authenticated, and choose the key.
+//!
+//! *One leaked account key* makes every secret and token of that account, and none of another: account
+//! keys are drawn independently. It does not tell the root key that wraps it.
+//!
+//! *One stolen data folder without the keyring* holds wrapped keys alone, each bound to its account and
+//! version as authenticated data: without a root key they are random bytes, and digests of them in records
+//! tell less. Whoever can write to the folder can put an older wrapping in place, which opens to the same
+//! key, or damage one, which is found at the start; neither gives a key.
+//!
+//! *Not covered*: whoever reads the server's memory while it runs. Keys are wiped when dropped; HMAC and
+//! AES key schedules within ring are not.
 
 mod cache;
+mod chain;
 mod claims;
 mod crypto;
 mod der;
@@ -20,10 +55,11 @@ pub mod grpc;
 pub mod sigv4;
 
 pub use cache::Cache;
+pub use chain::{Ancestor, CHAIN_SESSIONS_MAX};
 pub use claims::{Claims, PACKED_BYTES_MAX, Subject};
 pub use derive::{AccountKey, Secret};
 pub use document::{DocumentKeyError, DocumentSignature, DocumentSigner, SealedDocumentKey, pem};
-pub use keyring::{KeyState, KeyVersion, Keyring, KeyringError};
+pub use keyring::{KeyState, KeyVersion, Keyring, KeyringError, KeyringSource};
 pub use message::{MESSAGE_CHARS_MAX, message_account, open_message, seal_message};
 pub use token::{Sealed, TOKEN_CHARS_MAX, TokenError, open, peek, seal};
 

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use super::Service;
 use crate::clock::Timestamp;
 use crate::domain::access::{Caller, CallerSession};
-use crate::domain::event::{KeyOwner, WrappedAccountKey};
+use crate::domain::account_key::WrappedAccountKey;
+use crate::domain::event::KeyOwner;
+use crate::domain::revocation::{self, Facts, Void};
 use crate::domain::state::{Account, State};
-use crate::identity::{AccessKeyId, AccountId, Principal};
+use crate::identity::{AccessKeyId, AccountId, Arn, Principal};
 use crate::policy::{Policy, PolicyKind};
 use crate::signing::sigv4::{
     Credential, Expectations, Signable, SignatureError, SigningKey, check, compare, parse,
 };
-use crate::signing::{Cache, Claims, Secret, grpc, peek};
+use crate::signing::{Ancestor, Cache, Claims, Secret, grpc, peek};
 
 /// The region of the global endpoints of IAM and STS, for which clients sign when they mean those, wherever
 /// they are.
@@ -120,6 +122,26 @@ impl Service {
         Ok(self.authenticate(&credential, request, Ok(()), &expectations)?.0)
     }
 
+    /// Forgets the secrets of an account that is gone.
+    pub(super) fn forget_signers(&self, account: AccountId) {
+        self.signers.retain(|_, (signer, _)| signer.account != account);
+    }
+
+    /// Whether who authenticated a while ago would still: for calls that stay.
+    #[must_use]
+    pub fn stands(&self, state: &State, caller: &Caller) -> bool {
+        let Some(key) = &caller.key else { return true };
+        let Some(session) = &caller.session else {
+            return state
+                .key_owner(key)
+                .is_some_and(|(account, _, key)| account.enabled && key.active);
+        };
+        let account = caller.principal.account().and_then(|id| state.account(id));
+        account.is_some_and(|account| account.enabled)
+            && session.expires_at > self.now()
+            && void(state, caller).is_none()
+    }
+
     /// The regions for which signatures to `service` are taken.
     #[must_use]
     pub fn regions_of(&self, service: &str) -> &[String] {
@@ -163,6 +185,7 @@ impl Service {
         if !account.enabled {
             return Err(AuthError::AccountDisabled);
         }
+        self.uses.touch(&signed.caller, credential.service(), credential.region(), now);
         Ok((signed, key))
     }
 
@@ -234,6 +257,9 @@ impl Signer {
         if now >= session.expires_at {
             return Err(AuthError::ExpiredToken);
         }
+        if let Some(error) = void(state, &caller) {
+            return Err(error);
+        }
         Ok((account, Signed { caller, expires_at: Some(session.expires_at) }))
     }
 }
@@ -268,11 +294,33 @@ fn owner_principal(account: &Account, owner: &KeyOwner) -> Option<Principal> {
     })
 }
 
+/// Why the caller's session no longer counts though its token is whole, if so. A revoked session is told
+/// as one that has ended, upon which SDKs fetch new credentials.
+fn void(state: &State, caller: &Caller) -> Option<AuthError> {
+    let (session, key) = (caller.session.as_ref()?, caller.key.as_ref()?);
+    let principal_id = match &caller.principal {
+        Principal::AssumedRole { role_id, .. } => Some(role_id),
+        Principal::User { id, .. } => Some(id),
+        _ => None,
+    };
+    let facts = Facts {
+        key,
+        principal_id,
+        issued_at: session.issued_at,
+        instance: session.instance.as_ref().map(Arn::resource_name),
+    };
+    match state.void(caller.principal.account()?, &facts, &session.ancestors)? {
+        Void::Revoked => Some(AuthError::ExpiredToken),
+        Void::AncestorGone => Some(AuthError::InvalidClientTokenId),
+    }
+}
+
 /// None if the sealed session policy cannot be read, which is then no reason to leave it out.
 fn session_caller(account: AccountId, holder: Caller, claims: &Claims) -> Option<Caller> {
     let policy = claims.policy.as_deref().map(|text| Policy::reread(text, PolicyKind::Session));
     let session = CallerSession {
         issued_at: claims.issued_at,
+        expires_at: claims.expires_at,
         policy: policy.transpose().ok()?,
         policy_arns: claims.policy_arns.clone(),
         tags: claims.tags.clone(),
@@ -281,10 +329,21 @@ fn session_caller(account: AccountId, holder: Caller, claims: &Claims) -> Option
         chain_depth: claims.chain_depth,
         instance: claims.instance.clone(),
         delivery: claims.delivery,
+        ancestors: claims.ancestors.iter().map(ancestor).collect(),
     };
     Some(Caller {
         principal: claims.subject.principal(account),
         session: Some(Arc::new(session)),
         ..holder
     })
+}
+
+fn ancestor(sealed: &Ancestor) -> revocation::Ancestor {
+    revocation::Ancestor {
+        account: sealed.account,
+        key: sealed.key.clone(),
+        principal_id: sealed.principal_id.clone(),
+        issued_at: sealed.issued_at,
+        instance: sealed.instance.clone(),
+    }
 }

@@ -2,10 +2,14 @@
 
 use super::{Service, ServiceError};
 use crate::clock::Timestamp;
-use crate::domain::event::{RoleCredentials, Session, SessionSubject, WrappedAccountKey};
+use crate::domain::account_key::WrappedAccountKey;
+use crate::domain::event::{RoleCredentials, Session, SessionSubject};
+use crate::domain::revocation;
 use crate::domain::state::{Account, Instance};
 use crate::identity::{AccessKeyId, AccountId, Arn, RoleDelivery, SessionName};
-use crate::signing::{AccountKey, Claims, KeyringError, Secret, Subject, seal};
+use crate::signing::{
+    AccountKey, Ancestor, CHAIN_SESSIONS_MAX, Claims, KeyringError, Secret, Subject, seal,
+};
 
 /// Temporary credentials, ready to hand out.
 #[derive(Debug)]
@@ -35,8 +39,9 @@ impl Service {
         if let Some((_, unwrapped)) = self.account_keys.get(&account).filter(|(of, _)| of == key) {
             return Ok(unwrapped);
         }
-        let unwrapped =
-            self.keyring.unwrap_account_key(account, key.keyring_version, &key.bytes)?;
+        let version = key.keyring_version;
+        let bytes = key.bytes.as_deref().ok_or(KeyringError::WrongKeyring { account, version })?;
+        let unwrapped = self.root_keys.current().unwrap_account_key(account, version, bytes)?;
         self.account_keys.insert(account, (key.clone(), unwrapped.clone()));
         Ok(unwrapped)
     }
@@ -74,6 +79,7 @@ impl Service {
             transitive_tag_keys: session.transitive_tag_keys.clone(),
             source_identity: session.source_identity.clone(),
             chain_depth: session.chain_depth,
+            ancestors: session.ancestors.iter().map(sealed_ancestor).collect(),
             ..Claims::new(subject, session.issued_at, session.expires_at)
         };
         self.issued(account, &session.key, &claims)
@@ -123,3 +129,16 @@ impl Service {
         })
     }
 }
+
+fn sealed_ancestor(ancestor: &revocation::Ancestor) -> Ancestor {
+    Ancestor {
+        account: ancestor.account,
+        key: ancestor.key.clone(),
+        principal_id: ancestor.principal_id.clone(),
+        issued_at: ancestor.issued_at,
+        instance: ancestor.instance.clone(),
+    }
+}
+
+// INVARIANT: every chain that a decision makes can be sealed.
+const _: () = assert!(crate::domain::decide::CHAIN_SESSIONS_MAX <= CHAIN_SESSIONS_MAX);

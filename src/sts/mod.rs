@@ -8,8 +8,11 @@ mod document;
 mod explain;
 mod grant;
 mod issue;
+mod issued;
+mod last_use;
 mod rehearse;
 mod resource;
+mod root_keys;
 #[cfg(test)]
 mod tests;
 
@@ -20,15 +23,18 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::clock::{Clock, Timestamp};
 use crate::domain::access::Caller;
+use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::command::{Action, Command, Minting};
-use crate::domain::event::{Idempotency, WrappedAccountKey};
+use crate::domain::event::Idempotency;
 use crate::identity::{AccessKeyId, AccountId, Invalid, base32_id, hex_id};
 use crate::ledger::{Ledger, Receipt, SubmitError, View};
+use crate::log::EraseError;
 use crate::signing::{
-    AccountKey, Cache, DocumentKeyError, DocumentSigner, Keyring, KeyringError, NoRandomness,
-    TokenError,
+    AccountKey, Cache, DocumentKeyError, DocumentSigner, Keyring, KeyringError, KeyringSource,
+    NoRandomness, TokenError,
 };
 use authenticate::{GLOBAL_REGION, SIGNERS_MAX, Signers};
+use root_keys::RootKeys;
 
 pub use authenticate::{AuthError, Signed};
 pub use authorize::{Ask, Judged, Simulated};
@@ -36,7 +42,10 @@ pub use document::identity_document;
 pub use explain::{Holder, Step, WhoCan};
 pub use grant::{GRANT_LIFETIME, Grant, GrantError};
 pub use issue::IssuedCredentials;
+pub use issued::{IssuedError, IssuedSession, Wanted};
+pub use last_use::RECORD_EVERY;
 pub use resource::{Answer, Chunk, ResourceError, Shown, Wish};
+pub use root_keys::{Rewrapped, VersionUse};
 
 /// What an installation sets.
 #[derive(Clone, Debug)]
@@ -49,6 +58,8 @@ pub struct Settings {
     pub credentials_lifetime: Duration,
     /// How long a read waits for the record it asks for.
     pub read_patience: Duration,
+    /// Where the keyring comes from.
+    pub keyring: KeyringSource,
 }
 
 /// A request's circumstances, as an edge learned them.
@@ -76,6 +87,9 @@ pub enum ServiceError {
     /// The keyring does not fit.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// What was deleted may still be on disk.
+    #[error(transparent)]
+    Erase(#[from] EraseError),
     /// A token cannot be sealed.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -93,7 +107,7 @@ pub enum ServiceError {
 /// The service behind all edges.
 pub struct Service {
     ledger: Ledger,
-    keyring: Arc<Keyring>,
+    root_keys: RootKeys,
     clock: Clock,
     random: SystemRandom,
     settings: Settings,
@@ -103,6 +117,7 @@ pub struct Service {
     account_keys: Cache<AccountId, (WrappedAccountKey, AccountKey)>,
     signers: Signers,
     document_signer: OnceLock<DocumentSigner>,
+    uses: last_use::Uses,
 }
 
 /// Accounts whose keys are kept unwrapped.
@@ -127,7 +142,8 @@ impl Service {
         }
         let service = Self {
             ledger,
-            keyring,
+            root_keys: RootKeys::new(keyring),
+            uses: last_use::Uses::new(),
             clock,
             random,
             settings,
@@ -288,7 +304,9 @@ impl Service {
         const COUNT: u64 = 900_000_000_000;
         loop {
             let drawn = FIRST + u64::from_be_bytes(self.draw()?) % COUNT;
-            let free = |id: &AccountId| self.view().state.account(*id).is_none();
+            let view = self.view();
+            let used = |id| view.state.account(id).is_some() || view.state.was_deleted(id);
+            let free = |id: &AccountId| !used(*id);
             if let Some(id) = AccountId::new(drawn).filter(free) {
                 return Ok(id);
             }
@@ -301,8 +319,9 @@ impl Service {
     /// The system gives no random bytes.
     pub fn draw_account(&self, id: AccountId, name: &str) -> Result<Action, ServiceError> {
         let key = AccountKey::generate(&self.random)?;
-        let (version, bytes) = self.keyring.wrap_account_key(id, &key, &self.random)?;
-        let key = WrappedAccountKey { keyring_version: version, bytes: Arc::from(bytes) };
+        let keyring = self.root_keys.current();
+        let (version, bytes) = keyring.wrap_account_key(id, &key, &self.random)?;
+        let key = WrappedAccountKey::new(version, &bytes);
         Ok(Action::CreateAccount {
             name: Arc::from(name),
             key,

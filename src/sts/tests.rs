@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::domain::command::RevocationTarget;
 use crate::domain::event::{EventKind, KeyOwner};
 use crate::domain::testing::{TRUST_EC2, allow, of_role};
 use crate::identity::{Arn, Path, Principal};
@@ -30,6 +31,7 @@ fn desk() -> Desk {
         regions: vec!["us-east-1".to_owned()],
         credentials_lifetime: Duration::from_secs(3600),
         read_patience: Duration::from_secs(1),
+        keyring: KeyringSource::of(&folder.path().join("keyring.json")),
     };
     let clock = Clock::Manual(time.clone());
     let service = Service::new(ledger, keyring, clock, settings).unwrap();
@@ -208,4 +210,60 @@ async fn a_change_of_the_role_works_at_once() {
     let role = Arn::parse("arn:aws:iam::111111111111:role/Get-pics").unwrap();
     let found = desk.service.caller_of_arn(&desk.service.view().state, a, &role).unwrap();
     assert_eq!(found.principal.principal_arn(), role.as_str());
+}
+
+/// Protects what a leaked session could do: once revoked it authenticates nobody, as if it had ended, and a
+/// call that stays ends; the role's other sessions go on.
+#[tokio::test]
+async fn a_revoked_session_authenticates_nobody() {
+    let desk = desk();
+    let (a, _) = desk.account("111111111111").await;
+    let leaked = desk.instance_credentials(a).await;
+    let call =
+        || desk.call(leaked.key.as_str(), leaked.secret.expose(), Some(leaked.token.expose()));
+    let caller = call().unwrap();
+    let stands = || desk.service.stands(&desk.service.view().state, &caller);
+    assert!(stands());
+    let target = RevocationTarget::Session(leaked.key.clone());
+    let minting = desk.service.draw_minting().unwrap();
+    let revoke = Action::RevokeSessions { target, before: None, chained: false, minting };
+    desk.own(a, revoke).await;
+    assert_eq!(call().unwrap_err(), AuthError::ExpiredToken);
+    assert!(!stands());
+}
+
+/// Protects what a deleted role's sessions could do: nothing, nor when a role of its name is made anew.
+#[tokio::test]
+async fn sessions_of_a_deleted_role_may_nothing() {
+    let desk = desk();
+    let (a, _) = desk.account("111111111111").await;
+    let session = desk.instance_credentials(a).await;
+    let role: crate::identity::RoleName = "Get-pics".parse().unwrap();
+    let put = || Action::PutInlinePolicy {
+        owner: of_role("Get-pics"),
+        name: "read".parse().unwrap(),
+        policy: allow(&["*"], "*"),
+    };
+    desk.own(a, put()).await;
+    let call =
+        || desk.call(session.key.as_str(), session.secret.expose(), Some(session.token.expose()));
+    let info = |caller| RequestInfo { caller, ..desk.service.own_request("test") };
+    let may = || {
+        let (info, view) = (info(call().unwrap()), desk.service.view());
+        desk.service.require(&view.state, &info, a, "iam:ListRoles", "*").is_ok()
+    };
+    assert!(may());
+    let (owner, name) = (of_role("Get-pics"), "read".parse().unwrap());
+    desk.own(a, Action::DeleteInlinePolicy { owner, name }).await;
+    let (profile, from) = ("Get-pics".parse().unwrap(), role.clone());
+    desk.own(a, Action::RemoveRoleFromProfile { profile, role: from }).await;
+    desk.own(a, Action::DeleteRole { name: role.clone() }).await;
+    assert!(!may());
+    let id = desk.service.draw_id("AROA").unwrap();
+    let trust = Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap();
+    let (path, description) = (Path::default(), Arc::from(""));
+    let max_session = Duration::from_secs(3600);
+    desk.own(a, Action::CreateRole { name: role, path, id, description, max_session, trust }).await;
+    desk.own(a, put()).await;
+    assert!(!may());
 }

@@ -27,7 +27,7 @@ pub(super) fn create(state: &State, command: &Command) -> Result<Vec<Event>, Rej
         return Ok(Vec::new());
     };
     require_operator(state, command, "locum:CreateAccount")?;
-    if state.account(command.account).is_some() {
+    if state.account(command.account).is_some() || state.was_deleted(command.account) {
         return Err(Rejection::exists("account", command.account));
     }
     let created = EventKind::AccountCreated { name: name.clone(), key: key.clone() };

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Decider;
+use crate::clock::Timestamp;
 use crate::domain::access::{Caller, Question, judge};
 use crate::domain::command::{Launch, Minting, ProfileRef};
 use crate::domain::event::{EventKind, InstanceFacts, KeyOwner, RoleCredentials};
@@ -206,7 +207,8 @@ impl Decider<'_> {
         };
         let Some(role) = self.account.associated_role(association).cloned() else { return };
         let epoch = association.credentials.as_ref().map_or(0, |credentials| credentials.epoch);
-        self.mint(id, &association.id, &role, epoch.saturating_add(1), minting);
+        let epoch = epoch.saturating_add(1);
+        self.mint(id, &association.id, &role, epoch, minting, Timestamp::EPOCH);
     }
 
     fn instance(&self, id: &InstanceId) -> Result<Arc<Instance>, Rejection> {
@@ -271,18 +273,20 @@ impl Decider<'_> {
             profile_id: profile.id.clone(),
             generation,
         });
-        self.mint(instance, association, role, 1, minting);
+        self.mint(instance, association, role, 1, minting, Timestamp::EPOCH);
     }
 
-    /// Issues a set, or records why the EC2 service may not assume the role.
-    fn mint(
+    /// Issues a set, not before `earliest`, or records why the EC2 service may not assume the role.
+    pub(super) fn mint(
         &mut self,
         instance: &InstanceId,
         association: &AssociationId,
         role: &Role,
         epoch: u64,
         minting: &Minting,
+        earliest: Timestamp,
     ) {
+        let revoked_before = self.account.revocations.issue_from(&role.id, Some(instance));
         let association = association.clone();
         let instance = instance.clone();
         if !self.ec2_may_assume(role) {
@@ -295,7 +299,8 @@ impl Decider<'_> {
             });
             return;
         }
-        let issued_at = self.command.time.floor_to_second();
+        let now = self.command.time.floor_to_second();
+        let issued_at = now.max(revoked_before).max(earliest);
         let credentials = RoleCredentials {
             epoch,
             key: minting.key.clone(),

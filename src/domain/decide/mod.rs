@@ -7,10 +7,11 @@ mod groups;
 mod guardrails;
 mod instances;
 mod policies;
+mod revocations;
 mod roles;
 mod sessions;
 
-pub use sessions::{explain_assume_role, longest_session};
+pub use sessions::{CHAIN_SESSIONS_MAX, explain_assume_role, longest_session};
 
 use std::sync::Arc;
 
@@ -57,20 +58,20 @@ fn decide_in_account(state: &State, command: &Command) -> Result<Vec<Event>, Rej
 }
 
 /// One decision under way.
-struct Decider<'a> {
-    state: &'a State,
-    account: &'a Arc<Account>,
-    command: &'a Command,
+pub(super) struct Decider<'a> {
+    pub(super) state: &'a State,
+    pub(super) account: &'a Arc<Account>,
+    pub(super) command: &'a Command,
     events: Vec<Event>,
 }
 
 impl Decider<'_> {
-    fn emit(&mut self, kind: EventKind) {
+    pub(super) fn emit(&mut self, kind: EventKind) {
         self.events.push(Event { account: self.command.account, kind });
     }
 
     /// The caller may do `action` on `resource` of this account.
-    fn require(&self, action: &str, resource: &str) -> Result<(), Rejection> {
+    pub(super) fn require(&self, action: &str, resource: &str) -> Result<(), Rejection> {
         self.require_with(action, resource, &Context::default())
     }
 
@@ -84,8 +85,13 @@ impl Decider<'_> {
     }
 
     fn run(&mut self) -> Result<(), Rejection> {
-        let operator =
-            matches!(self.command.action, Action::EnableAccount | Action::DisableAccount);
+        let operator = matches!(
+            self.command.action,
+            Action::EnableAccount
+                | Action::DisableAccount
+                | Action::DeleteAccount
+                | Action::RewrapAccountKey { .. }
+        );
         if !self.account.enabled && !operator {
             return Err(Rejection::AccountDisabled(self.command.account));
         }
@@ -93,6 +99,12 @@ impl Decider<'_> {
             Action::CreateAccount { .. } | Action::IssueSession { role_arn: Some(_), .. } => Ok(()),
             Action::DisableAccount | Action::EnableAccount => self.set_enabled(),
             Action::CreateDocumentKey { key } => self.create_document_key(key),
+            Action::DeleteAccount
+            | Action::RewrapAccountKey { .. }
+            | Action::RotateKeyring { .. }
+            | Action::RetireKeyringVersion { .. }
+            | Action::RevokeSessions { .. }
+            | Action::RecordUses { .. } => self.keys_and_sessions(),
             Action::CreateUser { .. }
             | Action::DeleteUser { .. }
             | Action::CreateAccessKey { .. }
@@ -177,7 +189,7 @@ impl Decider<'_> {
 }
 
 /// The caller may do `action` on `resource` of `account`; the service's own tasks always may.
-fn require(
+pub(super) fn require(
     state: &State,
     command: &Command,
     account: AccountId,

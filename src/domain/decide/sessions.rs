@@ -32,6 +32,8 @@ const SESSION_TAGS_MAX: usize = 50;
 const SESSION_POLICY_ARNS_MAX: usize = 10;
 /// Characters of an inline session policy and the ARNs of managed ones together, white space counted.
 const SESSION_POLICY_CHARS_MAX: usize = 2048;
+/// Sessions that stand before another one in its chain; all of them are sealed in its token.
+pub const CHAIN_SESSIONS_MAX: usize = 8;
 
 type Tags = BTreeMap<Arc<str>, Arc<str>>;
 
@@ -70,7 +72,7 @@ pub(super) fn assume_role(
         role_id: role.id.clone(),
         session,
     };
-    let session = Session {
+    let mut session = Session {
         tags: carried.tags,
         transitive_tag_keys: carried.transitive,
         source_identity: carried.source_identity,
@@ -80,8 +82,11 @@ pub(super) fn assume_role(
             }
             _ => 0,
         },
-        ..draft_session(command, request, subject)
+        ..draft_session(command, request, subject)?
     };
+    let revoked_before = account.revocations.issue_from(&role.id, None);
+    session.issued_at = session.issued_at.max(revoked_before);
+    session.expires_at = session.issued_at.plus(request.duration);
     Ok(vec![Event { account: command.account, kind: EventKind::SessionIssued { session } }])
 }
 
@@ -106,16 +111,24 @@ impl Decider<'_> {
             return Err(refused(self.command, &Arn::root(self.command.account), message));
         };
         within(request.duration, SESSION_MIN, max)?;
-        let session = draft_session(self.command, request, subject);
+        let session = draft_session(self.command, request, subject)?;
         self.emit(EventKind::SessionIssued { session });
         Ok(())
     }
 }
 
-fn draft_session(command: &Command, request: &SessionRequest, subject: SessionSubject) -> Session {
+fn draft_session(
+    command: &Command,
+    request: &SessionRequest,
+    subject: SessionSubject,
+) -> Result<Session, Rejection> {
     let draft = &request.draft;
     let issued_at = command.time.floor_to_second();
-    Session {
+    let ancestors = command.caller.chain();
+    if ancestors.len() > CHAIN_SESSIONS_MAX {
+        return Err(Rejection::LimitExceeded { quota: "RoleChain", max: CHAIN_SESSIONS_MAX });
+    }
+    Ok(Session {
         key: draft.key.clone(),
         subject,
         issued_at,
@@ -127,7 +140,8 @@ fn draft_session(command: &Command, request: &SessionRequest, subject: SessionSu
         source_identity: None,
         chain_depth: 0,
         parent: command.caller.session.as_ref().and(command.caller.key.clone()),
-    }
+        ancestors,
+    })
 }
 
 /// What the new session holds of the request and of the session that asks for it.

@@ -138,7 +138,13 @@ pub(super) fn invalidations(front: Front, info: RequestInfo) -> Result<Answers<T
                 let _ = sender.send(Err(status)).await;
                 return;
             }
-            let sequence = front.service.view().sequence;
+            let view = front.service.view();
+            if !front.service.stands(&view.state, &info.caller) {
+                let ended = Status::unauthenticated("the caller's credentials have ended");
+                let _ = sender.send(Err(ended)).await;
+                return;
+            }
+            let sequence = view.sequence;
             told = match heard {
                 Some(Ok(batch)) => voided(asking, &batch),
                 // A follower that fell behind is told to begin anew.
@@ -182,7 +188,11 @@ fn reach(kind: &EventKind) -> Reach {
         | EventKind::ProfileDisassociated { .. }
         | EventKind::CredentialsRotated { .. }
         | EventKind::CredentialsRefused { .. }
-        | EventKind::SessionIssued { .. } => Reach::Nothing,
+        | EventKind::SessionIssued { .. }
+        | EventKind::CredentialsUsed { .. }
+        | EventKind::AccountKeyRewrapped { .. }
+        | EventKind::KeyringRotated { .. }
+        | EventKind::KeyringVersionRetired { .. } => Reach::Nothing,
         EventKind::UserAddedToGroup { .. }
         | EventKind::UserRemovedFromGroup { .. }
         | EventKind::GroupDeleted { .. }

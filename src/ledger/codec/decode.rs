@@ -6,11 +6,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::CodecError;
+use super::{CodecError, credentials};
 use crate::clock::Timestamp;
 use crate::domain::event::{
     DocumentKey, Event, EventKind, Fact, GuardrailKind, GuardrailRef, Idempotency, InstanceFacts,
-    KeyOwner, PolicyOwner, RoleCredentials, Session, SessionSubject, WrappedAccountKey,
+    KeyOwner, PolicyOwner, RoleCredentials, Session, SessionSubject,
 };
 use crate::domain::metadata::{HopLimit, MetadataOptions};
 use crate::domain::usage::{MetadataUsage, MetadataUse, Seen};
@@ -18,26 +18,26 @@ use crate::identity::{AccountId, Path, UniqueId};
 use crate::policy::{Policy, PolicyKind};
 use crate::proto::stored::{self, event::Kind};
 
-type Decoded<T> = Result<T, CodecError>;
+pub(super) type Decoded<T> = Result<T, CodecError>;
 
-fn part(what: impl ToString) -> CodecError {
+pub(super) fn part(what: impl ToString) -> CodecError {
     CodecError::Part(what.to_string())
 }
 
-fn read<T: FromStr<Err: ToString>>(text: &str) -> Decoded<T> {
+pub(super) fn read<T: FromStr<Err: ToString>>(text: &str) -> Decoded<T> {
     text.parse().map_err(|error: T::Err| part(error.to_string()))
 }
 
 /// Empty means absent.
-fn optional<T: FromStr<Err: ToString>>(text: &str) -> Decoded<Option<T>> {
+pub(super) fn optional<T: FromStr<Err: ToString>>(text: &str) -> Decoded<Option<T>> {
     if text.is_empty() { Ok(None) } else { read(text).map(Some) }
 }
 
-fn required<T>(value: Option<T>, what: &str) -> Decoded<T> {
+pub(super) fn required<T>(value: Option<T>, what: &str) -> Decoded<T> {
     value.ok_or_else(|| part(format!("`{what}` is missing")))
 }
 
-fn account(number: u64) -> Decoded<AccountId> {
+pub(super) fn account(number: u64) -> Decoded<AccountId> {
     required(AccountId::new(number), "account")
 }
 
@@ -74,7 +74,9 @@ fn event(event: stored::Event) -> Decoded<Event> {
 }
 
 /// Name, path and id of an entity.
-fn entity<N: FromStr<Err: ToString>>(entity: &stored::Entity) -> Decoded<(N, Path, UniqueId)> {
+pub(super) fn entity<N: FromStr<Err: ToString>>(
+    entity: &stored::Entity,
+) -> Decoded<(N, Path, UniqueId)> {
     let path = optional(&entity.path)?.unwrap_or_default();
     Ok((read(&entity.name)?, path, read(&entity.id)?))
 }
@@ -83,10 +85,7 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
     Ok(match kind {
         Kind::AccountCreated(created) => EventKind::AccountCreated {
             name: Arc::from(created.name),
-            key: WrappedAccountKey {
-                keyring_version: created.keyring_version,
-                bytes: Arc::from(created.wrapped_key),
-            },
+            key: credentials::account_key(created.keyring_version, &created.key_digest)?,
         },
         Kind::AccountDisabled(_) => EventKind::AccountDisabled,
         Kind::AccountEnabled(_) => EventKind::AccountEnabled,
@@ -127,6 +126,12 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
         | Kind::GroupDeleted(_)
         | Kind::UserAddedToGroup(_)
         | Kind::UserRemovedFromGroup(_) => group_kind(kind)?,
+        Kind::CredentialsUsed(_)
+        | Kind::SessionsRevoked(_)
+        | Kind::AccountDeleted(_)
+        | Kind::AccountKeyRewrapped(_)
+        | Kind::KeyringRotated(_)
+        | Kind::KeyringVersionRetired(_) => credentials::decoded(kind)?,
         Kind::RoleCreated(_)
         | Kind::RoleUpdated(_)
         | Kind::TrustPolicyChanged(_)
@@ -410,5 +415,10 @@ fn session(session: stored::Session) -> Decoded<Session> {
         source_identity: optional(&session.source_identity)?,
         chain_depth: u8::try_from(session.chain_depth).map_err(|_| part("`chain_depth`"))?,
         parent: optional(&session.parent)?,
+        ancestors: session
+            .ancestors
+            .into_iter()
+            .map(credentials::ancestor)
+            .collect::<Decoded<_>>()?,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::credentials;
 use crate::domain::event::{
     Event, EventKind, Fact, GuardrailKind, GuardrailRef, InstanceFacts, KeyOwner, PolicyOwner,
     Session, SessionSubject,
@@ -32,18 +33,13 @@ fn event(event: &Event) -> stored::Event {
     stored::Event { account: event.account.get(), kind: Some(kind(&event.kind)) }
 }
 
-fn entity(name: &impl ToString, path: &Path, id: &UniqueId) -> stored::Entity {
+pub(super) fn entity(name: &impl ToString, path: &Path, id: &UniqueId) -> stored::Entity {
     let path = if path.as_str() == "/" { String::new() } else { path.to_string() };
     stored::Entity { name: name.to_string(), path, id: id.to_string() }
 }
 
 fn kind(kind: &EventKind) -> Kind {
     match kind {
-        EventKind::AccountCreated { name, key } => Kind::AccountCreated(stored::AccountCreated {
-            name: name.to_string(),
-            keyring_version: key.keyring_version,
-            wrapped_key: key.bytes.to_vec(),
-        }),
         EventKind::AccountDisabled => Kind::AccountDisabled(stored::Nothing {}),
         EventKind::AccountEnabled => Kind::AccountEnabled(stored::Nothing {}),
         EventKind::UserCreated { name, path, id } => Kind::UserCreated(entity(name, path, id)),
@@ -91,6 +87,13 @@ fn kind(kind: &EventKind) -> Kind {
         }
         EventKind::AgentDeleted { name } => Kind::AgentDeleted(name.to_string()),
         EventKind::SessionIssued { session } => Kind::SessionIssued(self::session(session)),
+        credentials @ (EventKind::AccountCreated { .. }
+        | EventKind::CredentialsUsed { .. }
+        | EventKind::SessionsRevoked { .. }
+        | EventKind::AccountDeleted
+        | EventKind::AccountKeyRewrapped { .. }
+        | EventKind::KeyringRotated { .. }
+        | EventKind::KeyringVersionRetired { .. }) => credentials::stored(credentials),
         role @ (EventKind::RoleCreated { .. }
         | EventKind::RoleUpdated { .. }
         | EventKind::TrustPolicyChanged { .. }
@@ -354,5 +357,6 @@ fn session(session: &Session) -> stored::Session {
             .unwrap_or_default(),
         chain_depth: u32::from(session.chain_depth),
         parent: session.parent.as_ref().map(ToString::to_string).unwrap_or_default(),
+        ancestors: session.ancestors.iter().map(credentials::stored_ancestor).collect(),
     }
 }

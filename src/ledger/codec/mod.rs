@@ -1,6 +1,7 @@
 //! Facts as they are stored: protobuf, `proto/locum/stored/v1/fact.proto`. Stored and domain types are
 //! different things and are converted here and nowhere else.
 
+mod credentials;
 mod decode;
 mod encode;
 

@@ -1,5 +1,6 @@
 //! The keyring's file. Created with mode 0600 and only where no file is; refused when anyone but
-//! its owner has a right to it; replaced whole or not at all (temporary file, sync, rename, sync
+//! its owner has a right to it, when it is another user's, or when others may put another file in its
+//! place; replaced whole or not at all (temporary file, sync, rename, sync
 //! of the directory). The mode is asked of the open file, not of its name, so that the file looked
 //! at is the file read.
 
@@ -16,6 +17,11 @@ use super::{KEYRING_BYTES_MAX, Keyring, KeyringError};
 /// Bits of a mode that tell its kind and who else has a right to it.
 const PERMISSION_BITS: u32 = 0o7777;
 const OTHERS_BITS: u32 = 0o077;
+/// Bits of a folder's mode.
+const OTHERS_WRITE_BIT: u32 = 0o002;
+const STICKY_BIT: u32 = 0o1000;
+/// The user id of the system's administrator.
+const ROOT: u32 = 0;
 
 impl Keyring {
     /// Makes a new keyring in a new file.
@@ -38,6 +44,8 @@ impl Keyring {
                 mode: metadata.mode() & PERMISSION_BITS,
             });
         }
+        check_owner(path, &metadata)?;
+        check_folder(path)?;
         let limit = KEYRING_BYTES_MAX + 1;
         let mut json = Zeroizing::new(String::with_capacity(limit));
         file.take(limit as u64).read_to_string(&mut json).map_err(io)?;
@@ -63,6 +71,33 @@ impl Keyring {
     }
 }
 
+/// The file is this process's user's, or the system's administrator's.
+fn check_owner(path: &Path, metadata: &fs::Metadata) -> Result<(), KeyringError> {
+    // The kernel shows a process as a folder of its effective user.
+    let own = fs::metadata("/proc/self").map_err(|source| io_error(path, source))?.uid();
+    match metadata.uid() {
+        ROOT => Ok(()),
+        owner if owner == own => Ok(()),
+        owner => Err(KeyringError::Owner { path: path.display().to_string(), owner }),
+    }
+}
+
+/// Everyone may write into the folder only where everyone keeps their own, as in `/tmp`.
+fn check_folder(path: &Path) -> Result<(), KeyringError> {
+    let mode = fs::metadata(folder(path)).map_err(|source| io_error(path, source))?.mode();
+    if mode & OTHERS_WRITE_BIT != 0 && mode & STICKY_BIT == 0 {
+        return Err(KeyringError::Folder { path: path.display().to_string() });
+    }
+    Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 fn io_error(path: &Path, source: io::Error) -> KeyringError {
     KeyringError::Io { path: path.display().to_string(), source }
 }
@@ -80,9 +115,5 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    File::open(directory)?.sync_all()
+    File::open(folder(path))?.sync_all()
 }

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::identity::{
     Arn, Path, Principal, RoleName, SessionName, SourceIdentity, UniqueId, UserName,
 };
-use crate::signing::Subject;
+use crate::signing::{Ancestor, Subject};
 
 const ACCOUNT: AccountId = AccountId::new(123_456_789_012).unwrap();
 
@@ -47,6 +47,19 @@ fn claims() -> Claims {
             Timestamp::from_unix_seconds(1_780_021_600),
         )
     }
+}
+
+/// The longest chain: only its first session can be an instance's.
+fn chain() -> Vec<Ancestor> {
+    let first = Ancestor {
+        account: ACCOUNT,
+        key: id("ASIAIOSFODNN7EXAMPLE"),
+        principal_id: Some(UniqueId::parse("AROA7777777777777777").unwrap()),
+        issued_at: Timestamp::from_unix_seconds(1_780_000_000),
+        instance: Some("i-0123456789abcdef0".parse().unwrap()),
+    };
+    let later = Ancestor { instance: None, ..first.clone() };
+    [vec![first], vec![later; CHAIN_SESSIONS_MAX - 1]].concat()
 }
 
 fn token() -> String {
@@ -146,6 +159,7 @@ fn the_largest_session_fits_and_a_larger_one_is_refused_by_its_percentage() {
         tags: [(Arc::from("k"), Arc::from(long("v", 115)))].into(),
         transitive_tag_keys: Vec::new(),
         source_identity: Some(SourceIdentity::parse(&long("i", 64)).unwrap()),
+        ancestors: chain(),
         ..claims()
     };
     assert_eq!(largest.packed_percent(), 100);

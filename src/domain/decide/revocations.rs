@@ -1,0 +1,93 @@
+//! Revoking sessions: of a role, of an instance, or one by its key, in the caller's own account.
+//!
+//! Sessions are issued in whole seconds. A revocation reaches to the end of the second in which it is
+//! decided, so that nothing issued before it is left out; what is issued after it, in the same second even,
+//! is said to be issued in the next one (`Revocations::issue_from`).
+
+use std::time::Duration;
+
+use super::Decider;
+use crate::clock::Timestamp;
+use crate::domain::command::{Minting, RevocationTarget};
+use crate::domain::event::EventKind;
+use crate::domain::rejection::Rejection;
+use crate::domain::revocation::{REVOCATIONS_MAX, RevocationScope, SESSION_LIFE_MAX};
+use crate::identity::{Arn, InstanceId, Invalid};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Decider<'_> {
+    pub(in crate::domain) fn revoke(
+        &mut self,
+        target: &RevocationTarget,
+        before: Option<Timestamp>,
+        chained: bool,
+        minting: &Minting,
+    ) -> Result<(), Rejection> {
+        let (scope, resource) = self.revocable(target)?;
+        self.require("locum:RevokeSessions", &resource)?;
+        if matches!(target, RevocationTarget::Session(key) if !key.is_temporary()) {
+            let rule = "must be that of a session, `ASIA...`; a long-term key is switched off";
+            return Err(Invalid::new("access_key_id", rule).into());
+        }
+        let now = self.command.time;
+        if before.is_some_and(|before| before > now) {
+            return Err(Invalid::new("before", "must not be in the future").into());
+        }
+        if self.account.revocations.len() >= REVOCATIONS_MAX {
+            return Err(Rejection::LimitExceeded { quota: "Revocations", max: REVOCATIONS_MAX });
+        }
+        let before = match before {
+            Some(before) if before == before.floor_to_second() => before,
+            Some(before) => before.floor_to_second().plus(SECOND),
+            None => now.floor_to_second().plus(SECOND),
+        };
+        // A session that is void issues none any more, so that the last of its chain is issued now.
+        let until = now.max(before).plus(SESSION_LIFE_MAX);
+        self.emit(EventKind::SessionsRevoked { scope, before, chained, until });
+        if let RevocationTarget::Instance(id) = target {
+            self.renew_revoked(id, before, minting);
+        }
+        Ok(())
+    }
+
+    /// What is revoked, and the resource that the permission is about.
+    fn revocable(&self, target: &RevocationTarget) -> Result<(RevocationScope, String), Rejection> {
+        let account = self.command.account;
+        Ok(match target {
+            RevocationTarget::Session(key) => {
+                let resource = format!("arn:aws:locum::{account}:session/{key}");
+                (RevocationScope::Session(key.clone()), resource)
+            }
+            RevocationTarget::Instance(id) => {
+                let instance = self.account.instances.get(id);
+                let instance = instance.ok_or_else(|| Rejection::NoSuchInstance(id.to_string()))?;
+                let arn = Arn::instance(&instance.facts.region, account, id);
+                (RevocationScope::Instance(id.clone()), arn.to_string())
+            }
+            RevocationTarget::Role(name) => {
+                let role = self.account.role(name);
+                let role = role.ok_or_else(|| Rejection::missing("role", name))?;
+                let arn = Arn::role(account, &role.path, &role.name);
+                (RevocationScope::Role(role.id.clone()), arn.to_string())
+            }
+        })
+    }
+
+    /// An instance that still has its role goes on at once, with a new set.
+    fn renew_revoked(&mut self, id: &InstanceId, before: Timestamp, minting: &Minting) {
+        let Some(instance) = self.account.instances.get(id).cloned() else { return };
+        let association = instance.association.as_ref().filter(|_| instance.running);
+        let Some((association, credentials)) =
+            association.and_then(|found| Some((found, found.credentials.as_ref()?)))
+        else {
+            return;
+        };
+        if credentials.issued_at >= before {
+            return;
+        }
+        let Some(role) = self.account.associated_role(association).cloned() else { return };
+        let epoch = credentials.epoch.saturating_add(1);
+        self.mint(id, &association.id, &role, epoch, minting, before);
+    }
+}

@@ -1,0 +1,230 @@
+//! Revocations as commands and what they void.
+
+use super::access::Caller;
+use super::command::{Action, RevocationTarget};
+use super::event::{EventKind, Session};
+use super::revocation::{Ancestor, Facts, Void};
+use super::state::{Association, key_of};
+use super::testing::*;
+use crate::clock::Timestamp;
+use crate::identity::{AccessKeyId, InstanceId, Principal};
+use crate::policy::{Policy, PolicyKind};
+
+fn revoke(world: &mut World, target: RevocationTarget, chained: bool) -> Action {
+    let minting = world.minting();
+    Action::RevokeSessions { target, before: None, chained, minting }
+}
+
+fn role(name: &str) -> RevocationTarget {
+    RevocationTarget::Role(name.parse().unwrap())
+}
+
+/// Assumes a role; the session and its holder.
+fn assume(world: &mut World, by: Caller, account: &str, name: &str) -> (Session, Caller) {
+    let action = world.assume(account, name, 3600);
+    let kinds = world.by(by, account, action).unwrap();
+    let EventKind::SessionIssued { session } = &kinds[0] else { panic!() };
+    let holder = Caller::of_session(self::account(account), session).unwrap();
+    (session.clone(), Caller { key: Some(session.key.clone()), ..holder })
+}
+
+fn void(world: &World, session: &Session, holder: &Caller) -> Option<Void> {
+    let Principal::AssumedRole { account, role_id, .. } = &holder.principal else { panic!() };
+    let facts = Facts {
+        key: &session.key,
+        principal_id: Some(role_id),
+        issued_at: session.issued_at,
+        instance: None,
+    };
+    world.state.void(*account, &facts, &session.ancestors)
+}
+
+/// Roles that everybody may assume: First in A, Second in B, which First's sessions may assume too.
+fn two_accounts() -> World {
+    let mut world = World::default();
+    let open = trust(r#"{"AWS":"*"}"#);
+    for (account, name) in [(A, "First"), (B, "Second")] {
+        world.create_account(account);
+        world.create_role(account, name, &open);
+        world.put_policy(account, of_role(name), allow(&["sts:AssumeRole"], "*"));
+    }
+    world.create_user(A, "ana");
+    world.put_policy(A, of_user("ana"), allow(&["sts:AssumeRole"], "*"));
+    world
+}
+
+/// Protects sessions from those who may not revoke them, and callers from revoking what is none.
+#[test]
+fn only_who_may_revokes_and_only_sessions() {
+    let mut world = two_accounts();
+    let ana = world.user(A, "ana");
+    for caller in [ana, root(B)] {
+        let action = revoke(&mut world, role("First"), false);
+        assert_eq!(world.by(caller, A, action).unwrap_err().code(), "AccessDenied");
+    }
+    let unknown = revoke(&mut world, role("Third"), false);
+    assert_eq!(world.by(root(A), A, unknown).unwrap_err().code(), "NoSuchEntity");
+    let long_term = RevocationTarget::Session("AKIAAAAAAAAAAAAAAAAA".parse().unwrap());
+    let long_term = revoke(&mut world, long_term, false);
+    assert_eq!(world.by(root(A), A, long_term).unwrap_err().code(), "ValidationError");
+    let minting = world.minting();
+    let before = Some(Timestamp::from_unix_seconds(1_900_000_000));
+    let target = role("First");
+    let later = Action::RevokeSessions { target, before, chained: false, minting };
+    assert_eq!(world.by(root(A), A, later).unwrap_err().code(), "ValidationError");
+}
+
+/// Protects a role: what was issued before is void, what is issued after is not, within one second even.
+#[test]
+fn a_role_revocation_voids_what_was_issued_before_it() {
+    let mut world = two_accounts();
+    let ana = world.user(A, "ana");
+    let (old, holder) = assume(&mut world, ana.clone(), A, "First");
+    let assume_again = world.assume(A, "First", 3600);
+    let mut again = world.command(A, ana, assume_again);
+    let action = revoke(&mut world, role("First"), false);
+    let mut command = world.command(A, root(A), action);
+    command.time = again.time;
+    world.run(&command).unwrap();
+    // Decided in the second of the revocation, after it.
+    again.time = Timestamp::from_millis(again.time.as_millis() + 500);
+    let kinds = world.run(&again).unwrap();
+    let EventKind::SessionIssued { session: new } = &kinds[0] else { panic!() };
+    assert_eq!(void(&world, &old, &holder), Some(Void::Revoked));
+    assert_eq!(void(&world, new, &holder), None);
+    assert!(new.issued_at > again.time);
+    assert_eq!(new.expires_at.since(new.issued_at).as_secs(), 3600);
+}
+
+/// Protects a role's later sessions when only those before a moment are leaked.
+#[test]
+fn sessions_after_the_moment_go_on() {
+    let mut world = two_accounts();
+    let ana = world.user(A, "ana");
+    let (old, holder) = assume(&mut world, ana.clone(), A, "First");
+    let (new, _) = assume(&mut world, ana, A, "First");
+    assert!(old.issued_at < new.issued_at);
+    let minting = world.minting();
+    let before = Some(new.issued_at);
+    let target = role("First");
+    world.root(A, Action::RevokeSessions { target, before, chained: false, minting });
+    assert_eq!(void(&world, &old, &holder), Some(Void::Revoked));
+    assert_eq!(void(&world, &new, &holder), None);
+}
+
+/// Protects what a leaked session was used for: with `chained` everything below it is void, in another
+/// account too; without, only itself. Who knows a key but does not own it voids nothing.
+#[test]
+fn a_chain_is_void_from_a_session_on_down() {
+    let mut world = two_accounts();
+    let ana = world.user(A, "ana");
+    let (first, holder) = assume(&mut world, ana, A, "First");
+    let (second, below) = assume(&mut world, holder.clone(), B, "Second");
+    let keys: Vec<_> = second.ancestors.iter().map(|ancestor| &ancestor.key).collect();
+    assert_eq!(keys, [&first.key]);
+    let target = RevocationTarget::Session(first.key.clone());
+    let action = revoke(&mut world, target.clone(), true);
+    world.root(B, action);
+    assert_eq!(void(&world, &first, &holder), None);
+    assert_eq!(void(&world, &second, &below), None);
+    let action = revoke(&mut world, target.clone(), false);
+    world.root(A, action);
+    assert_eq!(void(&world, &first, &holder), Some(Void::Revoked));
+    assert_eq!(void(&world, &second, &below), None);
+    let action = revoke(&mut world, target, true);
+    world.root(A, action);
+    assert_eq!(void(&world, &second, &below), Some(Void::Revoked));
+}
+
+/// Protects chains below a role, and from an account that is gone.
+#[test]
+fn a_chain_below_a_role_is_void_and_one_from_nowhere_too() {
+    let mut world = two_accounts();
+    let ana = world.user(A, "ana");
+    let (_, holder) = assume(&mut world, ana, A, "First");
+    let (mut second, below) = assume(&mut world, holder, B, "Second");
+    let action = revoke(&mut world, role("First"), true);
+    world.root(A, action);
+    assert_eq!(void(&world, &second, &below), Some(Void::Revoked));
+    let gone = Ancestor { account: account("333333333333"), ..second.ancestors[0].clone() };
+    second.ancestors = vec![gone];
+    assert_eq!(void(&world, &second, &below), Some(Void::AncestorGone));
+}
+
+/// Protects tokens from growing without end: a chain has a limit.
+#[test]
+fn a_chain_has_an_end() {
+    let mut world = two_accounts();
+    let mut holder = world.user(A, "ana");
+    for depth in 0..=super::decide::CHAIN_SESSIONS_MAX {
+        let (session, next) = assume(&mut world, holder, B, "Second");
+        assert_eq!(session.ancestors.len(), depth);
+        holder = next;
+    }
+    let action = world.assume(B, "Second", 3600);
+    assert_eq!(world.by(holder, B, action).unwrap_err().code(), "LimitExceeded");
+}
+
+fn association(world: &World, id: &InstanceId) -> Association {
+    let account = world.state.account(account(A)).unwrap();
+    account.instances[id].association.clone().unwrap()
+}
+
+/// Protects an instance: its leaked set is void and a new one is there in the same fact.
+#[test]
+fn a_revoked_instance_goes_on_with_a_new_set() {
+    let mut world = two_accounts();
+    let ec2 = Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap();
+    world.create_role(A, "Get-pics", &ec2);
+    world.create_profile(A, "Get-pics");
+    let (id, launch) = world.launch(Some("Get-pics"));
+    world.root(A, launch);
+    let old = association(&world, &id).credentials.unwrap();
+    let action = revoke(&mut world, RevocationTarget::Instance(id.clone()), false);
+    let kinds = world.root(A, action);
+    let names: Vec<_> = kinds.iter().map(EventKind::name).collect();
+    assert_eq!(names, ["SessionsRevoked", "CredentialsRotated"]);
+    let new = association(&world, &id).credentials.unwrap();
+    let revocations = |world: &World| world.state.account(account(A)).unwrap().revocations.clone();
+    assert!(revocations(&world).void_set(&id, &old));
+    assert!(!revocations(&world).void_set(&id, &new));
+    assert_eq!(new.epoch, old.epoch + 1);
+    // A rotation within that second is not void either.
+    let minting = world.minting();
+    let rotate = Action::RotateCredentials { instance: id.clone(), minting };
+    let mut rotation = world.command(A, Caller::service(), rotate);
+    rotation.time = Timestamp::from_millis(new.issued_at.as_millis() - 1);
+    world.run(&rotation).unwrap();
+    let rotated = association(&world, &id).credentials.unwrap();
+    assert!(!revocations(&world).void_set(&id, &rotated));
+    // What has ended gets nothing new.
+    world.root(A, Action::TerminateInstance { id: id.clone() });
+    let action = revoke(&mut world, RevocationTarget::Instance(id.clone()), true);
+    assert_eq!(world.root(A, action).len(), 1);
+    assert!(revocations(&world).void_set(&id, &rotated));
+}
+
+/// Protects a successor of the same name from what was revoked of a deleted role.
+#[test]
+fn a_successor_of_the_same_name_is_not_revoked() {
+    let mut world = two_accounts();
+    let action = revoke(&mut world, role("First"), false);
+    world.root(A, action);
+    let old = world.state.account(account(A)).unwrap().roles[&*key_of("First")].id.clone();
+    let policy =
+        Action::DeleteInlinePolicy { owner: of_role("First"), name: "main".parse().unwrap() };
+    world.root(A, policy);
+    world.root(A, Action::DeleteRole { name: "First".parse().unwrap() });
+    world.create_role(A, "First", &trust(r#"{"AWS":"*"}"#));
+    let found = world.state.account(account(A)).unwrap();
+    let new = found.roles[&*key_of("First")].id.clone();
+    let key: AccessKeyId = "ASIAAAAAAAAAAAAAAAAA".parse().unwrap();
+    let facts = |id| Facts {
+        key: &key,
+        principal_id: Some(id),
+        issued_at: Timestamp::from_unix_seconds(1),
+        instance: None,
+    };
+    assert!(found.revocations.void(&facts(&old)));
+    assert!(!found.revocations.void(&facts(&new)));
+}

@@ -1,0 +1,133 @@
+//! Keys of accounts, revocations and uses of credentials, from domain to stored and back.
+
+use std::sync::Arc;
+
+use super::decode::{Decoded, account, entity, optional, part, read, required};
+use super::encode;
+use crate::clock::Timestamp;
+use crate::domain::account_key::WrappedAccountKey;
+use crate::domain::event::EventKind;
+use crate::domain::last_use::{CredentialUse, LastUse};
+use crate::domain::revocation::{Ancestor, RevocationScope};
+use crate::identity::Path;
+use crate::proto::stored::{self, event::Kind};
+
+pub(super) fn stored(kind: &EventKind) -> Kind {
+    match kind {
+        EventKind::AccountCreated { name, key } => Kind::AccountCreated(stored::AccountCreated {
+            name: name.to_string(),
+            keyring_version: key.keyring_version,
+            key_digest: key.digest.to_vec(),
+        }),
+        EventKind::AccountDeleted => Kind::AccountDeleted(stored::Nothing {}),
+        EventKind::AccountKeyRewrapped { key } => {
+            let (keyring_version, digest) = (key.keyring_version, key.digest.to_vec());
+            Kind::AccountKeyRewrapped(stored::AccountKey { keyring_version, digest })
+        }
+        EventKind::KeyringRotated { version } => Kind::KeyringRotated(*version),
+        EventKind::KeyringVersionRetired { version } => Kind::KeyringVersionRetired(*version),
+        EventKind::CredentialsUsed { uses } => {
+            let uses = uses.iter().map(stored_use).collect();
+            Kind::CredentialsUsed(stored::CredentialsUsed { uses })
+        }
+        EventKind::SessionsRevoked { scope, before, chained, until } => {
+            use stored::sessions_revoked::Scope;
+            let scope = match scope {
+                RevocationScope::Session(key) => Scope::Session(key.to_string()),
+                RevocationScope::Instance(id) => Scope::Instance(id.to_string()),
+                RevocationScope::Role(id) => Scope::RoleId(id.to_string()),
+            };
+            Kind::SessionsRevoked(stored::SessionsRevoked {
+                scope: Some(scope),
+                before: before.as_unix_seconds(),
+                chained: *chained,
+                until_ms: until.as_millis(),
+            })
+        }
+        _ => unreachable!("`encode` hands over kinds of credentials only"),
+    }
+}
+
+pub(super) fn decoded(kind: Kind) -> Decoded<EventKind> {
+    Ok(match kind {
+        Kind::AccountDeleted(_) => EventKind::AccountDeleted,
+        Kind::AccountKeyRewrapped(key) => {
+            EventKind::AccountKeyRewrapped { key: account_key(key.keyring_version, &key.digest)? }
+        }
+        Kind::KeyringRotated(version) => EventKind::KeyringRotated { version },
+        Kind::KeyringVersionRetired(version) => EventKind::KeyringVersionRetired { version },
+        Kind::CredentialsUsed(used) => {
+            let uses = used.uses.into_iter().map(credential_use).collect::<Decoded<_>>()?;
+            EventKind::CredentialsUsed { uses }
+        }
+        Kind::SessionsRevoked(revoked) => self::revoked(revoked)?,
+        _ => return Err(part("is no kind of credentials")),
+    })
+}
+
+/// The bytes stand beside the records; they are put to the account when the log is opened.
+pub(super) fn account_key(keyring_version: u32, digest: &[u8]) -> Decoded<WrappedAccountKey> {
+    let digest = digest.try_into().map_err(|_| part("`key_digest` must have 32 bytes"))?;
+    Ok(WrappedAccountKey { keyring_version, digest, bytes: None })
+}
+
+fn stored_use(used: &CredentialUse) -> stored::CredentialUse {
+    let role = used.role.as_ref();
+    stored::CredentialUse {
+        key: used.key.as_ref().map(ToString::to_string).unwrap_or_default(),
+        role: role.map(|(name, id)| encode::entity(name, &Path::default(), id)),
+        time_ms: used.last.time.as_millis(),
+        service: used.last.service.to_string(),
+        region: used.last.region.to_string(),
+    }
+}
+
+pub(super) fn stored_ancestor(ancestor: &Ancestor) -> stored::Ancestor {
+    let text = |id: Option<String>| id.unwrap_or_default();
+    stored::Ancestor {
+        account: ancestor.account.get(),
+        key: ancestor.key.to_string(),
+        principal_id: text(ancestor.principal_id.as_ref().map(ToString::to_string)),
+        issued_at: ancestor.issued_at.as_unix_seconds(),
+        instance: text(ancestor.instance.as_ref().map(ToString::to_string)),
+    }
+}
+
+fn revoked(revoked: stored::SessionsRevoked) -> Decoded<EventKind> {
+    use stored::sessions_revoked::Scope;
+    let scope = match required(revoked.scope, "scope")? {
+        Scope::Session(key) => RevocationScope::Session(read(&key)?),
+        Scope::Instance(id) => RevocationScope::Instance(read(&id)?),
+        Scope::RoleId(id) => RevocationScope::Role(read(&id)?),
+    };
+    Ok(EventKind::SessionsRevoked {
+        scope,
+        before: Timestamp::from_unix_seconds(revoked.before),
+        chained: revoked.chained,
+        until: Timestamp::from_millis(revoked.until_ms),
+    })
+}
+
+fn credential_use(used: stored::CredentialUse) -> Decoded<CredentialUse> {
+    let role = used.role.as_ref().map(entity).transpose()?;
+    let last = LastUse {
+        time: Timestamp::from_millis(used.time_ms),
+        service: Arc::from(used.service),
+        region: Arc::from(used.region),
+    };
+    Ok(CredentialUse {
+        key: optional(&used.key)?,
+        role: role.map(|(name, _, id)| (name, id)),
+        last: Arc::new(last),
+    })
+}
+
+pub(super) fn ancestor(ancestor: stored::Ancestor) -> Decoded<Ancestor> {
+    Ok(Ancestor {
+        account: account(ancestor.account)?,
+        key: read(&ancestor.key)?,
+        principal_id: optional(&ancestor.principal_id)?,
+        issued_at: Timestamp::from_unix_seconds(ancestor.issued_at),
+        instance: optional(&ancestor.instance)?,
+    })
+}
