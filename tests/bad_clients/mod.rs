@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::{LOCUM, Server};
@@ -128,42 +129,60 @@ fn slow_clients_are_given_up_on() {
     assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
 }
 
-/// Protects clients from those that only hold connections: a request under way is answered, new ones are
-/// taken, and memory stays within bounds.
+/// A process that holds idle connections to the edge until it is dropped.
+struct Holder(std::process::Child);
+
+impl Holder {
+    fn of(server: &Server, connections: usize) -> Self {
+        let script = "import resource, socket, sys\n\
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n\
+            resource.setrlimit(resource.RLIMIT_NOFILE, (12000, hard))\n\
+            host, port = sys.argv[1].split(':')\n\
+            held = [socket.create_connection((host, int(port))) for _ in range(int(sys.argv[2]))]\n\
+            print('held', flush=True)\n\
+            sys.stdin.read()\n";
+        let address = server.dev["aws"].as_str().unwrap().trim_start_matches("http://");
+        let mut process = Command::new("python3")
+            .args(["-c", script, address, &connections.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut held = [0; 4];
+        process.stdout.as_mut().unwrap().read_exact(&mut held).unwrap();
+        assert_eq!(&held, b"held");
+        Self(process)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Protects clients from those that only hold connections: new ones are taken, a request under way is
+/// answered, and memory stays within bounds.
 #[test]
 fn ten_thousand_idle_connections_keep_nobody_out() {
     let folder = tempfile::tempdir().unwrap();
-    let script = "import resource, socket, sys, time\n\
-        resource.setrlimit(resource.RLIMIT_NOFILE, (12000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))\n\
-        host, port = sys.argv[1].split(':')\n\
-        held = [socket.create_connection((host, int(port))) for _ in range(int(sys.argv[2]))]\n\
-        print('held', flush=True)\n\
-        sys.stdin.read()\n";
-    let server =
-        Server::start_under(&format!("ulimit -n 12000; exec {} dev", LOCUM), folder.path(), &[]);
+    let command = format!("ulimit -n 12000; exec {LOCUM} dev");
+    let server = Server::start_under(&command, folder.path(), &[]);
     let before = server.memory();
-    let mut waiting = connect(&server);
-    waiting.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n").unwrap();
-    waiting.write_all(b"Content-Type: application/x-www-form-urlencoded\r\n\r\nAction").unwrap();
-    lives(&server);
-    let address = server.dev["aws"].as_str().unwrap().trim_start_matches("http://");
-    let mut holder = std::process::Command::new("python3")
-        .args(["-c", script, address, &IDLE.to_string()])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut held = [0; 4];
-    holder.stdout.as_mut().unwrap().read_exact(&mut held).unwrap();
-    assert_eq!(&held, b"held");
+    let held = Holder::of(&server, IDLE);
     lives(&server);
     let grown = server.memory().saturating_sub(before);
     assert!(grown < MEMORY_MAX, "{grown} bytes");
-    waiting.write_all(b"=X").unwrap();
-    waiting.shutdown(std::net::Shutdown::Write).unwrap();
-    let told = rest(waiting);
+    let mut under_way = connect(&server);
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\nConnection: close\r\n\
+        Content-Type: application/x-www-form-urlencoded\r\n\r\nAction";
+    under_way.write_all(head.as_bytes()).unwrap();
+    lives(&server);
+    let more = Holder::of(&server, 500);
+    under_way.write_all(b"=X").unwrap();
+    let told = rest(under_way);
     assert!(told.contains("MissingAuthenticationToken"), "{told}");
-    drop(holder.stdin.take());
-    assert!(holder.wait().unwrap().success());
+    drop((held, more));
     lives(&server);
 }

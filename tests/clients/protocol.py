@@ -3,15 +3,25 @@
 import datetime
 import hashlib
 import hmac
+import http.client
 import json
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
 
+import boto3
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from clients import REGION
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "examples" / "python"))
+import locum_client  # noqa: E402
 
 WHOAMI = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
 
@@ -158,4 +168,60 @@ def old_request(boto, when):
         return error.code, error.read().decode()
 
 
-SCENES = [xml_is_as_documented, json_if_asked, refusals_name_their_code]
+def grpc_by_reflection(stage, boto):
+    """A gRPC client that learns the API from the server alone sees the same identity."""
+    client = locum_client.Client(
+        stage.dev["endpoint"].removeprefix("http://"),
+        REGION,
+        boto.key["AccessKeyId"],
+        boto.key["SecretAccessKey"],
+    )
+    told = client.call("locum.v1.StsService", "GetCallerIdentity")
+    assert told["arn"] == boto.call("sts", "GetCallerIdentity")["Arn"], told
+
+
+def over_tls(stage, boto):
+    """With a certificate the same is served over TLS, and policies see it; plain HTTP is not answered."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        key, certificate, data = folder / "key.pem", folder / "certificate.pem", folder / "data"
+        make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+        make += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+        make += ["-keyout", str(key), "-out", str(certificate)]
+        subprocess.run(make, check=True, capture_output=True)
+        subprocess.run([stage.locum, "init", "--data-dir", data], check=True, capture_output=True)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        serve = [stage.locum, "serve", "--data-dir", data, "--aws", f"127.0.0.1:{port}"]
+        serve += [x for flag in ("grpc", "metadata", "health") for x in (f"--{flag}", "127.0.0.1:0")]
+        serve += ["--aws-tls-certificate", certificate, "--aws-tls-key", key]
+        server = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            operator = json.loads((data / "operator.json").read_text())
+            sts = boto3.client(
+                "sts",
+                endpoint_url=f"https://localhost:{port}",
+                region_name=REGION,
+                aws_access_key_id=operator["accessKeyId"],
+                aws_secret_access_key=operator["secretAccessKey"],
+                verify=str(certificate),
+            )
+            assert sts.get_caller_identity()["Account"] == "000000000000"
+            try:
+                urllib.request.urlopen(f"http://localhost:{port}/", timeout=10)
+                raise AssertionError("plain HTTP was answered")
+            except (OSError, http.client.HTTPException):
+                pass
+        finally:
+            server.terminate()
+            assert server.wait(30) == 0
+
+
+SCENES = [
+    xml_is_as_documented,
+    json_if_asked,
+    refusals_name_their_code,
+    grpc_by_reflection,
+    over_tls,
+]

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use super::end_dry_run;
 use super::filter::{FILTERS_MAX, Filter, filtered};
 use super::shown::{self, Association};
-use super::{end_dry_run, perform};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
@@ -27,18 +27,15 @@ request! {
     Associate {
         profile: Specification = "IamInstanceProfile",
         instance: InstanceId = "InstanceId",
-        dry_run: Option<bool> = "DryRun",
     }
     /// Source: Amazon EC2 API Reference, ReplaceIamInstanceProfileAssociation.
     Replace {
         profile: Specification = "IamInstanceProfile",
         association: AssociationId = "AssociationId",
-        dry_run: Option<bool> = "DryRun",
     }
     /// Source: Amazon EC2 API Reference, DisassociateIamInstanceProfile.
     Disassociate {
         association: AssociationId = "AssociationId",
-        dry_run: Option<bool> = "DryRun",
     }
     /// Source: Amazon EC2 API Reference, DescribeIamInstanceProfileAssociations.
     Describe {
@@ -86,7 +83,7 @@ pub(super) async fn associate(
         association: call.service.draw_hex_id("iip-assoc-")?,
         minting: call.service.draw_minting()?,
     };
-    let receipt = perform(call, request.dry_run, "", action).await?;
+    let receipt = call.perform("", action).await?;
     associated(call, &receipt)
 }
 
@@ -97,7 +94,7 @@ pub(super) async fn replace(call: &Call<'_>, request: Replace) -> Result<OneAsso
         new_association: call.service.draw_hex_id("iip-assoc-")?,
         minting: call.service.draw_minting()?,
     };
-    let receipt = perform(call, request.dry_run, "", action).await?;
+    let receipt = call.perform("", action).await?;
     associated(call, &receipt)
 }
 
@@ -135,7 +132,7 @@ pub(super) async fn disassociate(
     });
     let association = request.association.clone();
     let action = Action::DisassociateProfile { association: request.association };
-    perform(call, request.dry_run, "", action).await?;
+    call.perform("", action).await?;
     let gone = || Rejection::NoSuchAssociation(association.to_string());
     Ok(OneAssociation { iam_instance_profile_association: shown.ok_or_else(gone)? })
 }
