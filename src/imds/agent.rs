@@ -13,9 +13,7 @@ use super::{Found, InstanceSource, Prepared, Serves, UsageBook};
 use crate::client::SignedChannel;
 use crate::proto::v1::metadata_service_client::MetadataServiceClient;
 use crate::proto::v1::watch_instances_response::Change;
-use crate::proto::v1::{
-    InstanceMetadata, MetadataUsage, ReportMetadataUsageRequest, WatchInstancesRequest,
-};
+use crate::proto::v1::{MetadataUsage, ReportMetadataUsageRequest, WatchInstancesRequest};
 
 /// How long to wait before the stream is opened again: doubled from the first to the last, and then a random
 /// share of it, so that agents do not come back all at once.
@@ -86,7 +84,7 @@ impl Known {
     fn insert(&mut self, instance: Arc<Prepared>) {
         let id = instance.id().to_owned();
         self.remove(&id);
-        if let Some(address) = address_of(&instance) {
+        if let Some(address) = instance.address() {
             self.by_address.entry(address).or_default().push(id.clone());
         }
         self.by_id.insert(id, instance);
@@ -94,7 +92,7 @@ impl Known {
 
     fn remove(&mut self, id: &str) {
         let Some(before) = self.by_id.remove(id) else { return };
-        let Some(address) = address_of(&before) else { return };
+        let Some(address) = before.address() else { return };
         if let Some(ids) = self.by_address.get_mut(&address) {
             ids.retain(|known| known != id);
             if ids.is_empty() {
@@ -110,10 +108,6 @@ impl Known {
             None => Found::Nobody,
         }
     }
-}
-
-fn address_of(instance: &Prepared) -> Option<IpAddr> {
-    instance.metadata().instance.as_ref()?.private_ip.parse().ok()
 }
 
 impl Watched {
@@ -161,7 +155,7 @@ impl Watched {
         while let Some(response) = stream.message().await? {
             match response.change {
                 Some(Change::Metadata(metadata)) => {
-                    let instance = self.prepared(metadata);
+                    let instance = Prepared::new(&metadata, &self.book);
                     if let Some(told) = &mut told {
                         told.insert(instance.clone());
                     }
@@ -179,10 +173,6 @@ impl Watched {
             }
         }
         Ok(())
-    }
-
-    fn prepared(&self, metadata: InstanceMetadata) -> Arc<Prepared> {
-        Prepared::new(metadata, &self.book)
     }
 
     fn write(&self, change: impl FnOnce(&mut Known)) {

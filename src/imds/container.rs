@@ -41,7 +41,7 @@ pub(super) fn is_path(path: &str) -> bool {
 }
 
 impl Edge {
-    pub(super) fn container(&self, method: &Method, _path: &str, head: &Head<'_>) -> Reply {
+    pub(super) fn container(&self, method: &Method, head: &Head<'_>) -> Reply {
         if *method != Method::GET {
             let mut reply = refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed");
             reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));

@@ -128,7 +128,7 @@ impl Edge {
         let may_ask = asker.admitted.as_ref().is_none_or(Admitted::may_ask);
         if container::is_path(path) {
             return if may_ask {
-                self.container(method, path, head)
+                self.container(method, head)
             } else {
                 container::refuse(StatusCode::SERVICE_UNAVAILABLE, "Throttled")
             };

@@ -1,9 +1,10 @@
-//! An instance ready to be served: its pages rendered once, when somebody first asks, by path. Pages with
-//! secrets are wiped when they are dropped.
+//! An instance ready to be served: its pages by path, rendered once for each change. Pages with secrets are
+//! wiped when they are dropped.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use zeroize::Zeroizing;
@@ -11,7 +12,7 @@ use zeroize::Zeroizing;
 use super::tree;
 use super::usage::{Usage, UsageBook};
 use crate::clock::Timestamp;
-use crate::proto::v1::{InstanceMetadata, MetadataOptions};
+use crate::proto::v1::{Instance, InstanceMetadata, MetadataOptions};
 
 /// Every version under which the data stands.
 const VERSIONS: [&str; 26] = [
@@ -72,44 +73,54 @@ pub(super) struct RolePage {
     pub(super) refusal: Option<Bytes>,
 }
 
-/// Pages by their path without version and slashes around it.
-pub(super) type Pages = HashMap<Box<str>, Page>;
+/// All pages of an instance.
+#[derive(Default)]
+pub(super) struct Pages {
+    /// By their path without version and slashes around it.
+    pub(super) by_path: HashMap<Box<str>, Page>,
+    /// The container form of the credentials; none without a role.
+    pub(super) container: Option<Box<RolePage>>,
+}
 
 /// See the module.
 pub struct Prepared {
-    metadata: InstanceMetadata,
+    id: Box<str>,
+    address: Option<IpAddr>,
     options: MetadataOptions,
     usage: Arc<Usage>,
-    pages: OnceLock<Pages>,
+    pages: Pages,
 }
 
 impl Prepared {
     /// Prepares an instance; its counters are those of `book`.
     #[must_use]
-    pub fn new(metadata: InstanceMetadata, book: &UsageBook) -> Arc<Self> {
-        let instance = metadata.instance.as_ref();
+    pub fn new(metadata: &InstanceMetadata, book: &UsageBook) -> Arc<Self> {
+        let none = Instance::default();
+        let instance = metadata.instance.as_ref().unwrap_or(&none);
         // Whoever told of an instance without options is older than they are: what they were then.
-        let options = instance.and_then(|instance| instance.metadata_options);
-        let options = options.unwrap_or_else(|| MetadataOptions {
-            http_tokens_optional: instance.is_some_and(|i| i.http_tokens_optional),
+        let options = instance.metadata_options.unwrap_or_else(|| MetadataOptions {
+            http_tokens_optional: instance.http_tokens_optional,
             http_put_response_hop_limit: 1,
             ..MetadataOptions::default()
         });
-        let id = instance.map_or("", |instance| &instance.instance_id);
-        let usage = book.of(&metadata.account_id, id);
-        Arc::new(Self { options, usage, metadata, pages: OnceLock::new() })
+        Arc::new(Self {
+            id: Box::from(instance.instance_id.as_str()),
+            address: instance.private_ip.parse().ok(),
+            options,
+            usage: book.of(&metadata.account_id, &instance.instance_id),
+            pages: tree::pages(metadata, &options),
+        })
     }
 
     /// The instance's id.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.metadata.instance.as_ref().map_or("", |instance| &instance.instance_id)
+        &self.id
     }
 
-    /// What it was made from.
-    #[must_use]
-    pub fn metadata(&self) -> &InstanceMetadata {
-        &self.metadata
+    /// The address by which it is known.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     pub(super) fn options(&self) -> &MetadataOptions {
@@ -130,21 +141,17 @@ impl Prepared {
         if version != "latest" && !VERSIONS.contains(&version) {
             return Answer::Missing;
         }
-        self.page(&plain(rest), token, now)
-    }
-
-    /// What the container form of the credentials is.
-    pub(super) fn container(&self, now: Timestamp) -> Answer {
-        self.page(tree::CONTAINER, true, now)
-    }
-
-    fn page(&self, path: &str, token: bool, now: Timestamp) -> Answer {
-        let pages = self.pages.get_or_init(|| tree::pages(&self.metadata, &self.options));
-        match pages.get(path) {
+        match self.pages.by_path.get(&*plain(rest.trim_start_matches('/'))) {
             None => Answer::Missing,
             Some(Page::Text(body)) => Answer::Body(body.clone()),
             Some(Page::Role(role)) => role.at(token, now),
         }
+    }
+
+    /// What the container form of the credentials is.
+    pub(super) fn container(&self, now: Timestamp) -> Answer {
+        let container = self.pages.container.as_ref();
+        container.map_or(Answer::Missing, |role| role.at(true, now))
     }
 }
 

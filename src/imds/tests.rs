@@ -102,7 +102,7 @@ fn edge_of(found: impl FnOnce(&UsageBook) -> Found) -> Edge {
 }
 
 fn edge(metadata: InstanceMetadata) -> Edge {
-    edge_of(|book| Found::Instance(Prepared::new(metadata, book)))
+    edge_of(|book| Found::Instance(Prepared::new(&metadata, book)))
 }
 
 fn asker() -> Asker {
@@ -173,7 +173,8 @@ fn credentials_are_where_sdks_look_for_them() {
     for path in [
         "/latest/meta-data/placement/availability-zone/",
         "/2021-03-23/meta-data/placement/availability-zone",
-        "/1.0//meta-data//placement/availability%2Dzone//",
+        "/1.0//meta-data/placement//availability%2Dzone//",
+        "//latest//meta-data/placement/availability-zone",
     ] {
         assert_eq!(edge.get(path), (200, "us-east-1a".to_owned()), "{path}");
     }

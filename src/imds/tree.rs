@@ -9,8 +9,6 @@ use crate::clock::Timestamp;
 use crate::proto::v1::instance_metadata::RoleCredentials;
 use crate::proto::v1::{Credentials, Instance, InstanceMetadata, MetadataOptions};
 
-/// Where the container form is kept: at no path that metadata has.
-pub(super) const CONTAINER: &str = "\0container";
 /// Where credentials are, by the role's name.
 const CREDENTIALS: &str = "meta-data/iam/security-credentials";
 /// The same with the account's id in them. Not listed, as on EC2.
@@ -26,14 +24,15 @@ enum Node {
 pub(super) fn pages(metadata: &InstanceMetadata, options: &MetadataOptions) -> Pages {
     let none = Instance::default();
     let instance = metadata.instance.as_ref().unwrap_or(&none);
-    let mut pages = Pages::new();
+    let mut pages = Pages::default();
     let root = folder(vec![
         ("dynamic", dynamic(metadata)),
         ("meta-data", meta_data(metadata, instance, options)),
     ]);
     flatten("", root, &mut pages);
     // The top is listed without slashes.
-    pages.insert(Box::from(""), Page::Text(Bytes::from_static(b"dynamic\nmeta-data")));
+    let top = Page::Text(Bytes::from_static(b"dynamic\nmeta-data"));
+    pages.by_path.insert(Box::from(""), top);
     if !metadata.role_name.is_empty() {
         add_role(metadata, &mut pages);
     }
@@ -58,7 +57,7 @@ fn flatten(path: &str, node: Node, pages: &mut Pages) {
     };
     // An empty success would tell clients that all is well.
     if !body.is_empty() {
-        pages.insert(Box::from(path), Page::Text(Bytes::from(body)));
+        pages.by_path.insert(Box::from(path), Page::Text(Bytes::from(body)));
     }
 }
 
@@ -138,7 +137,7 @@ fn hostname(instance: &Instance) -> String {
 fn add_role(metadata: &InstanceMetadata, pages: &mut Pages) {
     for (folder, extended) in [(CREDENTIALS, false), (EXTENDED, true)] {
         let name = Bytes::from(metadata.role_name.clone());
-        pages.insert(Box::from(folder), Page::Text(name));
+        pages.by_path.insert(Box::from(folder), Page::Text(name));
         let path = format!("{folder}/{}", metadata.role_name);
         let render = |credentials: &Credentials, token: &str| {
             let mut document = json!({
@@ -156,7 +155,8 @@ fn add_role(metadata: &InstanceMetadata, pages: &mut Pages) {
             document
         };
         let refuse = |code: &str, message: &str| json!({"Code": code, "Message": message, "LastUpdated": updated(metadata)});
-        pages.insert(Box::from(path), role_page(metadata, &render, &refuse));
+        let page = Page::Role(role_page(metadata, &render, &refuse));
+        pages.by_path.insert(Box::from(path), page);
     }
     let render = |credentials: &Credentials, token: &str| {
         json!({
@@ -169,18 +169,16 @@ fn add_role(metadata: &InstanceMetadata, pages: &mut Pages) {
         })
     };
     let mut page = role_page(metadata, &render, &|_, _| Value::Null);
-    if let Page::Role(role) = &mut page {
-        // Clients of containers take any success for credentials.
-        role.refusal = None;
-    }
-    pages.insert(Box::from(CONTAINER), page);
+    // Clients of containers take any success for credentials.
+    page.refusal = None;
+    pages.container = Some(page);
 }
 
 fn role_page(
     metadata: &InstanceMetadata,
     render: &dyn Fn(&Credentials, &str) -> Value,
     refuse: &dyn Fn(&str, &str) -> Value,
-) -> Page {
+) -> Box<RolePage> {
     let text = |document: Value| secret(format!("{document:#}"));
     let mut page =
         RolePage { ends: None, version_1: Bytes::new(), version_2: Bytes::new(), refusal: None };
@@ -199,7 +197,7 @@ fn role_page(
         None => {}
     }
     page.refusal = refusal.map(|refusal| text(refuse(&refusal.code, &refusal.message)));
-    Page::Role(Box::new(page))
+    Box::new(page)
 }
 
 fn updated(metadata: &InstanceMetadata) -> String {

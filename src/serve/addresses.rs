@@ -136,7 +136,7 @@ impl ByAddress {
                 return Found::NotReady;
             }
         };
-        let prepared = Prepared::new(metadata, &self.book);
+        let prepared = Prepared::new(&metadata, &self.book);
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         // Kept only if nothing happened since: what happens later takes it out again.
         if self.sequence.load(Ordering::Acquire) <= view.sequence {

@@ -14,6 +14,7 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import compatibility  # noqa: E402
+import containers  # noqa: E402
 import credentials  # noqa: E402
 import ec2  # noqa: E402
 import iam  # noqa: E402
@@ -37,7 +38,7 @@ def scenes(stage, recorder):
                 name = f"{module.__name__}.{scene.__name__} by {make.name}"
                 yield name, lambda scene=scene, client=client, n=number: scene(client, n)
     boto = Boto(stage.dev["aws"], recorder, stage.root)
-    for module in (protocol, credentials):
+    for module in (protocol, credentials, containers):
         for scene in module.SCENES:
             name = f"{module.__name__}.{scene.__name__}"
             yield name, lambda scene=scene: scene(stage, boto)
