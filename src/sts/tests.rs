@@ -126,6 +126,9 @@ async fn a_long_term_key_authenticates_its_owner() {
     assert_eq!(wrong.code(), "SignatureDoesNotMatch");
     let unknown = desk.call("AKIAZZZZZZZZZZZZZZZZ", secret.expose(), None).unwrap_err();
     assert_eq!(unknown.code(), "InvalidClientTokenId");
+    // A wrong secret is not remembered, nor does it pass for what is.
+    assert_eq!(desk.call(key.as_str(), "wrong", None).unwrap_err(), wrong);
+    assert!(desk.call(key.as_str(), secret.expose(), None).is_ok());
     desk.own(
         id,
         Action::UpdateAccessKey { owner: KeyOwner::Root, key: key.clone(), active: false },
@@ -166,6 +169,8 @@ async fn a_disabled_account_authenticates_nobody() {
     let desk = desk();
     let (a, _) = desk.account("111111111111").await;
     let of_a = desk.instance_credentials(a).await;
+    // Seen before, so that the signer is remembered.
+    assert!(desk.call(of_a.key.as_str(), of_a.secret.expose(), Some(of_a.token.expose())).is_ok());
     desk.own(a, Action::DisableAccount).await;
     let refused =
         desk.call(of_a.key.as_str(), of_a.secret.expose(), Some(of_a.token.expose())).unwrap_err();

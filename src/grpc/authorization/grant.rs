@@ -123,35 +123,37 @@ pub(super) fn invalidations(front: Front, info: RequestInfo) -> Result<Answers<T
     tokio::spawn(async move {
         let end = tokio::time::sleep(FOLLOW_LIFE_MAX);
         tokio::pin!(end);
-        let mut told = Told { sequence: front.service.view().sequence, ..Told::default() };
+        // The first tick is at once: the first message.
+        let mut life = tokio::time::interval(SIGN_OF_LIFE);
         loop {
-            if sender.send(Ok(told)).await.is_err() {
-                return;
-            }
-            let heard = tokio::select! {
-                heard = facts.recv() => Some(heard),
-                () = tokio::time::sleep(SIGN_OF_LIFE) => None,
+            let newest = || front.service.view().sequence;
+            let told = tokio::select! {
+                _ = life.tick() => Told { sequence: newest(), ..Told::default() },
+                heard = facts.recv() => match heard {
+                    Ok(batch) => match voided(asking, &batch) {
+                        Some(told) => told,
+                        None => continue,
+                    },
+                    // A follower that fell behind is told to begin anew.
+                    Err(RecvError::Lagged(_)) => {
+                        Told { sequence: newest(), all: true, ..Told::default() }
+                    }
+                    Err(RecvError::Closed) => return,
+                },
                 () = &mut end => return,
                 () = sender.closed() => return,
             };
-            if let Err(status) = front.may_ask(&info, GRANT, "*") {
-                let _ = sender.send(Err(status)).await;
-                return;
-            }
-            let view = front.service.view();
-            if !front.service.stands(&view.state, &info.caller) {
-                let ended = Status::unauthenticated("the caller's credentials have ended");
-                let _ = sender.send(Err(ended)).await;
-                return;
-            }
-            let sequence = view.sequence;
-            told = match heard {
-                Some(Ok(batch)) => voided(asking, &batch),
-                // A follower that fell behind is told to begin anew.
-                Some(Err(RecvError::Lagged(_))) => Told { sequence, all: true, ..Told::default() },
-                Some(Err(RecvError::Closed)) => return,
-                None => Told { sequence, ..Told::default() },
+            // What the service may do, and whether its credentials count, can change while it follows.
+            let stands = front.service.stands(&front.service.view().state, &info.caller);
+            let told = if stands {
+                front.may_ask(&info, GRANT, "*").map(|()| told)
+            } else {
+                Err(Status::unauthenticated("the caller's credentials have ended"))
             };
+            let over = told.is_err();
+            if sender.send(told).await.is_err() || over {
+                return;
+            }
         }
     });
     Ok(Box::pin(ReceiverStream::new(receiver)))
@@ -211,8 +213,8 @@ fn reach(kind: &EventKind) -> Reach {
     }
 }
 
-/// Several accounts in one message are sorted, and those of others are not told of.
-fn voided(asking: AccountId, batch: &Arc<[Recorded]>) -> Told {
+/// What a batch voids for a service of this account, if anything: it is not told of other accounts.
+fn voided(asking: AccountId, batch: &Arc<[Recorded]>) -> Option<Told> {
     let mut accounts = BTreeSet::new();
     let mut all = false;
     for event in batch.iter().flat_map(|recorded| &recorded.fact.events) {
@@ -226,6 +228,6 @@ fn voided(asking: AccountId, batch: &Arc<[Recorded]>) -> Told {
     }
     accounts.retain(|account| asking == AccountId::OPERATOR || *account == asking);
     let sequence = batch.last().map_or(0, |recorded| recorded.sequence);
-    let account_ids = accounts.iter().map(ToString::to_string).collect();
-    Told { sequence, account_ids, all }
+    let account_ids: Vec<_> = accounts.iter().map(ToString::to_string).collect();
+    (all || !account_ids.is_empty()).then_some(Told { sequence, account_ids, all })
 }
