@@ -19,6 +19,7 @@ use locum::config::Layer;
 use locum::domain::command::{Action, ProfileRef};
 use locum::domain::event::InstanceFacts;
 use locum::domain::metadata::MetadataOptions;
+use locum::domain::tags::Tags;
 use locum::identity::Path;
 use locum::policy::{Policy, PolicyKind};
 use locum::serve::{Listeners, Opened, open, run};
@@ -49,11 +50,14 @@ async fn prepare(opened: &Opened) {
             description: "".into(),
             max_session: std::time::Duration::from_secs(3600),
             trust,
+            tags: Tags::default(),
+            boundary: None,
         },
         Action::CreateProfile {
             name: profile.clone(),
             path: Path::default(),
             id: service.draw_id("AIPA").expect("an id"),
+            tags: Tags::default(),
         },
         Action::AddRoleToProfile { profile: profile.clone(), role: name() },
         Action::LaunchInstance {

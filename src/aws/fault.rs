@@ -94,7 +94,9 @@ fn of_rejection(rejection: &Rejection) -> Kind {
         Rejection::LimitExceeded { .. } => {
             kind(code, CONFLICT, "ResourceCountExceeded", BAD_REQUEST)
         }
-        Rejection::IncorrectState(_)
+        Rejection::InvalidInput(_)
+        | Rejection::Unmodifiable(_)
+        | Rejection::IncorrectState(_)
         | Rejection::NoSuchInstance(_)
         | Rejection::NoSuchAssociation(_)
         | Rejection::InvalidProfile(_)

@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::form::Node;
 use crate::identity::{
-    AccessKeyId, AgentName, Arn, AssociationId, GroupName, InstanceId, Invalid, Path, PolicyName,
-    ProfileName, RoleName, SessionName, SourceIdentity, UserName,
+    AccessKeyId, AccountAlias, AgentName, Arn, AssociationId, GroupName, InstanceId, Invalid, Path,
+    PolicyName, ProfileName, RoleName, SessionName, SourceIdentity, TagKey, TagValue, UserName,
 };
 use crate::signing::Secret;
 
@@ -302,6 +302,7 @@ macro_rules! parsed {
 
 parsed!(
     AccessKeyId,
+    AccountAlias,
     AgentName,
     Arn,
     AssociationId,
@@ -313,6 +314,8 @@ parsed!(
     RoleName,
     SessionName,
     SourceIdentity,
+    TagKey,
+    TagValue,
     UserName
 );
 

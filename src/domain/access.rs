@@ -9,6 +9,7 @@ use super::event::{GuardrailKind, Session, SessionSubject};
 use super::rejection::{Denied, Evidence};
 use super::revocation::Ancestor;
 use super::state::{Account, Permissions, State};
+use super::tags::Tags;
 use crate::clock::Timestamp;
 use crate::identity::{AccessKeyId, AccountId, Arn, Principal, RoleDelivery, SourceIdentity};
 use crate::policy::{
@@ -206,7 +207,9 @@ pub fn gathered<T>(
     evaluate: impl FnOnce(&Request<'_>, &Policies<'_>) -> T,
 ) -> T {
     let caller = question.caller;
-    let mut context = caller_context(caller, question.time);
+    let account = caller.principal.account().and_then(|id| state.account(id));
+    let tags = account.and_then(|account| tags_of(account, &caller.principal));
+    let mut context = caller_context(caller, tags, question.time);
     if let Some(address) = source_address(state, caller) {
         context.insert("aws:EC2InstanceSourcePrivateIPv4", address.to_string());
     }
@@ -214,7 +217,6 @@ pub fn gathered<T>(
         context.insert("aws:ResourceAccount", account.to_string());
     }
     context.extend(extra);
-    let account = caller.principal.account().and_then(|id| state.account(id));
     let mut policies = Policies::default();
     let permissions = account.map(|account| permissions_of(account, &caller.principal));
     if let (Some(account), Some(permissions)) = (account, &permissions) {
@@ -274,10 +276,28 @@ fn permissions_of<'a>(account: &'a Account, principal: &Principal) -> Vec<&'a Pe
     }
 }
 
+/// The tags of the user or role behind a principal, if it still is the same one.
+fn tags_of<'a>(account: &'a Account, principal: &Principal) -> Option<&'a Tags> {
+    match principal {
+        Principal::User { name, id, .. } => {
+            account.user(name).filter(|user| user.id == *id).map(|user| &user.tags)
+        }
+        Principal::AssumedRole { role, role_id, .. } => {
+            account.role(role).filter(|role| role.id == *role_id).map(|role| &role.tags)
+        }
+        _ => None,
+    }
+}
+
 /// The guardrails on an account, the installation's first. A level without any limits nothing, and none
 /// bind the operator's account (as AWS's do not bind the management account: Organizations User Guide,
 /// orgs_manage_policies_scps).
-fn guardrails(state: &State, kind: GuardrailKind, account: Option<AccountId>) -> Vec<Level<'_>> {
+#[must_use]
+pub fn guardrails(
+    state: &State,
+    kind: GuardrailKind,
+    account: Option<AccountId>,
+) -> Vec<Level<'_>> {
     let Some(account) = account.filter(|account| *account != AccountId::OPERATOR) else {
         return Vec::new();
     };
@@ -291,7 +311,7 @@ fn guardrails(state: &State, kind: GuardrailKind, account: Option<AccountId>) ->
 }
 
 fn named<'a>(account: &'a Account, name: &str) -> Option<Named<'a>> {
-    let managed = account.policies.get(name)?;
+    let managed = account.managed(name)?;
     Some(Named { name: managed.name.as_str(), policy: &managed.policy })
 }
 
@@ -348,10 +368,14 @@ pub fn insert_request_keys(
 }
 
 /// The condition keys that follow from the caller and the time.
-fn caller_context(caller: &Caller, time: Timestamp) -> Context {
+fn caller_context(caller: &Caller, tags: Option<&Tags>, time: Timestamp) -> Context {
     let mut context = Context::for_principal(&caller.principal);
     let (ip, agent) = (caller.source_ip, &caller.user_agent);
     insert_request_keys(&mut context, time, caller.secure_transport, ip, agent);
+    if let Some(tags) = tags {
+        // Names of keys ignore case, so that a tag of the session takes the place of one of the role.
+        tags.insert_into(&mut context, "aws:PrincipalTag");
+    }
     if let Some(session) = &caller.session {
         context.insert("aws:TokenIssueTime", session.issued_at.iso8601());
         for (key, value) in &session.tags {

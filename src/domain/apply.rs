@@ -1,17 +1,24 @@
 //! Applying facts: the only way state changes. It cannot fail and holds no rule; what a fact names must
 //! be there, or the history is not one that `decide` wrote, and the caller is told which fact it was.
 
+mod entities;
+mod policies;
+
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
+use imbl::{OrdMap, OrdSet, Vector};
 
-use super::event::{Event, EventKind, Fact, Idempotency, KeyOwner, PolicyOwner};
+use super::account_key::WrappedAccountKey;
+use super::entity::EntityEvent;
+use super::event::{Event, EventKind, Fact, Idempotency, KeyOwner};
 use super::revocation::Revocations;
 use super::state::{
     AccessKey, Account, Agent, Association, Group, IDEMPOTENCY_TOKENS_MAX, IDEMPOTENCY_WINDOW,
-    Instance, ManagedPolicy, Permissions, Profile, Remembered, Role, State, User, key_of,
+    Instance, Permissions, Profile, Remembered, Role, State, User, key_of,
 };
+use super::tags::Tags;
 use crate::clock::Timestamp;
+use crate::identity::AccountId;
 
 /// A fact that names what is not there: the log holds a history that no decision made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,26 +51,7 @@ impl State {
     fn apply_event(&mut self, time: Timestamp, event: &Event) -> Option<()> {
         match &event.kind {
             EventKind::AccountCreated { name, key } => {
-                let account = Account {
-                    id: event.account,
-                    name: name.clone(),
-                    created_at: time,
-                    enabled: true,
-                    key: key.clone(),
-                    users: OrdMap::new(),
-                    groups: OrdMap::new(),
-                    roles: OrdMap::new(),
-                    policies: OrdMap::new(),
-                    profiles: OrdMap::new(),
-                    agents: OrdMap::new(),
-                    access_keys: OrdMap::new(),
-                    keys_by_owner: OrdSet::new(),
-                    instances: OrdMap::new(),
-                    associations: OrdMap::new(),
-                    revocations: Revocations::default(),
-                    idempotency: OrdMap::new(),
-                    idempotency_by_age: OrdSet::new(),
-                };
+                let account = Account::empty(event.account, name, key, time);
                 let before = self.accounts.insert(event.account, Arc::new(account));
                 return before.is_none().then_some(());
             }
@@ -100,6 +88,9 @@ impl State {
             EventKind::AccessKeyDeleted { key } => {
                 self.keys.remove(key);
             }
+            EventKind::Entity(EntityEvent::UserUpdated { name, new_name, .. }) => {
+                self.rename_key_owner(event.account, name, new_name)?;
+            }
             EventKind::InstanceTerminated { id } => {
                 self.forget_keys(event, &KeyOwner::Instance(id.clone()));
             }
@@ -131,6 +122,33 @@ impl State {
 }
 
 impl Account {
+    /// An account that has nothing yet.
+    fn empty(id: AccountId, name: &Arc<str>, key: &WrappedAccountKey, time: Timestamp) -> Self {
+        Self {
+            id,
+            name: name.clone(),
+            created_at: time,
+            enabled: true,
+            key: key.clone(),
+            users: OrdMap::new(),
+            groups: OrdMap::new(),
+            roles: OrdMap::new(),
+            policies: OrdMap::new(),
+            policy_uses: OrdMap::new(),
+            profiles: OrdMap::new(),
+            agents: OrdMap::new(),
+            access_keys: OrdMap::new(),
+            keys_by_owner: OrdSet::new(),
+            instances: OrdMap::new(),
+            associations: OrdMap::new(),
+            revocations: Revocations::default(),
+            alias: None,
+            deletion_tasks: Vector::new(),
+            idempotency: OrdMap::new(),
+            idempotency_by_age: OrdSet::new(),
+        }
+    }
+
     fn apply(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
         self.revocations.forget(time);
         match kind {
@@ -160,6 +178,7 @@ impl Account {
             | EventKind::PolicyDetached { .. }
             | EventKind::BoundaryPut { .. }
             | EventKind::BoundaryDeleted { .. } => return self.apply_policy(time, kind),
+            EventKind::Entity(event) => return self.apply_entity(event),
             EventKind::ProfileCreated { .. }
             | EventKind::ProfileDeleted { .. }
             | EventKind::ProfileRoleAdded { .. }
@@ -198,12 +217,14 @@ impl Account {
                     id: id.clone(),
                     created_at: time,
                     permissions: Permissions::default(),
+                    tags: Tags::default(),
                     groups: OrdSet::new(),
                 };
                 self.users.insert(key_of(name.as_str()), Arc::new(user));
             }
             EventKind::UserDeleted { name } => {
-                self.users.remove(&*key_of(name.as_str()))?;
+                let user = self.users.remove(&*key_of(name.as_str()))?;
+                self.leave_boundary(user.permissions.boundary.as_deref());
             }
             EventKind::AccessKeyCreated { key, owner } => {
                 let access_key = AccessKey {
@@ -282,6 +303,7 @@ impl Account {
                     trust: trust.clone(),
                     permissions: Permissions::default(),
                     last_use: None,
+                    tags: Tags::default(),
                 };
                 self.roles.insert(key_of(name.as_str()), Arc::new(role));
             }
@@ -295,86 +317,8 @@ impl Account {
                 role.trust = trust.clone();
             }
             EventKind::RoleDeleted { name } => {
-                self.roles.remove(&*key_of(name.as_str()))?;
-            }
-            _ => {}
-        }
-        Some(())
-    }
-
-    fn permissions_mut(&mut self, owner: &PolicyOwner) -> Option<&mut Permissions> {
-        match owner {
-            PolicyOwner::User(name) => {
-                let user = self.users.get_mut(&*key_of(name.as_str()))?;
-                Some(&mut Arc::make_mut(user).permissions)
-            }
-            PolicyOwner::Role(name) => {
-                let role = self.roles.get_mut(&*key_of(name.as_str()))?;
-                Some(&mut Arc::make_mut(role).permissions)
-            }
-            PolicyOwner::Group(name) => {
-                let group = self.groups.get_mut(&*key_of(name.as_str()))?;
-                Some(&mut Arc::make_mut(group).permissions)
-            }
-        }
-    }
-
-    fn count_use(&mut self, policy: &str, change: i32) -> Option<()> {
-        let policy = Arc::make_mut(self.policies.get_mut(policy)?);
-        policy.uses = policy.uses.saturating_add_signed(change);
-        Some(())
-    }
-
-    fn apply_policy(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
-        match kind {
-            EventKind::InlinePolicyPut { owner, name, policy } => {
-                self.permissions_mut(owner)?.inline.insert(name.clone(), policy.clone());
-            }
-            EventKind::InlinePolicyDeleted { owner, name } => {
-                self.permissions_mut(owner)?.inline.remove(name)?;
-            }
-            EventKind::PolicyCreated { name, path, id, description, policy } => {
-                let managed = ManagedPolicy {
-                    name: name.clone(),
-                    path: path.clone(),
-                    id: id.clone(),
-                    description: description.clone(),
-                    created_at: time,
-                    version: 1,
-                    policy: policy.clone(),
-                    uses: 0,
-                };
-                self.policies.insert(key_of(name.as_str()), Arc::new(managed));
-            }
-            EventKind::PolicyVersionCreated { name, version, policy } => {
-                let managed = Arc::make_mut(self.policies.get_mut(&*key_of(name.as_str()))?);
-                managed.version = *version;
-                managed.policy = policy.clone();
-            }
-            EventKind::PolicyDeleted { name } => {
-                self.policies.remove(&*key_of(name.as_str()))?;
-            }
-            EventKind::PolicyAttached { owner, policy } => {
-                let policy = key_of(policy.as_str());
-                self.count_use(&policy, 1)?;
-                self.permissions_mut(owner)?.attached.insert(policy);
-            }
-            EventKind::PolicyDetached { owner, policy } => {
-                let policy = key_of(policy.as_str());
-                self.count_use(&policy, -1)?;
-                self.permissions_mut(owner)?.attached.remove(&*policy)?;
-            }
-            EventKind::BoundaryPut { owner, policy } => {
-                let policy = key_of(policy.as_str());
-                self.count_use(&policy, 1)?;
-                let before = self.permissions_mut(owner)?.boundary.replace(policy);
-                if let Some(before) = before {
-                    self.count_use(&before, -1)?;
-                }
-            }
-            EventKind::BoundaryDeleted { owner } => {
-                let before = self.permissions_mut(owner)?.boundary.take()?;
-                self.count_use(&before, -1)?;
+                let role = self.roles.remove(&*key_of(name.as_str()))?;
+                self.leave_boundary(role.permissions.boundary.as_deref());
             }
             _ => {}
         }
@@ -390,6 +334,7 @@ impl Account {
                     id: id.clone(),
                     created_at: time,
                     role: None,
+                    tags: Tags::default(),
                 };
                 self.profiles.insert(key_of(name.as_str()), Arc::new(profile));
             }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::access::Caller;
 use super::account_key::WrappedAccountKey;
+use super::entity::EntityAction;
 use super::event::{DocumentKey, GuardrailRef, Idempotency, InstanceFacts, KeyOwner, PolicyOwner};
 use super::last_use::CredentialUse;
 use super::metadata::MetadataChange;
+use super::tags::Tags;
 use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::{
@@ -112,6 +114,8 @@ pub enum Action {
         name: UserName,
         path: Path,
         id: UniqueId,
+        tags: Tags,
+        boundary: Option<Arn>,
     },
     DeleteUser {
         name: UserName,
@@ -153,6 +157,8 @@ pub enum Action {
         description: Arc<str>,
         max_session: Duration,
         trust: Policy,
+        tags: Tags,
+        boundary: Option<Arn>,
     },
     UpdateRole {
         name: RoleName,
@@ -182,10 +188,13 @@ pub enum Action {
         id: UniqueId,
         description: Arc<str>,
         policy: Policy,
+        tags: Tags,
     },
     CreatePolicyVersion {
         policy_arn: Arn,
         policy: Policy,
+        /// Whether it is to count from now on.
+        default: bool,
     },
     DeletePolicy {
         policy_arn: Arn,
@@ -206,6 +215,9 @@ pub enum Action {
         owner: PolicyOwner,
     },
 
+    /// Tags, new names, versions of policies, service-linked roles, the account's alias.
+    Entity(EntityAction),
+
     /// In the operator's account, whatever the target.
     PutGuardrail {
         guardrail: GuardrailRef,
@@ -220,6 +232,7 @@ pub enum Action {
         name: ProfileName,
         path: Path,
         id: UniqueId,
+        tags: Tags,
     },
     DeleteProfile {
         name: ProfileName,

@@ -4,12 +4,15 @@
 //! record of the log and gets one sequence number. Events hold no secret: keys and tokens are derived
 //! from what stands here and the keyring.
 
+mod names;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::account_key::WrappedAccountKey;
+use super::entity::{EntityEvent, PolicyRef};
 use super::last_use::CredentialUse;
 use super::metadata::MetadataOptions;
 use super::revocation::{Ancestor, RevocationScope};
@@ -321,21 +324,23 @@ pub enum EventKind {
         name: PolicyName,
         version: u32,
         policy: Policy,
+        /// Whether it counts from then on.
+        default: bool,
     },
     PolicyDeleted {
         name: PolicyName,
     },
     PolicyAttached {
         owner: PolicyOwner,
-        policy: PolicyName,
+        policy: PolicyRef,
     },
     PolicyDetached {
         owner: PolicyOwner,
-        policy: PolicyName,
+        policy: PolicyRef,
     },
     BoundaryPut {
         owner: PolicyOwner,
-        policy: PolicyName,
+        policy: PolicyRef,
     },
     BoundaryDeleted {
         owner: PolicyOwner,
@@ -427,6 +432,9 @@ pub enum EventKind {
         key: DocumentKey,
     },
 
+    /// Tags, new names, versions of policies, service-linked roles, the account's alias.
+    Entity(EntityEvent),
+
     /// An event of the operator's account, whatever its target.
     GuardrailPut {
         guardrail: GuardrailRef,
@@ -435,62 +443,4 @@ pub enum EventKind {
     GuardrailDeleted {
         guardrail: GuardrailRef,
     },
-}
-
-impl EventKind {
-    /// The kind's name, as the Events service and filters spell it.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::AccountCreated { .. } => "AccountCreated",
-            Self::AccountDisabled => "AccountDisabled",
-            Self::AccountEnabled => "AccountEnabled",
-            Self::AccountDeleted => "AccountDeleted",
-            Self::AccountKeyRewrapped { .. } => "AccountKeyRewrapped",
-            Self::KeyringRotated { .. } => "KeyringRotated",
-            Self::KeyringVersionRetired { .. } => "KeyringVersionRetired",
-            Self::UserCreated { .. } => "UserCreated",
-            Self::UserDeleted { .. } => "UserDeleted",
-            Self::GroupCreated { .. } => "GroupCreated",
-            Self::GroupDeleted { .. } => "GroupDeleted",
-            Self::UserAddedToGroup { .. } => "UserAddedToGroup",
-            Self::UserRemovedFromGroup { .. } => "UserRemovedFromGroup",
-            Self::AccessKeyCreated { .. } => "AccessKeyCreated",
-            Self::AccessKeyStatusChanged { .. } => "AccessKeyStatusChanged",
-            Self::AccessKeyDeleted { .. } => "AccessKeyDeleted",
-            Self::RoleCreated { .. } => "RoleCreated",
-            Self::RoleUpdated { .. } => "RoleUpdated",
-            Self::TrustPolicyChanged { .. } => "TrustPolicyChanged",
-            Self::RoleDeleted { .. } => "RoleDeleted",
-            Self::InlinePolicyPut { .. } => "InlinePolicyPut",
-            Self::InlinePolicyDeleted { .. } => "InlinePolicyDeleted",
-            Self::PolicyCreated { .. } => "PolicyCreated",
-            Self::PolicyVersionCreated { .. } => "PolicyVersionCreated",
-            Self::PolicyDeleted { .. } => "PolicyDeleted",
-            Self::PolicyAttached { .. } => "PolicyAttached",
-            Self::PolicyDetached { .. } => "PolicyDetached",
-            Self::BoundaryPut { .. } => "BoundaryPut",
-            Self::BoundaryDeleted { .. } => "BoundaryDeleted",
-            Self::ProfileCreated { .. } => "ProfileCreated",
-            Self::ProfileDeleted { .. } => "ProfileDeleted",
-            Self::ProfileRoleAdded { .. } => "ProfileRoleAdded",
-            Self::ProfileRoleRemoved { .. } => "ProfileRoleRemoved",
-            Self::AgentCreated { .. } => "AgentCreated",
-            Self::AgentDeleted { .. } => "AgentDeleted",
-            Self::InstanceLaunched { .. } => "InstanceLaunched",
-            Self::InstanceTerminated { .. } => "InstanceTerminated",
-            Self::MetadataOptionsChanged { .. } => "MetadataOptionsChanged",
-            Self::MetadataUsed { .. } => "MetadataUsed",
-            Self::ProfileAssociated { .. } => "ProfileAssociated",
-            Self::ProfileDisassociated { .. } => "ProfileDisassociated",
-            Self::CredentialsRotated { .. } => "CredentialsRotated",
-            Self::CredentialsRefused { .. } => "CredentialsRefused",
-            Self::SessionIssued { .. } => "SessionIssued",
-            Self::DocumentKeyCreated { .. } => "DocumentKeyCreated",
-            Self::SessionsRevoked { .. } => "SessionsRevoked",
-            Self::CredentialsUsed { .. } => "CredentialsUsed",
-            Self::GuardrailPut { .. } => "GuardrailPut",
-            Self::GuardrailDeleted { .. } => "GuardrailDeleted",
-        }
-    }
 }

@@ -4,8 +4,9 @@ use super::access::Caller;
 use super::command::Action;
 use super::event::{EventKind, GuardrailKind, GuardrailRef, PolicyOwner};
 use super::rejection::Rejection;
+use super::tags::Tags;
 use super::testing::*;
-use crate::identity::{AccountId, Path, base32_id};
+use crate::identity::{AccountId, Path, UniqueId, base32_id};
 use crate::policy::{Policy, PolicyKind};
 
 const OPERATOR: &str = "000000000000";
@@ -41,9 +42,14 @@ pub(crate) fn makers() -> World {
     world
 }
 
+fn creation(name: &str, id: UniqueId) -> Action {
+    let (name, path) = (name.parse().unwrap(), Path::default());
+    Action::CreateUser { name, path, id, tags: Tags::default(), boundary: None }
+}
+
 fn create_user(world: &mut World, caller: Caller) -> Result<Vec<EventKind>, Rejection> {
     let id = base32_id("AIDA", world.random()).parse().unwrap();
-    let action = Action::CreateUser { name: "new".parse().unwrap(), path: Path::default(), id };
+    let action = creation("new", id);
     world.by(caller, A, action)
 }
 
@@ -133,7 +139,7 @@ fn guardrails_do_not_bind_the_operator() {
     let mut world = makers();
     put(&mut world, GuardrailKind::ServiceControl, None, DENY_USERS);
     let id = base32_id("AIDA", world.random()).parse().unwrap();
-    let action = Action::CreateUser { name: "ops".parse().unwrap(), path: Path::default(), id };
+    let action = creation("ops", id);
     assert!(world.by(root(OPERATOR), OPERATOR, action).is_ok());
     let policy = Policy::parse(
         &format!(r#"{{"Version":"2012-10-17","Statement":{DENY_USERS}}}"#),
@@ -187,6 +193,8 @@ fn tenants_make_no_service_linked_roles() {
         description: std::sync::Arc::from(""),
         max_session: std::time::Duration::from_secs(3600),
         trust: trust(r#"{"AWS":"*"}"#),
+        tags: Tags::default(),
+        boundary: None,
     };
     let refused = world.by(root(A), A, action).unwrap_err();
     assert!(refused.to_string().contains("/aws-service-role/"), "{refused}");

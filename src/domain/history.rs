@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use super::entity::{EntityEvent, TagOwner};
 use super::event::{Event, EventKind, Fact, GuardrailRef, Idempotency, KeyOwner, PolicyOwner};
 use super::last_use::USES_PER_EVENT_MAX;
-use super::state::{Account, Instance, Permissions, State};
+use super::state::{Account, Instance, ManagedPolicy, Permissions, State};
+use super::tags::Tags;
 use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::AccountId;
@@ -92,6 +94,12 @@ impl<E> Teller<'_, E> {
         self.tell_groups()?;
         self.tell_agents_and_keys()?;
         self.tell_profiles()?;
+        let tasks = account.deletion_tasks.iter().cloned();
+        let tasks = tasks.map(|task| EntityEvent::RoleDeletionCompleted { task });
+        let alias = account.alias.clone();
+        let alias = alias.map(|alias| EntityEvent::AccountAliasCreated { alias });
+        let kinds = tasks.chain(alias).map(EventKind::Entity).collect();
+        self.say(account.created_at, kinds)?;
         for instance in account.instances.values() {
             self.tell_instance(instance)?;
         }
@@ -134,23 +142,54 @@ impl<E> Teller<'_, E> {
     fn tell_policies(&mut self) -> Result<(), E> {
         let account = self.account.clone();
         for managed in account.policies.values() {
-            let mut kinds = vec![EventKind::PolicyCreated {
+            let first = managed.versions.get(&1);
+            let created = EventKind::PolicyCreated {
                 name: managed.name.clone(),
                 path: managed.path.clone(),
                 id: managed.id.clone(),
                 description: managed.description.clone(),
-                policy: managed.policy.clone(),
-            }];
-            if managed.version > 1 {
-                kinds.push(EventKind::PolicyVersionCreated {
-                    name: managed.name.clone(),
-                    version: managed.version,
-                    policy: managed.policy.clone(),
-                });
-            }
+                policy: first.map_or(&managed.policy, |first| &first.policy).clone(),
+            };
+            self.say(managed.created_at, vec![created])?;
+            self.tell_versions(managed)?;
+            let owner = TagOwner::Policy(managed.name.clone());
+            let mut kinds = Vec::new();
+            tags(owner, &managed.tags, &mut kinds);
             self.say(managed.created_at, kinds)?;
         }
         Ok(())
+    }
+
+    /// The versions after the first, and what is gone of them.
+    fn tell_versions(&mut self, managed: &ManagedPolicy) -> Result<(), E> {
+        let name = &managed.name;
+        let made = |version, policy: &crate::policy::Policy| EventKind::PolicyVersionCreated {
+            name: name.clone(),
+            version,
+            policy: policy.clone(),
+            default: false,
+        };
+        let gone = |version| {
+            let policy = name.clone();
+            EventKind::Entity(EntityEvent::PolicyVersionDeleted { policy, version })
+        };
+        for (number, version) in managed.versions.iter().filter(|(number, _)| **number > 1) {
+            self.say(version.created_at, vec![made(*number, &version.policy)])?;
+        }
+        let mut kinds = Vec::new();
+        if !managed.versions.contains_key(&managed.last_version) && managed.last_version > 1 {
+            kinds.push(made(managed.last_version, &managed.policy));
+            kinds.push(gone(managed.last_version));
+        }
+        if managed.version != 1 {
+            let (policy, version) = (name.clone(), managed.version);
+            let default = EntityEvent::DefaultPolicyVersionSet { policy, version };
+            kinds.push(EventKind::Entity(default));
+        }
+        if !managed.versions.contains_key(&1) {
+            kinds.push(gone(1));
+        }
+        self.say(managed.created_at, kinds)
     }
 
     fn tell_users_and_roles(&mut self) -> Result<(), E> {
@@ -160,6 +199,7 @@ impl<E> Teller<'_, E> {
             let owner = PolicyOwner::User(name.clone());
             let mut kinds = vec![EventKind::UserCreated { name, path, id }];
             permissions(&account, &owner, &user.permissions, &mut kinds);
+            tags(TagOwner::User(user.name.clone()), &user.tags, &mut kinds);
             self.say(user.created_at, kinds)?;
         }
         for role in account.roles.values() {
@@ -173,6 +213,7 @@ impl<E> Teller<'_, E> {
                 trust: role.trust.clone(),
             }];
             permissions(&account, &owner, &role.permissions, &mut kinds);
+            tags(TagOwner::Role(role.name.clone()), &role.tags, &mut kinds);
             self.say(role.created_at, kinds)?;
         }
         Ok(())
@@ -232,6 +273,7 @@ impl<E> Teller<'_, E> {
             if let Some(role) = profile.role.clone() {
                 kinds.push(EventKind::ProfileRoleAdded { profile: name, role });
             }
+            tags(TagOwner::Profile(profile.name.clone()), &profile.tags, &mut kinds);
             self.say(profile.created_at, kinds)?;
         }
         Ok(())
@@ -302,11 +344,17 @@ fn permissions(
         let (owner, name, policy) = (owner.clone(), name.clone(), policy.clone());
         kinds.push(EventKind::InlinePolicyPut { owner, name, policy });
     }
-    let name_of = |key: &str| account.policies.get(key).map(|managed| managed.name.clone());
-    for policy in permissions.attached.iter().filter_map(|key| name_of(key)) {
+    let reference = |key: &str| account.managed(key).map(|managed| managed.reference());
+    for policy in permissions.attached.iter().filter_map(|key| reference(key)) {
         kinds.push(EventKind::PolicyAttached { owner: owner.clone(), policy });
     }
-    if let Some(policy) = permissions.boundary.as_deref().and_then(name_of) {
+    if let Some(policy) = permissions.boundary.as_deref().and_then(reference) {
         kinds.push(EventKind::BoundaryPut { owner: owner.clone(), policy });
+    }
+}
+
+fn tags(owner: TagOwner, tags: &Tags, kinds: &mut Vec<EventKind>) {
+    if !tags.is_empty() {
+        kinds.push(EventKind::Entity(EntityEvent::Tagged { owner, tags: tags.clone() }));
     }
 }

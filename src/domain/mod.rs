@@ -4,25 +4,32 @@
 pub mod access;
 pub mod account_key;
 mod apply;
+pub mod aws_policies;
 pub mod command;
 pub mod decide;
+pub mod entity;
+#[cfg(test)]
+mod entity_tests;
 pub mod event;
 #[cfg(test)]
 mod fleet_tests;
 #[cfg(test)]
 mod group_tests;
 pub mod history;
+pub mod inventory;
 pub mod last_use;
 pub mod metadata;
 #[cfg(test)]
 mod metadata_tests;
 #[cfg(test)]
 mod policy_tests;
+pub mod quotas;
 pub mod rejection;
 pub mod revocation;
 #[cfg(test)]
 mod revocation_tests;
 pub mod state;
+pub mod tags;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::access::{Caller, CallerSession};
 use super::command::Action;
 use super::event::PolicyOwner;
 use super::rejection::Rejection;
+use super::tags::Tags;
 use super::testing::*;
 use crate::identity::{Path, base32_id};
 use crate::policy::{Policy, PolicyKind};
@@ -71,7 +72,11 @@ fn managed_and_trust_policies_have_their_limits() {
         let (name, path) = ("m".parse().unwrap(), Path::default());
         let policy = sized(chars, PolicyKind::Identity);
         let description = Arc::from("");
-        world.by(root(A), A, Action::CreatePolicy { name, path, id, description, policy })
+        world.by(
+            root(A),
+            A,
+            Action::CreatePolicy { name, path, id, description, policy, tags: Tags::default() },
+        )
     };
     assert_limit(create(6145), "PolicySize");
     create(6144).unwrap();
@@ -85,6 +90,8 @@ fn managed_and_trust_policies_have_their_limits() {
         description: Arc::from(""),
         max_session: Duration::from_secs(3600),
         trust: long.clone(),
+        tags: Tags::default(),
+        boundary: None,
     };
     assert_limit(world.by(root(A), A, create), "ACLSizePerRole");
     let role = "r".parse().unwrap();
@@ -133,7 +140,10 @@ fn session_policies_count_together() {
     let (name, path) = ("m".parse().unwrap(), Path::default());
     let policy = sized(200, PolicyKind::Identity);
     let description = Arc::from("");
-    world.root(A, Action::CreatePolicy { name, path, id, description, policy });
+    world.root(
+        A,
+        Action::CreatePolicy { name, path, id, description, policy, tags: Tags::default() },
+    );
     let mut ask = |chars: usize, managed: bool| {
         let Action::IssueSession { role_arn, mut session } = world.assume(A, "r", 3600) else {
             panic!("is no assumption")

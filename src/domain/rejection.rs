@@ -1,7 +1,7 @@
 //! Why a command was not done, by what its caller can do about it. Edges turn a rejection into a status
 //! in one place each; `code` is the error code of the AWS APIs.
 
-use crate::identity::{AccountId, Invalid};
+use crate::identity::{AccountId, Invalid, RoleName};
 use crate::policy::{Context, Trace};
 
 /// A command that changed nothing.
@@ -20,6 +20,12 @@ pub enum Rejection {
     LimitExceeded { quota: &'static str, max: usize },
     #[error("cannot delete entity, must {rule} first")]
     DeleteConflict { rule: &'static str },
+    #[error("{0}")]
+    InvalidInput(String),
+    #[error(
+        "cannot perform the operation on the protected role '{0}' - this role is only modifiable by AWS"
+    )]
+    Unmodifiable(RoleName),
     #[error("{0}")]
     IncorrectState(String),
     #[error("the instance ID '{0}' does not exist")]
@@ -80,6 +86,8 @@ impl Rejection {
             Self::EntityAlreadyExists { .. } => "EntityAlreadyExists",
             Self::LimitExceeded { .. } => "LimitExceeded",
             Self::DeleteConflict { .. } => "DeleteConflict",
+            Self::InvalidInput(_) => "InvalidInput",
+            Self::Unmodifiable(_) => "UnmodifiableEntity",
             Self::IncorrectState(_) => "IncorrectState",
             Self::NoSuchInstance(_) => "InvalidInstanceID.NotFound",
             Self::NoSuchAssociation(_) => "InvalidAssociationID.NotFound",

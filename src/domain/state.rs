@@ -7,17 +7,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use imbl::{OrdMap, OrdSet};
+use imbl::{OrdMap, OrdSet, Vector};
 
 use super::account_key::WrappedAccountKey;
+use super::aws_policies;
+use super::entity::{AWS_PREFIX, PolicyRef};
 use super::event::{DocumentKey, GuardrailKind, InstanceFacts, KeyOwner, RoleCredentials};
 use super::last_use::LastUse;
 use super::revocation::Revocations;
+use super::tags::Tags;
 use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::{
-    AccessKeyId, AccountId, AgentName, Arn, AssociationId, GroupName, InstanceId, Path, PolicyName,
-    ProfileName, RoleName, UniqueId, UserName,
+    AccessKeyId, AccountAlias, AccountId, AgentName, Arn, AssociationId, GroupName, InstanceId,
+    Path, PolicyName, ProfileName, RoleName, UniqueId, UserName,
 };
 use crate::policy::Policy;
 
@@ -25,6 +28,9 @@ use crate::policy::Policy;
 pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
 /// How many idempotency tokens an account keeps; the oldest go first.
 pub const IDEMPOTENCY_TOKENS_MAX: usize = 10_000;
+
+/// How many deletions of service-linked roles an account remembers.
+pub const DELETION_TASKS_MAX: usize = 100;
 
 /// Everything that the log has made true.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,6 +60,8 @@ pub struct Account {
     pub groups: OrdMap<Box<str>, Arc<Group>>,
     pub roles: OrdMap<Box<str>, Arc<Role>>,
     pub policies: OrdMap<Box<str>, Arc<ManagedPolicy>>,
+    /// How often each managed policy is used, AWS's too, by the key of permissions. Never a zero.
+    pub policy_uses: OrdMap<Box<str>, PolicyUses>,
     pub profiles: OrdMap<Box<str>, Arc<Profile>>,
     pub agents: OrdMap<Box<str>, Arc<Agent>>,
     pub access_keys: OrdMap<AccessKeyId, AccessKey>,
@@ -64,6 +72,10 @@ pub struct Account {
     pub associations: OrdMap<AssociationId, InstanceId>,
     /// Which sessions are void.
     pub revocations: Revocations,
+    /// Its other name.
+    pub alias: Option<AccountAlias>,
+    /// Ids of the newest deletions of service-linked roles, the oldest first.
+    pub deletion_tasks: Vector<Arc<str>>,
     /// Token to (time, fingerprint, sequence of the record that holds the answer).
     pub idempotency: OrdMap<Arc<str>, Remembered>,
     /// The same tokens by age.
@@ -86,9 +98,9 @@ pub struct Remembered {
 pub struct Permissions {
     /// Inline policies.
     pub inline: OrdMap<PolicyName, Policy>,
-    /// Attached managed policies, by lower-case name.
+    /// Attached managed policies, by the keys of `PolicyRef`.
     pub attached: OrdSet<Box<str>>,
-    /// The permissions boundary, by lower-case name.
+    /// The permissions boundary, by the key of `PolicyRef`.
     pub boundary: Option<Box<str>>,
 }
 
@@ -101,6 +113,7 @@ pub struct User {
     pub id: UniqueId,
     pub created_at: Timestamp,
     pub permissions: Permissions,
+    pub tags: Tags,
     /// The groups the user is in, by lower-case name.
     pub groups: OrdSet<Box<str>>,
 }
@@ -132,9 +145,10 @@ pub struct Role {
     pub permissions: Permissions,
     /// When a session of it was used last.
     pub last_use: Option<Arc<LastUse>>,
+    pub tags: Tags,
 }
 
-/// A managed policy; its newest version is the default one.
+/// A managed policy.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain fields, named after what they hold")]
 pub struct ManagedPolicy {
@@ -143,10 +157,34 @@ pub struct ManagedPolicy {
     pub id: UniqueId,
     pub description: Arc<str>,
     pub created_at: Timestamp,
+    /// The number of the default version.
     pub version: u32,
+    /// The document of the default version.
     pub policy: Policy,
-    /// How many users and roles it is attached to or bounds.
-    pub uses: u32,
+    /// Every version that is kept, by number.
+    pub versions: OrdMap<u32, PolicyVersion>,
+    /// The newest number ever given; numbers are not given twice.
+    pub last_version: u32,
+    pub tags: Tags,
+    /// Whether AWS manages it, and not the account.
+    pub aws: bool,
+}
+
+/// A version of a managed policy.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain fields, named after what they hold")]
+pub struct PolicyVersion {
+    pub created_at: Timestamp,
+    pub policy: Policy,
+}
+
+/// What a managed policy is used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PolicyUses {
+    /// Users, roles and groups that it is attached to.
+    pub attachments: u32,
+    /// Users and roles that it bounds.
+    pub boundaries: u32,
 }
 
 /// An instance profile: a role in a form that an instance can carry.
@@ -158,6 +196,7 @@ pub struct Profile {
     pub id: UniqueId,
     pub created_at: Timestamp,
     pub role: Option<RoleName>,
+    pub tags: Tags,
 }
 
 /// A host agent.
@@ -274,6 +313,30 @@ impl State {
     }
 }
 
+impl ManagedPolicy {
+    /// Its ARN; `account` is the one that it is of, unless AWS manages it.
+    #[must_use]
+    pub fn arn(&self, account: AccountId) -> Arn {
+        if self.aws {
+            Arn::aws_policy(&self.path, &self.name)
+        } else {
+            Arn::policy(account, &self.path, &self.name)
+        }
+    }
+
+    /// How permissions name it.
+    #[must_use]
+    pub fn reference(&self) -> PolicyRef {
+        PolicyRef { name: self.name.clone(), aws: self.aws }
+    }
+
+    /// When its newest version was made.
+    #[must_use]
+    pub fn updated_at(&self) -> Timestamp {
+        self.versions.values().map(|version| version.created_at).max().unwrap_or(self.created_at)
+    }
+}
+
 impl Account {
     /// The user of this name, in any case.
     #[must_use]
@@ -299,11 +362,30 @@ impl Account {
         self.profiles.get(&*key_of(name.as_str()))
     }
 
-    /// The managed policy with exactly this ARN.
+    /// The managed policy with exactly this ARN, AWS's too.
     #[must_use]
     pub fn policy_by_arn(&self, arn: &Arn) -> Option<&Arc<ManagedPolicy>> {
-        let policy = self.policies.get(&*key_of(arn.resource_name()))?;
-        (Arn::policy(self.id, &policy.path, &policy.name) == *arn).then_some(policy)
+        let name = key_of(arn.resource_name());
+        let policy = match arn.account() {
+            "aws" => aws_policies::by_name(&name)?,
+            _ => self.policies.get(&*name)?,
+        };
+        (policy.arn(self.id) == *arn).then_some(policy)
+    }
+
+    /// The managed policy that permissions hold under this key.
+    #[must_use]
+    pub fn managed(&self, key: &str) -> Option<&Arc<ManagedPolicy>> {
+        match key.strip_prefix(AWS_PREFIX) {
+            Some(name) => aws_policies::by_name(name),
+            None => self.policies.get(key),
+        }
+    }
+
+    /// How often a managed policy is used.
+    #[must_use]
+    pub fn uses_of(&self, policy: &ManagedPolicy) -> PolicyUses {
+        self.policy_uses.get(&policy.reference().key()).copied().unwrap_or_default()
     }
 
     /// The role with exactly this ARN; role ARNs are case-sensitive.

@@ -12,6 +12,7 @@ use super::event::{EventKind, Fact, InstanceFacts, PolicyOwner};
 use super::metadata::MetadataOptions;
 use super::rejection::Rejection;
 use super::state::State;
+use super::tags::Tags;
 use crate::clock::Timestamp;
 use crate::identity::{
     AccountId, Arn, InstanceId, Path, Principal, RoleName, UserName, base32_id, hex_id,
@@ -102,7 +103,13 @@ impl World {
 
     pub(crate) fn create_user(&mut self, account: &str, name: &str) -> Caller {
         let id = base32_id("AIDA", self.random()).parse().unwrap();
-        let action = Action::CreateUser { name: name.parse().unwrap(), path: Path::default(), id };
+        let action = Action::CreateUser {
+            name: name.parse().unwrap(),
+            path: Path::default(),
+            id,
+            tags: Tags::default(),
+            boundary: None,
+        };
         self.root(account, action);
         self.user(account, name)
     }
@@ -142,6 +149,8 @@ impl World {
             description: Arc::from(""),
             max_session: Duration::from_secs(7200),
             trust: trust.clone(),
+            tags: Tags::default(),
+            boundary: None,
         };
         self.root(account, action);
     }
@@ -155,7 +164,8 @@ impl World {
     pub(crate) fn create_profile(&mut self, account: &str, role: &str) {
         let id = base32_id("AIPA", self.random()).parse().unwrap();
         let name: crate::identity::ProfileName = role.parse().unwrap();
-        let create = Action::CreateProfile { name: name.clone(), path: Path::default(), id };
+        let tags = Tags::default();
+        let create = Action::CreateProfile { name: name.clone(), path: Path::default(), id, tags };
         self.root(account, create);
         let add = Action::AddRoleToProfile { profile: name, role: role.parse().unwrap() };
         self.root(account, add);

@@ -263,6 +263,25 @@ fn use_and_revoke(world: &mut World, id: crate::identity::InstanceId) {
     }
 }
 
+/// A managed policy with a second version, attached to a role and bounding a user.
+fn use_policies(world: &mut World) {
+    let name: crate::identity::PolicyName = "Bound".parse().unwrap();
+    let policy = allow(&["*"], "*");
+    let (path, id) = (crate::identity::Path::default(), "ANPAAAAAAAAAAAAAAAAAA".parse().unwrap());
+    let description = std::sync::Arc::from("all");
+    let tags = super::tags::Tags::default();
+    let create = Action::CreatePolicy { name, path, id, description, policy: policy.clone(), tags };
+    world.root(A, create);
+    let policy_arn: crate::identity::Arn =
+        "arn:aws:iam::111111111111:policy/Bound".parse().unwrap();
+    world.root(
+        A,
+        Action::CreatePolicyVersion { policy_arn: policy_arn.clone(), policy, default: true },
+    );
+    world.root(A, Action::AttachPolicy { owner: of_role("Other"), policy_arn: policy_arn.clone() });
+    world.root(A, Action::PutBoundary { owner: of_user("dev"), policy_arn });
+}
+
 /// A world in which most things have happened.
 pub(crate) fn busy_world() -> World {
     let mut world = get_pics();
@@ -274,17 +293,7 @@ pub(crate) fn busy_world() -> World {
     world.root(A, Action::CreateAccessKey { owner: owner.clone(), key: user_key });
     let key = "AKIAAAAAAAAAAAAAAAAB".parse().unwrap();
     world.root(A, Action::UpdateAccessKey { owner, key, active: false });
-    let name: crate::identity::PolicyName = "Bound".parse().unwrap();
-    let policy = allow(&["*"], "*");
-    let (path, id) = (crate::identity::Path::default(), "ANPAAAAAAAAAAAAAAAAAA".parse().unwrap());
-    let description = std::sync::Arc::from("all");
-    let create = Action::CreatePolicy { name, path, id, description, policy: policy.clone() };
-    world.root(A, create);
-    let policy_arn: crate::identity::Arn =
-        "arn:aws:iam::111111111111:policy/Bound".parse().unwrap();
-    world.root(A, Action::CreatePolicyVersion { policy_arn: policy_arn.clone(), policy });
-    world.root(A, Action::AttachPolicy { owner: of_role("Other"), policy_arn: policy_arn.clone() });
-    world.root(A, Action::PutBoundary { owner: of_user("dev"), policy_arn });
+    use_policies(&mut world);
     let create = Action::CreateAgent {
         name: "host-1".parse().unwrap(),
         id: "AGNTAAAAAAAAAAAAAAAAA".parse().unwrap(),
@@ -334,6 +343,7 @@ pub(crate) fn busy_world() -> World {
     };
     let service = super::access::Caller::service();
     world.by(service, "000000000000", Action::CreateDocumentKey { key }).unwrap();
+    super::entity_tests::happen(&mut world);
     for target in [None, Some(account(B))] {
         let (kind, name) = (GuardrailKind::ResourceControl, "limit".parse().unwrap());
         let guardrail = GuardrailRef { kind, target, name };

@@ -1,5 +1,6 @@
 //! What the domain holds as messages of the API.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use prost_types::Timestamp as ProtoTimestamp;
@@ -11,6 +12,7 @@ use crate::domain::state::{
     AccessKey, Account, Agent, Association, Group, Instance, ManagedPolicy, Permissions, Profile,
     Role, State, User,
 };
+use crate::domain::tags::Tags;
 use crate::identity::{AccessKeyId, Arn, Invalid};
 use crate::policy::Policy;
 use crate::policy::lint::{Finding, Severity};
@@ -78,8 +80,7 @@ fn inline(permissions: &Permissions) -> Vec<v1::InlinePolicy> {
 }
 
 fn managed_arn(account: &Account, key: &str) -> Option<String> {
-    let managed = account.policies.get(key)?;
-    Some(Arn::policy(account.id, &managed.path, &managed.name).to_string())
+    Some(account.managed(key)?.arn(account.id).to_string())
 }
 
 fn attached(account: &Account, permissions: &Permissions) -> Vec<String> {
@@ -89,6 +90,10 @@ fn attached(account: &Account, permissions: &Permissions) -> Vec<String> {
 fn boundary(account: &Account, permissions: &Permissions) -> String {
     let key = permissions.boundary.as_deref();
     key.and_then(|key| managed_arn(account, key)).unwrap_or_default()
+}
+
+fn tags(tags: &Tags) -> HashMap<String, String> {
+    tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
 }
 
 pub(super) fn user(account: &Account, user: &User) -> v1::User {
@@ -106,6 +111,7 @@ pub(super) fn user(account: &Account, user: &User) -> v1::User {
             .iter()
             .filter_map(|key| Some(account.groups.get(key)?.name.to_string()))
             .collect(),
+        tags: tags(&user.tags),
     }
 }
 
@@ -140,20 +146,25 @@ pub(super) fn role(state: &State, account: &Account, role: &Role) -> v1::Role {
         attached_policy_arns: attached(account, &role.permissions),
         permissions_boundary_arn: boundary(account, &role.permissions),
         last_use: role.last_use.as_deref().map(super::last_use::shown),
+        tags: tags(&role.tags),
     }
 }
 
 pub(super) fn managed_policy(account: &Account, policy: &ManagedPolicy) -> v1::ManagedPolicy {
+    let uses = account.uses_of(policy);
     v1::ManagedPolicy {
         policy_name: policy.name.to_string(),
         path: policy.path.to_string(),
         policy_id: policy.id.to_string(),
-        arn: Arn::policy(account.id, &policy.path, &policy.name).to_string(),
+        arn: policy.arn(account.id).to_string(),
         created_at: time(policy.created_at),
         description: policy.description.to_string(),
         version: policy.version,
         policy: policy.policy.text().to_owned(),
-        attachment_count: policy.uses,
+        attachment_count: uses.attachments,
+        tags: tags(&policy.tags),
+        permissions_boundary_count: uses.boundaries,
+        updated_at: time(policy.updated_at()),
     }
 }
 
@@ -165,6 +176,7 @@ pub(super) fn profile(account: &Account, profile: &Profile) -> v1::InstanceProfi
         arn: Arn::profile(account.id, &profile.path, &profile.name).to_string(),
         created_at: time(profile.created_at),
         role_name: profile.role.as_ref().map(ToString::to_string).unwrap_or_default(),
+        tags: tags(&profile.tags),
     }
 }
 

@@ -8,8 +8,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{Front, convert, field, status};
+use crate::domain::entity::{EntityEvent, TagOwner};
 use crate::domain::event::{Event, EventKind, Fact, KeyOwner, PolicyOwner, SessionSubject};
-use crate::identity::AccountId;
+use crate::identity::{AccountId, TagKey};
 use crate::ledger::codec;
 use crate::log::Sequence;
 use crate::proto::v1;
@@ -214,14 +215,14 @@ fn detail(kind: &EventKind) -> serde_json::Value {
         EventKind::PolicyCreated { name, id, .. } => {
             json!({"policyName": name.as_str(), "policyId": id.as_str()})
         }
-        EventKind::PolicyVersionCreated { name, version, .. } => {
-            json!({"policyName": name.as_str(), "version": version})
+        EventKind::PolicyVersionCreated { name, version, default, .. } => {
+            json!({"policyName": name.as_str(), "version": version, "default": default})
         }
         EventKind::PolicyDeleted { name } => json!({"policyName": name.as_str()}),
         EventKind::PolicyAttached { owner, policy }
         | EventKind::PolicyDetached { owner, policy }
         | EventKind::BoundaryPut { owner, policy } => {
-            json!({"owner": policy_owner(owner), "policyName": policy.as_str()})
+            json!({"owner": policy_owner(owner), "policyName": policy.to_string()})
         }
         EventKind::BoundaryDeleted { owner } => json!({"owner": policy_owner(owner)}),
         EventKind::ProfileCreated { name, id, .. } => {
@@ -235,7 +236,45 @@ fn detail(kind: &EventKind) -> serde_json::Value {
         EventKind::AgentCreated { name, .. } | EventKind::AgentDeleted { name } => {
             json!({"agentName": name.as_str()})
         }
+        EventKind::Entity(event) => entity_detail(event),
         other => instance_detail(other),
+    }
+}
+
+fn entity_detail(event: &EntityEvent) -> serde_json::Value {
+    use serde_json::json;
+    match event {
+        EntityEvent::Tagged { owner, tags } => {
+            let keys: Vec<_> = tags.iter().map(|(key, _)| key.as_str()).collect();
+            json!({"owner": tag_owner(owner), "tagKeys": keys})
+        }
+        EntityEvent::Untagged { owner, keys } => {
+            let keys: Vec<_> = keys.iter().map(TagKey::as_str).collect();
+            json!({"owner": tag_owner(owner), "tagKeys": keys})
+        }
+        EntityEvent::UserUpdated { name, new_name, .. } => {
+            json!({"userName": name.as_str(), "newUserName": new_name.as_str()})
+        }
+        EntityEvent::GroupUpdated { name, new_name, .. } => {
+            json!({"groupName": name.as_str(), "newGroupName": new_name.as_str()})
+        }
+        EntityEvent::DefaultPolicyVersionSet { policy, version }
+        | EntityEvent::PolicyVersionDeleted { policy, version } => {
+            json!({"policyName": policy.as_str(), "version": version})
+        }
+        EntityEvent::RoleDeletionCompleted { task } => json!({"deletionTaskId": &**task}),
+        EntityEvent::AccountAliasCreated { alias } | EntityEvent::AccountAliasDeleted { alias } => {
+            json!({"accountAlias": alias.as_str()})
+        }
+    }
+}
+
+fn tag_owner(owner: &TagOwner) -> String {
+    match owner {
+        TagOwner::User(name) => format!("user/{name}"),
+        TagOwner::Role(name) => format!("role/{name}"),
+        TagOwner::Policy(name) => format!("policy/{name}"),
+        TagOwner::Profile(name) => format!("instance-profile/{name}"),
     }
 }
 

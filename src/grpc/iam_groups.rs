@@ -68,7 +68,10 @@ impl Front {
         };
         let key = |group: &&Arc<Group>| group.name.as_str().to_ascii_lowercase();
         let wanted = |group: &&Arc<Group>| {
-            of_user.as_ref().is_none_or(|groups| groups.contains(&*key_of(group.name.as_str())))
+            group.path.as_str().starts_with(&request.path_prefix)
+                && of_user
+                    .as_ref()
+                    .is_none_or(|groups| groups.contains(&*key_of(group.name.as_str())))
         };
         let groups = account.groups.values().filter(wanted);
         let (found, next_page_token) = page(groups, key, request.page_size, &request.page_token)?;

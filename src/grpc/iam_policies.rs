@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use tonic::Status;
 
+use super::iam_entities::tags;
 use super::iam_roles::description;
-use super::iam_users::missing;
 use super::{Front, convert, field, optional, page, status};
+use crate::domain::aws_policies;
 use crate::domain::command::Action;
-use crate::domain::event::PolicyOwner;
-use crate::domain::state::ManagedPolicy;
-use crate::identity::{Arn, Invalid, PolicyName};
+use crate::domain::event::{EventKind, PolicyOwner};
+use crate::domain::state::{ManagedPolicy, PolicyUses};
+use crate::identity::{Invalid, PolicyName};
 use crate::policy::{Policy, PolicyKind};
 use crate::proto::v1;
 use crate::proto::v1::{
@@ -65,6 +66,7 @@ impl Front {
             id: Self::drawn(info, self.service.draw_id("ANPA"))?,
             description: description(&request.description)?,
             policy: document.clone(),
+            tags: tags(&request.tags)?,
         };
         let receipt = self.perform(info, &request.idempotency_token, action).await?;
         let account = self.own_account(info)?;
@@ -79,11 +81,11 @@ impl Front {
         info: &RequestInfo,
         request: GetPolicyRequest,
     ) -> Result<GetPolicyResponse, Status> {
-        let arn: Arn = field("policy_arn", &request.policy_arn)?;
-        let (view, account) =
-            self.read(info, request.min_sequence, "iam:GetPolicy", arn.as_str()).await?;
-        let policy = account.policy_by_arn(&arn).ok_or_else(|| missing("policy", arn.as_str()))?;
-        let policy = Some(convert::managed_policy(&account, policy));
+        let arn = &request.policy_arn;
+        let (view, policy) =
+            self.read_policy(info, request.min_sequence, "iam:GetPolicy", arn).await?;
+        let account = view.state.account(Self::account_of(info)?);
+        let policy = account.map(|account| convert::managed_policy(account, &policy));
         Ok(GetPolicyResponse { policy, sequence: view.sequence })
     }
 
@@ -95,7 +97,15 @@ impl Front {
         let (view, account) =
             self.read(info, request.min_sequence, "iam:ListPolicies", "*").await?;
         let key = |policy: &&Arc<ManagedPolicy>| policy.name.as_str().to_ascii_lowercase();
-        let all = account.policies.values();
+        let of_aws = aws_policies::all().filter(|_| request.aws_managed);
+        let own = account.policies.values().filter(|_| !request.aws_managed);
+        let all = of_aws.chain(own);
+        let wanted = |policy: &&Arc<ManagedPolicy>| {
+            let used = account.uses_of(policy) != PolicyUses::default();
+            policy.path.as_str().starts_with(&request.path_prefix)
+                && (used || !request.attached_only)
+        };
+        let all = all.filter(wanted);
         let (found, next_page_token) = page(all, key, request.page_size, &request.page_token)?;
         let shown = found.into_iter().map(|policy| convert::managed_policy(&account, policy));
         let (policies, sequence) = (shown.collect(), view.sequence);
@@ -109,10 +119,17 @@ impl Front {
     ) -> Result<CreatePolicyVersionResponse, Status> {
         let policy_arn = field("policy_arn", &request.policy_arn)?;
         let policy = identity_policy(&request.policy)?;
-        let action = Action::CreatePolicyVersion { policy_arn, policy: policy.clone() };
+        let default = !request.default_kept;
+        let action = Action::CreatePolicyVersion { policy_arn, policy: policy.clone(), default };
         let receipt = self.perform(info, &request.idempotency_token, action).await?;
+        let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
+        let version = events.find_map(|event| match &event.kind {
+            EventKind::PolicyVersionCreated { version, .. } => Some(*version),
+            _ => None,
+        });
         let (sequence, warnings) = (receipt.sequence, convert::warnings(&policy));
-        Ok(CreatePolicyVersionResponse { sequence, warnings })
+        let version = version.unwrap_or_default();
+        Ok(CreatePolicyVersionResponse { sequence, warnings, version })
     }
 
     pub(super) async fn iam_delete_policy(
@@ -172,6 +189,17 @@ impl Front {
 fn owner(owner: Option<v1::PolicyOwner>) -> Result<PolicyOwner, Status> {
     let invalid = |invalid: Invalid| status::of_invalid(&invalid, "");
     convert::policy_owner(owner).map_err(invalid)
+}
+
+/// An owner of policies as messages name it.
+pub(super) fn identity_owner(owner: &PolicyOwner) -> v1::PolicyOwner {
+    use v1::policy_owner::Owner;
+    let owner = match owner {
+        PolicyOwner::User(name) => Owner::UserName(name.to_string()),
+        PolicyOwner::Role(name) => Owner::RoleName(name.to_string()),
+        PolicyOwner::Group(name) => Owner::GroupName(name.to_string()),
+    };
+    v1::PolicyOwner { owner: Some(owner) }
 }
 
 fn identity_policy(text: &str) -> Result<Policy, Status> {

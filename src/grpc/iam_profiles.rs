@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use tonic::Status;
 
+use super::iam_entities::tags;
 use super::iam_users::missing;
 use super::{Front, convert, field, optional, page};
 use crate::domain::command::Action;
+use crate::domain::entity::TagOwner;
 use crate::domain::state::Profile;
-use crate::identity::{Arn, Path, ProfileName};
+use crate::identity::ProfileName;
 use crate::proto::v1::{
     AddRoleToInstanceProfileRequest, AddRoleToInstanceProfileResponse,
     CreateInstanceProfileRequest, CreateInstanceProfileResponse, DeleteInstanceProfileRequest,
@@ -27,7 +29,8 @@ impl Front {
         let name: ProfileName = field("instance_profile_name", &request.instance_profile_name)?;
         let path = optional("path", &request.path)?.unwrap_or_default();
         let id = Self::drawn(info, self.service.draw_id("AIPA"))?;
-        let action = Action::CreateProfile { name: name.clone(), path, id };
+        let tags = tags(&request.tags)?;
+        let action = Action::CreateProfile { name: name.clone(), path, id, tags };
         let receipt = self.perform(info, &request.idempotency_token, action).await?;
         let account = self.own_account(info)?;
         let profile = account.profile(&name).map(|profile| convert::profile(&account, profile));
@@ -40,12 +43,9 @@ impl Front {
         request: GetInstanceProfileRequest,
     ) -> Result<GetInstanceProfileResponse, Status> {
         let name: ProfileName = field("instance_profile_name", &request.instance_profile_name)?;
-        let account = self.own_account(info)?;
-        let path = account.profile(&name).map_or(Path::default(), |p| p.path.clone());
-        let resource = Arn::profile(account.id, &path, &name);
+        let owner = TagOwner::Profile(name.clone());
         let action = "iam:GetInstanceProfile";
-        let (view, account) =
-            self.read(info, request.min_sequence, action, resource.as_str()).await?;
+        let (view, account) = self.read_entity(info, request.min_sequence, action, &owner).await?;
         let profile = account.profile(&name);
         let profile = profile.ok_or_else(|| missing("instance profile", name.as_str()))?;
         let instance_profile = Some(convert::profile(&account, profile));
@@ -60,7 +60,8 @@ impl Front {
         let action = "iam:ListInstanceProfiles";
         let (view, account) = self.read(info, request.min_sequence, action, "*").await?;
         let key = |profile: &&Arc<Profile>| profile.name.as_str().to_ascii_lowercase();
-        let all = account.profiles.values();
+        let wanted = |p: &&Arc<Profile>| p.path.as_str().starts_with(&request.path_prefix);
+        let all = account.profiles.values().filter(wanted);
         let (found, next_page_token) = page(all, key, request.page_size, &request.page_token)?;
         let shown = found.into_iter().map(|profile| convert::profile(&account, profile));
         let (instance_profiles, sequence) = (shown.collect(), view.sequence);

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use tonic::Status;
 
+use super::iam_entities::tags;
 use super::iam_users::missing;
 use super::{Front, convert, field, optional, page, status};
 use crate::domain::command::Action;
+use crate::domain::entity::TagOwner;
 use crate::domain::state::Role;
-use crate::identity::{Arn, Invalid, Path, RoleName};
+use crate::identity::{Invalid, RoleName};
 use crate::policy::{Policy, PolicyKind};
 use crate::proto::v1::*;
 use crate::sts::RequestInfo;
@@ -35,6 +37,8 @@ impl Front {
             description: description(&request.description)?,
             max_session: max_session(request.max_session)?.unwrap_or(MAX_SESSION_MIN),
             trust: trust.clone(),
+            tags: tags(&request.tags)?,
+            boundary: optional("permissions_boundary_arn", &request.permissions_boundary_arn)?,
         };
         let receipt = self.perform(info, &request.idempotency_token, action).await?;
         let account = self.own_account(info)?;
@@ -50,11 +54,9 @@ impl Front {
         request: GetRoleRequest,
     ) -> Result<GetRoleResponse, Status> {
         let name: RoleName = field("role_name", &request.role_name)?;
-        let account = self.own_account(info)?;
-        let path = account.role(&name).map_or(Path::default(), |role| role.path.clone());
-        let resource = Arn::role(account.id, &path, &name);
+        let owner = TagOwner::Role(name.clone());
         let (view, account) =
-            self.read(info, request.min_sequence, "iam:GetRole", resource.as_str()).await?;
+            self.read_entity(info, request.min_sequence, "iam:GetRole", &owner).await?;
         let role = account.role(&name).ok_or_else(|| missing("role", name.as_str()))?;
         let role = Some(convert::role(&view.state, &account, role));
         Ok(GetRoleResponse { role, sequence: view.sequence })
@@ -67,7 +69,8 @@ impl Front {
     ) -> Result<ListRolesResponse, Status> {
         let (view, account) = self.read(info, request.min_sequence, "iam:ListRoles", "*").await?;
         let key = |role: &&Arc<Role>| role.name.as_str().to_ascii_lowercase();
-        let roles = account.roles.values();
+        let wanted = |role: &&Arc<Role>| role.path.as_str().starts_with(&request.path_prefix);
+        let roles = account.roles.values().filter(wanted);
         let (found, next_page_token) = page(roles, key, request.page_size, &request.page_token)?;
         let roles = found.into_iter().map(|role| convert::role(&view.state, &account, role));
         Ok(ListRolesResponse { roles: roles.collect(), next_page_token, sequence: view.sequence })

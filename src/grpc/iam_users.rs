@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use tonic::Status;
 
+use super::iam_entities::tags;
 use super::{Front, convert, field, optional, page};
 use crate::domain::command::Action;
+use crate::domain::entity::TagOwner;
 use crate::domain::event::{EventKind, KeyOwner};
 use crate::domain::state::{Account, Agent, User};
 use crate::identity::{Arn, Path, UserName};
@@ -22,7 +24,9 @@ impl Front {
         let name: UserName = field("user_name", &request.user_name)?;
         let path = optional("path", &request.path)?.unwrap_or_default();
         let id = Self::drawn(info, self.service.draw_id("AIDA"))?;
-        let action = Action::CreateUser { name: name.clone(), path, id };
+        let boundary = optional("permissions_boundary_arn", &request.permissions_boundary_arn)?;
+        let tags = tags(&request.tags)?;
+        let action = Action::CreateUser { name: name.clone(), path, id, tags, boundary };
         let receipt = self.perform(info, &request.idempotency_token, action).await?;
         let account = self.own_account(info)?;
         let user = account.user(&name).map(|user| convert::user(&account, user));
@@ -35,11 +39,9 @@ impl Front {
         request: GetUserRequest,
     ) -> Result<GetUserResponse, Status> {
         let name: UserName = field("user_name", &request.user_name)?;
-        let own = Self::account_of(info)?;
-        let path = self.own_account(info)?.user(&name).map_or(Path::default(), |u| u.path.clone());
-        let resource = Arn::user(own, &path, &name);
+        let owner = TagOwner::User(name.clone());
         let (view, account) =
-            self.read(info, request.min_sequence, "iam:GetUser", resource.as_str()).await?;
+            self.read_entity(info, request.min_sequence, "iam:GetUser", &owner).await?;
         let user = account.user(&name).ok_or_else(|| missing("user", name.as_str()))?;
         let (user, sequence) = (Some(convert::user(&account, user)), view.sequence);
         Ok(GetUserResponse { user, sequence })
@@ -52,7 +54,8 @@ impl Front {
     ) -> Result<ListUsersResponse, Status> {
         let (view, account) = self.read(info, request.min_sequence, "iam:ListUsers", "*").await?;
         let key = |user: &&Arc<User>| user.name.as_str().to_ascii_lowercase();
-        let users = account.users.values();
+        let wanted = |user: &&Arc<User>| user.path.as_str().starts_with(&request.path_prefix);
+        let users = account.users.values().filter(wanted);
         let (found, next_page_token) = page(users, key, request.page_size, &request.page_token)?;
         let users = found.into_iter().map(|user| convert::user(&account, user)).collect();
         Ok(ListUsersResponse { users, next_page_token, sequence: view.sequence })

@@ -8,6 +8,7 @@ mod convert;
 mod event;
 mod guardrail;
 mod iam;
+mod iam_entities;
 mod iam_groups;
 mod iam_policies;
 mod iam_profiles;

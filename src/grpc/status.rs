@@ -72,8 +72,12 @@ pub(super) fn of_rejection(rejection: &Rejection, request_id: &str) -> Status {
         | Rejection::NoSuchAssociation(_) => Code::NotFound,
         Rejection::EntityAlreadyExists { .. } => Code::AlreadyExists,
         Rejection::LimitExceeded { .. } => Code::ResourceExhausted,
-        Rejection::DeleteConflict { .. } | Rejection::IncorrectState(_) => Code::FailedPrecondition,
-        Rejection::InvalidProfile(_) | Rejection::IdempotencyMismatch => Code::InvalidArgument,
+        Rejection::DeleteConflict { .. }
+        | Rejection::Unmodifiable(_)
+        | Rejection::IncorrectState(_) => Code::FailedPrecondition,
+        Rejection::InvalidInput(_)
+        | Rejection::InvalidProfile(_)
+        | Rejection::IdempotencyMismatch => Code::InvalidArgument,
     };
     let mut metadata = HashMap::new();
     if let Rejection::AccessDenied(denied) = rejection

@@ -78,6 +78,12 @@ impl Arn {
         Self::iam(account, "policy", path, name.as_str())
     }
 
+    /// `arn:aws:iam::aws:policy/path/NAME`, a policy that AWS manages.
+    #[must_use]
+    pub fn aws_policy(path: &Path, name: &PolicyName) -> Self {
+        Self(Arc::from(format!("arn:aws:iam::aws:policy{path}{name}")))
+    }
+
     /// `arn:aws:sts::A:assumed-role/ROLE/SESSION`; the role's path is left out, as AWS does.
     #[must_use]
     pub fn assumed_role(account: AccountId, role: &RoleName, session: &SessionName) -> Self {

@@ -157,6 +157,16 @@ fn check_source_identity(text: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
+fn check_account_alias(text: &str) -> Result<(), Invalid> {
+    check_length("accountAlias", text, 3, 63)?;
+    let legal = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if legal && !text.starts_with('-') && !text.ends_with('-') && !text.contains("--") {
+        return Ok(());
+    }
+    let rule = "must be lower-case letters, digits and single hyphens, none at an end";
+    Err(Invalid::new("accountAlias", rule))
+}
+
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident, $check:expr) => {
         $(#[$doc])*
@@ -217,6 +227,7 @@ text_newtype!(/** An instance profile's name, 1 to 128 characters. */ ProfileNam
 text_newtype!(/** A policy's name, 1 to 128 characters. */ PolicyName, |t| check_name("policyName", t, 1, 128));
 text_newtype!(/** A group's name, 1 to 128 characters. */ GroupName, |t| check_name("groupName", t, 1, 128));
 text_newtype!(/** A host agent's name, 1 to 64 characters. */ AgentName, |t| check_name("agentName", t, 1, 64));
+text_newtype!(/** An account's other name, 3 to 63 characters, unique in the installation. */ AccountAlias, check_account_alias);
 text_newtype!(/** A role session's name, 2 to 64 characters. */ SessionName, |t| check_name("roleSessionName", t, 2, 64));
 text_newtype!(/** Who stands behind a session, 2 to 64 characters, kept through role chains. */ SourceIdentity, check_source_identity);
 text_newtype!(/** An entity's path, `/` or `/a/b/`, at most 512 characters. */ Path, check_path);

@@ -7,11 +7,13 @@
 mod arn;
 mod id;
 mod principal;
+mod tag;
 
 pub use arn::Arn;
 pub use id::{
-    AccessKeyId, AccountId, AgentName, AssociationId, GroupName, InstanceId, Invalid, Path,
-    PolicyName, ProfileName, RoleName, SessionName, SourceIdentity, UniqueId, UserName,
+    AccessKeyId, AccountAlias, AccountId, AgentName, AssociationId, GroupName, InstanceId, Invalid,
+    Path, PolicyName, ProfileName, RoleName, SessionName, SourceIdentity, UniqueId, UserName,
     base32_bytes, base32_id, hex_id,
 };
 pub use principal::{Principal, RoleDelivery};
+pub use tag::{TagKey, TagValue};

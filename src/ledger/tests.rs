@@ -34,6 +34,8 @@ async fn with_open_role(ledger: &Ledger) -> World {
         description: Arc::from(""),
         max_session: role.max_session,
         trust: role.trust.clone(),
+        tags: role.tags.clone(),
+        boundary: None,
     };
     let command = create(&mut world, action);
     ledger.submit(command).await.unwrap();

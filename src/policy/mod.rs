@@ -10,6 +10,7 @@ mod evaluate;
 mod format;
 mod index;
 mod json;
+mod keys;
 pub mod lint;
 mod matcher;
 mod parse;

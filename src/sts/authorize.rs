@@ -65,6 +65,22 @@ impl Service {
         action: &str,
         resource: &str,
     ) -> Result<(), Rejection> {
+        self.require_with(state, info, account, action, resource, &Context::default())
+    }
+
+    /// As [`require`](Self::require), with condition keys of the resource.
+    ///
+    /// # Errors
+    /// They may not.
+    pub fn require_with(
+        &self,
+        state: &State,
+        info: &RequestInfo,
+        account: AccountId,
+        action: &str,
+        resource: &str,
+        context: &Context,
+    ) -> Result<(), Rejection> {
         let question = Question {
             caller: &info.caller,
             action,
@@ -74,7 +90,7 @@ impl Service {
             role_trust: false,
             time: self.now(),
         };
-        let refused = authorize(state, &question, &Context::default());
+        let refused = authorize(state, &question, context);
         refused.map_err(|denied| self.sealed(state, Rejection::AccessDenied(denied)))
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::command::RevocationTarget;
 use crate::domain::event::{EventKind, KeyOwner};
+use crate::domain::tags::Tags;
 use crate::domain::testing::{TRUST_EC2, allow, of_role};
 use crate::identity::{Arn, Path, Principal};
 use crate::log::EventLog;
@@ -87,13 +88,20 @@ impl Desk {
                 description: Arc::from(""),
                 max_session: Duration::from_secs(3600),
                 trust: Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap(),
+                tags: Tags::default(),
+                boundary: None,
             },
         )
         .await;
         let id = service.draw_id("AIPA").unwrap();
         self.own(
             account,
-            Action::CreateProfile { name: profile.clone(), path: Path::default(), id },
+            Action::CreateProfile {
+                name: profile.clone(),
+                path: Path::default(),
+                id,
+                tags: Tags::default(),
+            },
         )
         .await;
         self.own(account, Action::AddRoleToProfile { profile, role }).await;

@@ -1,22 +1,183 @@
 //! The operations of IAM. Source: IAM API Reference.
 
-mod access_keys;
+mod account;
+mod details;
+mod groups;
+mod keys;
+mod linked;
+mod owner_policies;
+mod policies;
+mod profiles;
 mod roles;
+mod shown;
+mod simulate;
+mod tags;
+mod users;
+
+use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::call::operations;
+use super::call::{Call, operations};
+use super::fault::Fault;
+use super::shape::Rule;
+use crate::domain::entity::{EntityAction, TagOwner};
+use crate::domain::event::PolicyOwner;
+use crate::domain::state::Account;
+use crate::domain::tags::Tags;
+use crate::ledger::{Receipt, View};
+use crate::policy::{Policy, PolicyKind};
 
 operations! {
-    CreateRole => roles::create_role;
-    GetRole => roles::get_role;
-    ListRoles => roles::list_roles;
-    UpdateAccessKey => access_keys::update_access_key;
+    AddRoleToInstanceProfile => profiles::add_role;
+    AddUserToGroup => groups::add_user;
+    AttachGroupPolicy => groups::attach_policy;
+    AttachRolePolicy => roles::attach_policy;
+    AttachUserPolicy => users::attach_policy;
+    CreateAccessKey => keys::create;
+    CreateAccountAlias => account::create_alias;
+    CreateGroup => groups::create;
+    CreateInstanceProfile => profiles::create;
+    CreatePolicy => policies::create;
+    CreatePolicyVersion => policies::create_version;
+    CreateRole => roles::create;
+    CreateServiceLinkedRole => linked::create;
+    CreateUser => users::create;
+    DeleteAccessKey => keys::delete;
+    DeleteAccountAlias => account::delete_alias;
+    DeleteGroup => groups::delete;
+    DeleteGroupPolicy => groups::delete_policy;
+    DeleteInstanceProfile => profiles::delete;
+    DeletePolicy => policies::delete;
+    DeletePolicyVersion => policies::delete_version;
+    DeleteRole => roles::delete;
+    DeleteRolePermissionsBoundary => roles::delete_boundary;
+    DeleteRolePolicy => roles::delete_policy;
+    DeleteServiceLinkedRole => linked::delete;
+    DeleteUser => users::delete;
+    DeleteUserPermissionsBoundary => users::delete_boundary;
+    DeleteUserPolicy => users::delete_policy;
+    DetachGroupPolicy => groups::detach_policy;
+    DetachRolePolicy => roles::detach_policy;
+    DetachUserPolicy => users::detach_policy;
+    GetAccessKeyLastUsed => keys::last_used;
+    GetAccountAuthorizationDetails => details::get;
+    GetAccountSummary => account::summary;
+    GetContextKeysForCustomPolicy => simulate::keys_for_custom;
+    GetContextKeysForPrincipalPolicy => simulate::keys_for_principal;
+    GetGroup => groups::get;
+    GetGroupPolicy => groups::get_policy;
+    GetInstanceProfile => profiles::get;
+    GetPolicy => policies::get;
+    GetPolicyVersion => policies::get_version;
+    GetRole => roles::get;
+    GetRolePolicy => roles::get_policy;
+    GetServiceLinkedRoleDeletionStatus => linked::deletion_status;
+    GetUser => users::get;
+    GetUserPolicy => users::get_policy;
+    ListAccessKeys => keys::list;
+    ListAccountAliases => account::list_aliases;
+    ListAttachedGroupPolicies => groups::list_attached;
+    ListAttachedRolePolicies => roles::list_attached;
+    ListAttachedUserPolicies => users::list_attached;
+    ListEntitiesForPolicy => policies::list_entities;
+    ListGroupPolicies => groups::list_policies;
+    ListGroups => groups::list;
+    ListGroupsForUser => groups::list_for_user;
+    ListInstanceProfileTags => profiles::list_tags;
+    ListInstanceProfiles => profiles::list;
+    ListInstanceProfilesForRole => profiles::list_for_role;
+    ListPolicies => policies::list;
+    ListPolicyTags => policies::list_tags;
+    ListPolicyVersions => policies::list_versions;
+    ListRolePolicies => roles::list_policies;
+    ListRoleTags => roles::list_tags;
+    ListRoles => roles::list;
+    ListUserPolicies => users::list_policies;
+    ListUserTags => users::list_tags;
+    ListUsers => users::list;
+    PutGroupPolicy => groups::put_policy;
+    PutRolePermissionsBoundary => roles::put_boundary;
+    PutRolePolicy => roles::put_policy;
+    PutUserPermissionsBoundary => users::put_boundary;
+    PutUserPolicy => users::put_policy;
+    RemoveRoleFromInstanceProfile => profiles::remove_role;
+    RemoveUserFromGroup => groups::remove_user;
+    SetDefaultPolicyVersion => policies::set_default_version;
+    SimulateCustomPolicy => simulate::custom;
+    SimulatePrincipalPolicy => simulate::principal;
+    TagInstanceProfile => profiles::tag;
+    TagPolicy => policies::tag;
+    TagRole => roles::tag;
+    TagUser => users::tag;
+    UntagInstanceProfile => profiles::untag;
+    UntagPolicy => policies::untag;
+    UntagRole => roles::untag;
+    UntagUser => users::untag;
+    UpdateAccessKey => keys::update;
+    UpdateAssumeRolePolicy => roles::update_trust;
+    UpdateGroup => groups::update;
+    UpdateRole => roles::update;
+    UpdateRoleDescription => roles::update_description;
+    UpdateUser => users::update;
 }
+
+/// The pattern of names.
+const NAME: Rule =
+    Rule::Pattern("[\\w+=,.@-]+", |c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c));
+/// The pattern of descriptions of roles.
+const DESCRIPTION: Rule = Rule::Pattern(
+    "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*",
+    |c| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}'),
+);
+/// Characters of a marker.
+const MARKER_CHARS_MAX: usize = 320;
+/// Characters of a path.
+const PATH_CHARS_MAX: usize = 512;
 
 /// A policy as answers hold it: percent-encoded as RFC 3986 says.
 fn document(text: &str) -> String {
     const ESCAPED: &AsciiSet =
         &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(text, ESCAPED).to_string()
+}
+
+/// A policy of a request.
+fn parsed(text: &str, kind: PolicyKind) -> Result<Policy, Fault> {
+    Policy::parse(text, kind).map_err(|error| Fault::policy(&error))
+}
+
+/// Does what is asked of an entity.
+async fn change(call: &Call<'_>, action: EntityAction) -> Result<Receipt, Fault> {
+    call.perform("", crate::domain::command::Action::Entity(action)).await
+}
+
+/// The newest state, for a caller who may do what the call is named after on everything.
+fn reading(call: &Call<'_>) -> Result<(Arc<View>, Arc<Account>), Fault> {
+    call.state_for(&format!("iam:{}", call.action))
+}
+
+/// The newest state, for a caller who may do what the call is named after on `owner`.
+fn reading_entity(call: &Call<'_>, owner: &TagOwner) -> Result<(Arc<View>, Arc<Account>), Fault> {
+    let (view, account) = call.state()?;
+    let tags = owner.tags(&account).cloned();
+    require(call, &view, owner.arn(&account).as_str(), tags.as_ref())?;
+    Ok((view, account))
+}
+
+/// As `reading_entity`, for who holds policies.
+fn reading_owner(call: &Call<'_>, owner: &PolicyOwner) -> Result<(Arc<View>, Arc<Account>), Fault> {
+    let (view, account) = call.state()?;
+    let tags = owner.tags(&account).cloned();
+    require(call, &view, owner.arn(&account).as_str(), tags.as_ref())?;
+    Ok((view, account))
+}
+
+/// The caller may do what the call is named after on a resource with these tags.
+fn require(call: &Call<'_>, view: &View, resource: &str, tags: Option<&Tags>) -> Result<(), Fault> {
+    let (action, context) = (format!("iam:{}", call.action), Tags::of_resource(tags));
+    let account = call.account_id()?;
+    let allowed =
+        call.service.require_with(&view.state, call.info, account, &action, resource, &context);
+    Ok(allowed?)
 }

@@ -1,15 +1,15 @@
 //! Accounts, users, host agents and long-term access keys.
 
+use super::policies::check_size;
 use super::{Decider, require};
 use crate::domain::command::{Action, Command};
-use crate::domain::event::{Event, EventKind, KeyOwner};
+use crate::domain::entity::TagOwner;
+use crate::domain::event::{Event, EventKind, KeyOwner, PolicyOwner};
+use crate::domain::quotas::{ACCESS_KEYS_PER_USER_MAX, USERS_MAX};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{State, key_of};
 use crate::identity::{AccessKeyId, AccountId, AgentName, Arn, Principal, UserName};
 use crate::policy::Context;
-
-/// Long-term keys a user may have (reference_iam-quotas).
-const ACCESS_KEYS_PER_OWNER_MAX: usize = 2;
 
 /// The caller is of the operator account and may do `action` there.
 pub(super) fn require_operator(
@@ -39,15 +39,17 @@ pub(super) fn create(state: &State, command: &Command) -> Result<Vec<Event>, Rej
 impl Decider<'_> {
     pub(super) fn key_holders(&mut self) -> Result<(), Rejection> {
         match &self.command.action {
-            Action::CreateUser { name, path, id } => {
+            Action::CreateUser { name, path, id, tags, boundary } => {
                 let arn = Arn::user(self.command.account, path, name);
-                self.require("iam:CreateUser", arn.as_str())?;
+                self.require_creation("User", &arn, tags, boundary.as_ref())?;
                 if self.account.user(name).is_some() {
                     return Err(Rejection::exists("user", name));
                 }
+                check_size("UsersPerAccount", USERS_MAX, self.account.users.len() + 1)?;
                 let (name, path, id) = (name.clone(), path.clone(), id.clone());
-                self.emit(EventKind::UserCreated { name, path, id });
-                Ok(())
+                self.emit(EventKind::UserCreated { name: name.clone(), path, id });
+                self.tag_created(TagOwner::User(name.clone()), tags)?;
+                self.bound_created(PolicyOwner::User(name), boundary.as_ref())
             }
             Action::DeleteUser { name } => self.delete_user(name),
             Action::CreateAccessKey { owner, key } => self.create_key(owner, key),
@@ -78,8 +80,7 @@ impl Decider<'_> {
     }
 
     fn delete_user(&mut self, name: &UserName) -> Result<(), Rejection> {
-        let arn = self.owner_arn(&KeyOwner::User(name.clone()))?;
-        self.require("iam:DeleteUser", &arn)?;
+        self.require_on("iam:DeleteUser", &TagOwner::User(name.clone()))?;
         let user = self.account.user(name).ok_or_else(|| Rejection::missing("user", name))?;
         let owner = KeyOwner::User(user.name.clone());
         if self.account.keys_of(&owner).next().is_some() {
@@ -108,8 +109,8 @@ impl Decider<'_> {
         let arn = self.owner_arn(owner)?;
         self.require("iam:CreateAccessKey", &arn)?;
         let owned = self.account.keys_of(owner).count();
-        if owned >= ACCESS_KEYS_PER_OWNER_MAX {
-            let (quota, max) = ("AccessKeysPerUser", ACCESS_KEYS_PER_OWNER_MAX);
+        if owned >= ACCESS_KEYS_PER_USER_MAX {
+            let (quota, max) = ("AccessKeysPerUser", ACCESS_KEYS_PER_USER_MAX);
             return Err(Rejection::LimitExceeded { quota, max });
         }
         self.emit(EventKind::AccessKeyCreated { key: key.clone(), owner: owner.clone() });

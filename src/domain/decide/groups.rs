@@ -1,4 +1,4 @@
-//! Groups of users. Quotas: IAM User Guide, reference_iam-quotas.
+//! Groups of users.
 
 use std::sync::Arc;
 
@@ -6,14 +6,10 @@ use super::policies::check_size;
 use super::{Decider, key_of};
 use crate::domain::command::Action;
 use crate::domain::event::EventKind;
+use crate::domain::quotas::{GROUPS_MAX, GROUPS_PER_USER_MAX};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Group, User};
 use crate::identity::{Arn, GroupName, UserName};
-
-/// Groups of an account.
-const GROUPS_MAX: usize = 300;
-/// Groups that a user may be in.
-const GROUPS_PER_USER_MAX: usize = 10;
 
 impl Decider<'_> {
     pub(super) fn groups(&mut self) -> Result<(), Rejection> {
@@ -67,7 +63,7 @@ impl Decider<'_> {
     }
 
     /// The group, if the caller may do `action` on it.
-    fn group(&self, action: &str, name: &GroupName) -> Result<Arc<Group>, Rejection> {
+    pub(super) fn group(&self, action: &str, name: &GroupName) -> Result<Arc<Group>, Rejection> {
         let found = self.account.group(name);
         let path = found.map(|group| group.path.clone()).unwrap_or_default();
         self.require(action, Arn::group(self.command.account, &path, name).as_str())?;

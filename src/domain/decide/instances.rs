@@ -13,12 +13,13 @@ use crate::domain::event::{EventKind, InstanceFacts, KeyOwner, RoleCredentials};
 use crate::domain::metadata::MetadataChange;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Association, Instance, Profile, Role};
+use crate::domain::tags::Tags;
 use crate::domain::usage::{MetadataUsage, REPORT_INSTANCES_MAX};
 use crate::identity::{AccessKeyId, Arn, AssociationId, InstanceId, Invalid, Principal};
 use crate::policy::{Context, Verdict};
 
 /// The service that assumes roles for instances.
-const EC2_SERVICE: &str = "ec2.amazonaws.com";
+pub(super) const EC2_SERVICE: &str = "ec2.amazonaws.com";
 
 /// What metadata answers when the role does not trust the EC2 service.
 const UNAUTHORIZED_CODE: &str = "AssumeRoleUnauthorizedAccess";
@@ -235,7 +236,7 @@ impl Decider<'_> {
                 profile.name
             )));
         };
-        let mut context = Context::default();
+        let mut context = Tags::of_resource(Some(&role.tags));
         context.insert("iam:PassedToService", EC2_SERVICE.to_owned());
         context.insert("iam:AssociatedResourceArn", instance.to_string());
         let role_arn = Arn::role(self.command.account, &role.path, &role.name);

@@ -3,6 +3,7 @@
 //! can slip between the check and the deed.
 
 mod accounts;
+mod entities;
 mod groups;
 mod guardrails;
 mod instances;
@@ -116,6 +117,7 @@ impl Decider<'_> {
             | Action::DeleteGroup { .. }
             | Action::AddUserToGroup { .. }
             | Action::RemoveUserFromGroup { .. } => self.groups(),
+            Action::Entity(action) => self.entities(action),
             Action::PutGuardrail { guardrail, policy } => self.put_guardrail(guardrail, policy),
             Action::DeleteGuardrail { guardrail } => self.delete_guardrail(guardrail),
             Action::CreateRole { .. }
@@ -135,6 +137,13 @@ impl Decider<'_> {
             | Action::DetachPolicy { .. }
             | Action::PutBoundary { .. }
             | Action::DeleteBoundary { .. } => self.policies(),
+            Action::IssueSession { session, .. } => self.get_session_token(session),
+            _ => self.instances(),
+        }
+    }
+
+    fn instances(&mut self) -> Result<(), Rejection> {
+        match &self.command.action {
             Action::LaunchInstance { id, facts, identity_key, profile, association, minting } => {
                 self.launch(id, facts, identity_key, profile.as_ref(), association, minting)
             }
@@ -158,7 +167,7 @@ impl Decider<'_> {
                 self.rotate(instance, minting);
                 Ok(())
             }
-            Action::IssueSession { session, .. } => self.get_session_token(session),
+            _ => Ok(()),
         }
     }
 

@@ -1,31 +1,27 @@
 //! Inline and managed policies, attachments and permissions boundaries.
-//! Quotas: IAM User Guide, reference_iam-quotas; white space is not counted.
 
 use std::sync::Arc;
 
 use super::{Decider, key_of};
 use crate::domain::command::Action;
+use crate::domain::entity::TagOwner;
 use crate::domain::event::{EventKind, PolicyOwner};
+use crate::domain::quotas::{
+    ATTACHED_MAX, INLINE_GROUP_CHARS_MAX, INLINE_ROLE_CHARS_MAX, INLINE_USER_CHARS_MAX,
+    POLICIES_MAX, VERSIONS_MAX,
+};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{ManagedPolicy, Permissions};
+use crate::domain::tags::Tags;
 use crate::identity::{Arn, Invalid, PolicyName};
-use crate::policy::Policy;
-
-/// Characters of all inline policies of a role together.
-const INLINE_ROLE_CHARS_MAX: usize = 10_240;
-/// Characters of all inline policies of a user together.
-const INLINE_USER_CHARS_MAX: usize = 2_048;
-/// Characters of all inline policies of a group together.
-const INLINE_GROUP_CHARS_MAX: usize = 5_120;
-/// Managed policies attached to a user, role or group.
-const ATTACHED_MAX: usize = 10;
+use crate::policy::{Context, Policy};
 
 impl Decider<'_> {
     pub(super) fn policies(&mut self) -> Result<(), Rejection> {
         match &self.command.action {
             Action::PutInlinePolicy { owner, name, policy } => self.put_inline(owner, name, policy),
             Action::DeleteInlinePolicy { owner, name } => {
-                let permissions = self.owner("Delete", "Policy", owner)?;
+                let permissions = self.owner("Delete", "Policy", owner, &Context::default())?;
                 if !permissions.inline.contains_key(name) {
                     return Err(Rejection::missing("policy", name));
                 }
@@ -33,36 +29,28 @@ impl Decider<'_> {
                 self.emit(EventKind::InlinePolicyDeleted { owner, name });
                 Ok(())
             }
-            Action::CreatePolicy { name, path, id, description, policy } => {
-                let arn = Arn::policy(self.command.account, path, name);
-                self.require("iam:CreatePolicy", arn.as_str())?;
-                if self.account.policies.contains_key(&*key_of(name.as_str())) {
-                    return Err(Rejection::exists("policy", name));
-                }
-                check_document("PolicySize", policy)?;
-                self.emit(EventKind::PolicyCreated {
-                    name: name.clone(),
-                    path: path.clone(),
-                    id: id.clone(),
-                    description: description.clone(),
-                    policy: policy.clone(),
-                });
-                Ok(())
-            }
-            Action::CreatePolicyVersion { policy_arn, policy } => {
+            Action::CreatePolicy { .. } => self.create_policy(),
+            Action::CreatePolicyVersion { policy_arn, policy, default } => {
                 let managed = self.managed("iam:CreatePolicyVersion", policy_arn)?;
                 check_document("PolicySize", policy)?;
+                check_size("VersionsPerPolicy", VERSIONS_MAX, managed.versions.len() + 1)?;
                 self.emit(EventKind::PolicyVersionCreated {
                     name: managed.name.clone(),
-                    version: managed.version.saturating_add(1),
+                    version: managed.last_version.saturating_add(1),
                     policy: policy.clone(),
+                    default: *default,
                 });
                 Ok(())
             }
             Action::DeletePolicy { policy_arn } => {
                 let managed = self.managed("iam:DeletePolicy", policy_arn)?;
-                if managed.uses > 0 {
+                let uses = self.account.uses_of(&managed);
+                if uses.attachments > 0 || uses.boundaries > 0 {
                     return Err(Rejection::DeleteConflict { rule: "detach policy" });
+                }
+                if managed.versions.len() > 1 {
+                    let rule = "delete the versions that are not the default one";
+                    return Err(Rejection::DeleteConflict { rule });
                 }
                 self.emit(EventKind::PolicyDeleted { name: managed.name.clone() });
                 Ok(())
@@ -71,12 +59,41 @@ impl Decider<'_> {
         }
     }
 
+    fn create_policy(&mut self) -> Result<(), Rejection> {
+        let Action::CreatePolicy { name, path, id, description, policy, tags } =
+            &self.command.action
+        else {
+            return Ok(());
+        };
+        let arn = Arn::policy(self.command.account, path, name);
+        self.require_creation("Policy", &arn, tags, None)?;
+        if self.account.policies.contains_key(&*key_of(name.as_str())) {
+            return Err(Rejection::exists("policy", name));
+        }
+        check_size("PoliciesPerAccount", POLICIES_MAX, self.account.policies.len() + 1)?;
+        check_document("PolicySize", policy)?;
+        self.emit(EventKind::PolicyCreated {
+            name: name.clone(),
+            path: path.clone(),
+            id: id.clone(),
+            description: description.clone(),
+            policy: policy.clone(),
+        });
+        self.tag_created(TagOwner::Policy(name.clone()), tags)
+    }
+
     fn attachments(&mut self) -> Result<(), Rejection> {
+        let of_policy = |arn: &Arn| {
+            let mut context = Context::default();
+            context.insert("iam:PolicyARN", arn.to_string());
+            context
+        };
         match &self.command.action {
             Action::AttachPolicy { owner, policy_arn } => {
-                let permissions = self.owner("Attach", "Policy", owner)?;
-                let policy = self.existing(policy_arn)?.name.clone();
-                if permissions.attached.contains(&*key_of(policy.as_str())) {
+                let context = of_policy(policy_arn);
+                let permissions = self.owner("Attach", "Policy", owner, &context)?;
+                let policy = self.existing(policy_arn)?.reference();
+                if permissions.attached.contains(&policy.key()) {
                     return Ok(());
                 }
                 check_size("AttachedPolicies", ATTACHED_MAX, permissions.attached.len() + 1)?;
@@ -84,9 +101,10 @@ impl Decider<'_> {
                 Ok(())
             }
             Action::DetachPolicy { owner, policy_arn } => {
-                let permissions = self.owner("Detach", "Policy", owner)?;
-                let policy = self.existing(policy_arn)?.name.clone();
-                if !permissions.attached.contains(&*key_of(policy.as_str())) {
+                let context = of_policy(policy_arn);
+                let permissions = self.owner("Detach", "Policy", owner, &context)?;
+                let policy = self.existing(policy_arn)?.reference();
+                if !permissions.attached.contains(&policy.key()) {
                     return Err(Rejection::missing("policy", policy_arn));
                 }
                 self.emit(EventKind::PolicyDetached { owner: owner.clone(), policy });
@@ -94,14 +112,18 @@ impl Decider<'_> {
             }
             Action::PutBoundary { owner, policy_arn } => {
                 refuse_group(owner)?;
-                self.owner("Put", "PermissionsBoundary", owner)?;
-                let policy = self.existing(policy_arn)?.name.clone();
+                let mut context = Context::default();
+                context.insert("iam:PermissionsBoundary", policy_arn.to_string());
+                self.owner("Put", "PermissionsBoundary", owner, &context)?;
+                let policy = self.existing(policy_arn)?.reference();
                 self.emit(EventKind::BoundaryPut { owner: owner.clone(), policy });
                 Ok(())
             }
             Action::DeleteBoundary { owner } => {
                 refuse_group(owner)?;
-                if self.owner("Delete", "PermissionsBoundary", owner)?.boundary.is_none() {
+                let context = Context::default();
+                let permissions = self.owner("Delete", "PermissionsBoundary", owner, &context)?;
+                if permissions.boundary.is_none() {
                     return Err(Rejection::missing("permissions boundary", "of this entity"));
                 }
                 self.emit(EventKind::BoundaryDeleted { owner: owner.clone() });
@@ -117,7 +139,7 @@ impl Decider<'_> {
         name: &PolicyName,
         policy: &Policy,
     ) -> Result<(), Rejection> {
-        let permissions = self.owner("Put", "Policy", owner)?;
+        let permissions = self.owner("Put", "Policy", owner, &Context::default())?;
         let others = permissions.inline.iter().filter(|(other, _)| *other != name);
         let size = others.map(|(_, policy)| policy.size_without_whitespace()).sum::<usize>()
             + policy.size_without_whitespace();
@@ -133,48 +155,44 @@ impl Decider<'_> {
     }
 
     /// The permissions of an owner, if the caller may do the action, which is named after the owner's
-    /// kind: `Put` and `Policy` make iam:PutUserPolicy for a user.
+    /// kind: `Put` and `Policy` make iam:PutUserPolicy for a user. Policies may ask about the owner's tags
+    /// and, unless `extra` tells of another one, its boundary.
     fn owner(
         &self,
         verb: &str,
         object: &str,
         owner: &PolicyOwner,
+        extra: &Context,
     ) -> Result<Permissions, Rejection> {
-        let account = self.command.account;
-        let (kind, arn, found) = match owner {
-            PolicyOwner::User(name) => {
-                let found = self.account.user(name);
-                let path = found.map(|user| user.path.clone()).unwrap_or_default();
-                let permissions = found.map(|user| user.permissions.clone());
-                ("User", Arn::user(account, &path, name), permissions)
-            }
-            PolicyOwner::Role(name) => {
-                let found = self.account.role(name);
-                let path = found.map(|role| role.path.clone()).unwrap_or_default();
-                let permissions = found.map(|role| role.permissions.clone());
-                ("Role", Arn::role(account, &path, name), permissions)
-            }
-            PolicyOwner::Group(name) => {
-                let found = self.account.group(name);
-                let path = found.map(|group| group.path.clone()).unwrap_or_default();
-                let permissions = found.map(|group| group.permissions.clone());
-                ("Group", Arn::group(account, &path, name), permissions)
-            }
-        };
-        self.require(&format!("iam:{verb}{kind}{object}"), arn.as_str())?;
-        found.ok_or_else(|| match owner {
+        let (kind, arn) = (owner.kind(), owner.arn(self.account));
+        let found = owner.permissions(self.account);
+        let mut context = Tags::of_resource(owner.tags(self.account));
+        let boundary = found.and_then(|permissions| permissions.boundary.as_deref());
+        if let Some(boundary) = boundary.and_then(|key| self.account.managed(key)) {
+            context.insert("iam:PermissionsBoundary", boundary.arn(self.account.id).to_string());
+        }
+        context.extend(extra);
+        self.require_with(&format!("iam:{verb}{kind}{object}"), arn.as_str(), &context)?;
+        let found = found.ok_or_else(|| match owner {
             PolicyOwner::User(name) => Rejection::missing("user", name),
             PolicyOwner::Role(name) => Rejection::missing("role", name),
             PolicyOwner::Group(name) => Rejection::missing("group", name),
-        })
+        })?;
+        if let PolicyOwner::Role(name) = owner {
+            self.refuse_service_linked(name)?;
+        }
+        Ok(found.clone())
     }
 
-    fn managed(&self, action: &str, arn: &Arn) -> Result<Arc<ManagedPolicy>, Rejection> {
-        self.require(action, arn.as_str())?;
-        self.existing(arn)
+    /// A managed policy of the account, if the caller may do `action` on it.
+    pub(super) fn managed(&self, action: &str, arn: &Arn) -> Result<Arc<ManagedPolicy>, Rejection> {
+        let found = self.account.policy_by_arn(arn).filter(|policy| !policy.aws);
+        let context = Tags::of_resource(found.map(|policy| &policy.tags));
+        self.require_with(action, arn.as_str(), &context)?;
+        found.cloned().ok_or_else(|| Rejection::missing("policy", arn))
     }
 
-    fn existing(&self, arn: &Arn) -> Result<Arc<ManagedPolicy>, Rejection> {
+    pub(super) fn existing(&self, arn: &Arn) -> Result<Arc<ManagedPolicy>, Rejection> {
         let found = self.account.policy_by_arn(arn);
         found.cloned().ok_or_else(|| Rejection::missing("policy", arn))
     }

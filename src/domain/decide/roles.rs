@@ -1,13 +1,17 @@
 //! Roles, their trust policies, and instance profiles.
 
-use super::policies::check_document;
+use super::instances::EC2_SERVICE;
+use super::policies::{check_document, check_size};
 use super::{Decider, key_of};
 use crate::domain::command::Action;
-use crate::domain::event::EventKind;
+use crate::domain::entity::TagOwner;
+use crate::domain::event::{EventKind, PolicyOwner};
+use crate::domain::quotas::{PROFILES_MAX, ROLES_MAX};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Profile, Role, State};
+use crate::domain::tags::Tags;
 use crate::identity::{Arn, Invalid, ProfileName, RoleName};
-use crate::policy::{Context, Policy, SERVICE_LINKED_PATH};
+use crate::policy::{Policy, SERVICE_LINKED_PATH};
 
 /// The name of the quota on the length of a trust policy (IAM User Guide, reference_iam-quotas).
 const TRUST_QUOTA: &str = "ACLSizePerRole";
@@ -18,6 +22,9 @@ impl Decider<'_> {
             Action::CreateRole { .. } => self.create_role(),
             Action::UpdateRole { name, description, max_session } => {
                 let role = self.role("iam:UpdateRole", name)?;
+                if max_session.is_some() {
+                    self.refuse_service_linked(name)?;
+                }
                 self.emit(EventKind::RoleUpdated {
                     name: role.name.clone(),
                     description: description.clone().unwrap_or_else(|| role.description.clone()),
@@ -27,21 +34,24 @@ impl Decider<'_> {
             }
             Action::UpdateTrustPolicy { role, trust } => {
                 let role = self.role("iam:UpdateAssumeRolePolicy", role)?;
+                self.refuse_service_linked(&role.name)?;
                 check_document(TRUST_QUOTA, trust)?;
                 let trust = bind_principals(self.state, trust);
                 self.emit(EventKind::TrustPolicyChanged { role: role.name.clone(), trust });
                 Ok(())
             }
             Action::DeleteRole { name } => self.delete_role(name),
-            Action::CreateProfile { name, path, id } => {
+            Action::CreateProfile { name, path, id, tags } => {
                 let arn = Arn::profile(self.command.account, path, name);
-                self.require("iam:CreateInstanceProfile", arn.as_str())?;
+                self.require_creation("InstanceProfile", &arn, tags, None)?;
                 if self.account.profile(name).is_some() {
                     return Err(Rejection::exists("instance profile", name));
                 }
+                let count = self.account.profiles.len() + 1;
+                check_size("InstanceProfilesPerAccount", PROFILES_MAX, count)?;
                 let (name, path, id) = (name.clone(), path.clone(), id.clone());
-                self.emit(EventKind::ProfileCreated { name, path, id });
-                Ok(())
+                self.emit(EventKind::ProfileCreated { name: name.clone(), path, id });
+                self.tag_created(TagOwner::Profile(name), tags)
             }
             Action::DeleteProfile { name } => {
                 let profile = self.profile("iam:DeleteInstanceProfile", name)?;
@@ -68,13 +78,13 @@ impl Decider<'_> {
     }
 
     fn create_role(&mut self) -> Result<(), Rejection> {
-        let Action::CreateRole { name, path, id, description, max_session, trust } =
+        let Action::CreateRole { name, path, id, description, max_session, trust, tags, boundary } =
             &self.command.action
         else {
             return Ok(());
         };
         let arn = Arn::role(self.command.account, path, name);
-        self.require("iam:CreateRole", arn.as_str())?;
+        self.require_creation("Role", &arn, tags, boundary.as_ref())?;
         if self.account.role(name).is_some() {
             return Err(Rejection::exists("role", name));
         }
@@ -83,6 +93,7 @@ impl Decider<'_> {
                 format!("must not begin with {SERVICE_LINKED_PATH}, which guardrails exempt");
             return Err(Invalid::new("path", rule).into());
         }
+        check_size("RolesPerAccount", ROLES_MAX, self.account.roles.len() + 1)?;
         check_document(TRUST_QUOTA, trust)?;
         self.emit(EventKind::RoleCreated {
             name: name.clone(),
@@ -92,11 +103,13 @@ impl Decider<'_> {
             max_session: *max_session,
             trust: bind_principals(self.state, trust),
         });
-        Ok(())
+        self.tag_created(TagOwner::Role(name.clone()), tags)?;
+        self.bound_created(PolicyOwner::Role(name.clone()), boundary.as_ref())
     }
 
     fn delete_role(&mut self, name: &RoleName) -> Result<(), Rejection> {
         let role = self.role("iam:DeleteRole", name)?;
+        self.refuse_service_linked(name)?;
         if !role.permissions.inline.is_empty() || !role.permissions.attached.is_empty() {
             return Err(Rejection::DeleteConflict { rule: "delete and detach policies" });
         }
@@ -113,7 +126,10 @@ impl Decider<'_> {
         let profile = self.profile("iam:AddRoleToInstanceProfile", profile)?;
         let role = self.account.role(role).ok_or_else(|| Rejection::missing("role", role))?;
         let role_arn = Arn::role(self.command.account, &role.path, &role.name);
-        self.require_with("iam:PassRole", role_arn.as_str(), &Context::default())?;
+        let mut context = Tags::of_resource(Some(&role.tags));
+        context.insert("iam:PassedToService", EC2_SERVICE.to_owned());
+        self.require_with("iam:PassRole", role_arn.as_str(), &context)?;
+        self.refuse_service_linked(&role.name)?;
         if profile.role.is_some() {
             let (quota, max) = ("InstanceSessionsPerInstanceProfile", 1);
             return Err(Rejection::LimitExceeded { quota, max });
@@ -124,10 +140,13 @@ impl Decider<'_> {
     }
 
     /// The role, if the caller may do `action` on it. Who may not learns nothing of its existence.
-    fn role(&self, action: &str, name: &RoleName) -> Result<std::sync::Arc<Role>, Rejection> {
+    pub(super) fn role(
+        &self,
+        action: &str,
+        name: &RoleName,
+    ) -> Result<std::sync::Arc<Role>, Rejection> {
+        self.require_on(action, &TagOwner::Role(name.clone()))?;
         let found = self.account.role(name);
-        let path = found.map(|role| role.path.clone()).unwrap_or_default();
-        self.require(action, Arn::role(self.command.account, &path, name).as_str())?;
         found.cloned().ok_or_else(|| Rejection::missing("role", name))
     }
 
@@ -136,9 +155,8 @@ impl Decider<'_> {
         action: &str,
         name: &ProfileName,
     ) -> Result<std::sync::Arc<Profile>, Rejection> {
+        self.require_on(action, &TagOwner::Profile(name.clone()))?;
         let found = self.account.profile(name);
-        let path = found.map(|profile| profile.path.clone()).unwrap_or_default();
-        self.require(action, Arn::profile(self.command.account, &path, name).as_str())?;
         found.cloned().ok_or_else(|| Rejection::missing("instance profile", name))
     }
 }

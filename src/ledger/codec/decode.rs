@@ -6,8 +6,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{CodecError, credentials};
+use super::{CodecError, credentials, entities};
 use crate::clock::Timestamp;
+use crate::domain::entity::PolicyRef;
 use crate::domain::event::{
     DocumentKey, Event, EventKind, Fact, GuardrailKind, GuardrailRef, Idempotency, InstanceFacts,
     KeyOwner, PolicyOwner, RoleCredentials, Session, SessionSubject,
@@ -267,24 +268,30 @@ fn policy_kind(kind: Kind) -> Decoded<EventKind> {
             name: read(&created.name)?,
             version: created.version,
             policy: policy(&created.document, PolicyKind::Identity)?,
+            default: !created.default_kept,
         },
         Kind::PolicyDeleted(name) => EventKind::PolicyDeleted { name: read(&name)? },
         Kind::PolicyAttached(attached) => EventKind::PolicyAttached {
+            policy: attached_policy(&attached)?,
             owner: policy_owner(attached.owner)?,
-            policy: read(&attached.policy)?,
         },
         Kind::PolicyDetached(detached) => EventKind::PolicyDetached {
+            policy: attached_policy(&detached)?,
             owner: policy_owner(detached.owner)?,
-            policy: read(&detached.policy)?,
         },
-        Kind::BoundaryPut(put) => {
-            EventKind::BoundaryPut { owner: policy_owner(put.owner)?, policy: read(&put.policy)? }
-        }
+        Kind::BoundaryPut(put) => EventKind::BoundaryPut {
+            policy: attached_policy(&put)?,
+            owner: policy_owner(put.owner)?,
+        },
         Kind::BoundaryDeleted(deleted) => {
             EventKind::BoundaryDeleted { owner: policy_owner(deleted.owner)? }
         }
-        _ => return Err(part("is no kind of a policy")),
+        other => EventKind::Entity(entities::decode(other)?),
     })
+}
+
+fn attached_policy(attachment: &stored::Attachment) -> Decoded<PolicyRef> {
+    Ok(PolicyRef { name: read(&attachment.policy)?, aws: attachment.aws })
 }
 
 fn instance_kind(kind: Kind) -> Decoded<EventKind> {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::credentials;
+use super::{credentials, entities};
+use crate::domain::entity::PolicyRef;
 use crate::domain::event::{
     Event, EventKind, Fact, GuardrailKind, GuardrailRef, InstanceFacts, KeyOwner, PolicyOwner,
     Session, SessionSubject,
@@ -94,6 +95,7 @@ fn kind(kind: &EventKind) -> Kind {
         | EventKind::AccountKeyRewrapped { .. }
         | EventKind::KeyringRotated { .. }
         | EventKind::KeyringVersionRetired { .. }) => credentials::stored(credentials),
+        EventKind::Entity(event) => entities::encode(event),
         role @ (EventKind::RoleCreated { .. }
         | EventKind::RoleUpdated { .. }
         | EventKind::TrustPolicyChanged { .. }
@@ -175,9 +177,10 @@ fn role_kind(kind: &EventKind) -> Kind {
 }
 
 fn policy_kind(kind: &EventKind) -> Kind {
-    let attachment = |owner: &PolicyOwner, policy: String| stored::Attachment {
+    let attachment = |owner: &PolicyOwner, policy: &PolicyRef| stored::Attachment {
         owner: policy_owner(owner),
-        policy,
+        policy: policy.name.to_string(),
+        aws: policy.aws,
     };
     match kind {
         EventKind::InlinePolicyPut { owner, name, policy } => {
@@ -201,25 +204,25 @@ fn policy_kind(kind: &EventKind) -> Kind {
                 document: policy.text().to_owned(),
             })
         }
-        EventKind::PolicyVersionCreated { name, version, policy } => {
+        EventKind::PolicyVersionCreated { name, version, policy, default } => {
             Kind::PolicyVersionCreated(stored::PolicyVersion {
                 name: name.to_string(),
                 version: *version,
                 document: policy.text().to_owned(),
+                default_kept: !default,
             })
         }
         EventKind::PolicyDeleted { name } => Kind::PolicyDeleted(name.to_string()),
         EventKind::PolicyAttached { owner, policy } => {
-            Kind::PolicyAttached(attachment(owner, policy.to_string()))
+            Kind::PolicyAttached(attachment(owner, policy))
         }
         EventKind::PolicyDetached { owner, policy } => {
-            Kind::PolicyDetached(attachment(owner, policy.to_string()))
+            Kind::PolicyDetached(attachment(owner, policy))
         }
-        EventKind::BoundaryPut { owner, policy } => {
-            Kind::BoundaryPut(attachment(owner, policy.to_string()))
-        }
+        EventKind::BoundaryPut { owner, policy } => Kind::BoundaryPut(attachment(owner, policy)),
         EventKind::BoundaryDeleted { owner } => {
-            Kind::BoundaryDeleted(attachment(owner, String::new()))
+            let owner = policy_owner(owner);
+            Kind::BoundaryDeleted(stored::Attachment { owner, ..Default::default() })
         }
         _ => unreachable!("`kind` hands over kinds of policies only"),
     }

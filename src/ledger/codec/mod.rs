@@ -4,6 +4,7 @@
 mod credentials;
 mod decode;
 mod encode;
+mod entities;
 
 use prost::Message as _;
 

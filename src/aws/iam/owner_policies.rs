@@ -1,0 +1,284 @@
+//! Policies of users, roles and groups: inline, attached, and the boundary. The operations of the three
+//! kinds differ in names alone, so that each kind's module has them made by `owner_policies!`.
+
+use serde::Serialize;
+
+use super::shown::{AttachedPolicy, listed};
+use super::{document, parsed, reading_owner};
+use crate::aws::call::Call;
+use crate::aws::fault::Fault;
+use crate::aws::page::page;
+use crate::domain::command::Action;
+use crate::domain::event::PolicyOwner;
+use crate::domain::rejection::Rejection;
+use crate::domain::state::{Account, Permissions};
+use crate::identity::{Arn, PolicyName};
+use crate::policy::PolicyKind;
+
+/// Where a list begins and how much of it is asked for.
+pub(super) struct Window {
+    pub(super) path_prefix: Option<String>,
+    pub(super) marker: Option<String>,
+    pub(super) max_items: Option<u32>,
+}
+
+listed! {
+    ListPoliciesResult { policy_names: String }
+    ListAttachedResult { attached_policies: AttachedPolicy }
+}
+
+pub(super) async fn put(
+    call: &Call<'_>,
+    owner: PolicyOwner,
+    name: PolicyName,
+    text: &str,
+) -> Result<(), Fault> {
+    let policy = parsed(text, PolicyKind::Identity)?;
+    call.perform("", Action::PutInlinePolicy { owner, name, policy }).await?;
+    Ok(())
+}
+
+/// The names of owner and policy as they are kept, and the document.
+pub(super) fn get(
+    call: &Call<'_>,
+    owner: &PolicyOwner,
+    name: &PolicyName,
+) -> Result<(String, String, String), Fault> {
+    let (_, account) = reading_owner(call, owner)?;
+    let permissions = permissions(&account, owner)?;
+    let found = permissions.inline.iter().find(|(other, _)| *other == name);
+    let missing = || match owner {
+        PolicyOwner::User(_) => Rejection::missing("user policy", name),
+        PolicyOwner::Role(_) => Rejection::missing("role policy", name),
+        PolicyOwner::Group(_) => Rejection::missing("group policy", name),
+    };
+    let (name, policy) = found.ok_or_else(missing)?;
+    Ok((spelling(&account, owner), name.to_string(), document(policy.text())))
+}
+
+/// The owner's name as it was given.
+fn spelling(account: &Account, owner: &PolicyOwner) -> String {
+    match owner {
+        PolicyOwner::User(name) => account.user(name).map_or(name, |u| &u.name).to_string(),
+        PolicyOwner::Role(name) => account.role(name).map_or(name, |r| &r.name).to_string(),
+        PolicyOwner::Group(name) => account.group(name).map_or(name, |g| &g.name).to_string(),
+    }
+}
+
+fn permissions<'a>(
+    account: &'a Account,
+    owner: &PolicyOwner,
+) -> Result<&'a Permissions, Rejection> {
+    owner.permissions(account).ok_or_else(|| match owner {
+        PolicyOwner::User(name) => Rejection::missing("user", name),
+        PolicyOwner::Role(name) => Rejection::missing("role", name),
+        PolicyOwner::Group(name) => Rejection::missing("group", name),
+    })
+}
+
+pub(super) fn list(
+    call: &Call<'_>,
+    owner: &PolicyOwner,
+    window: &Window,
+) -> Result<ListPoliciesResult, Fault> {
+    let (_, account) = reading_owner(call, owner)?;
+    let names = permissions(&account, owner)?.inline.keys().map(PolicyName::as_str);
+    let marker = window.marker.as_deref();
+    let listed = page(call.action, names, |name| name, window.max_items, marker)?;
+    Ok(ListPoliciesResult::of(listed, str::to_owned))
+}
+
+pub(super) fn list_attached(
+    call: &Call<'_>,
+    owner: &PolicyOwner,
+    window: &Window,
+) -> Result<ListAttachedResult, Fault> {
+    let (_, account) = reading_owner(call, owner)?;
+    let prefix = window.path_prefix.as_deref().unwrap_or("/");
+    let attached = permissions(&account, owner)?.attached.iter();
+    let attached = attached.filter_map(|key| Some((key, account.managed(key)?)));
+    let attached = attached.filter(|(_, policy)| policy.path.as_str().starts_with(prefix));
+    let marker = window.marker.as_deref();
+    let listed = page(call.action, attached, |(key, _)| key, window.max_items, marker)?;
+    Ok(ListAttachedResult::of(listed, |(_, policy)| AttachedPolicy::of(&account, policy)))
+}
+
+pub(super) async fn attach(
+    call: &Call<'_>,
+    owner: PolicyOwner,
+    policy_arn: Arn,
+) -> Result<(), Fault> {
+    call.perform("", Action::AttachPolicy { owner, policy_arn }).await?;
+    Ok(())
+}
+
+pub(super) async fn detach(
+    call: &Call<'_>,
+    owner: PolicyOwner,
+    policy_arn: Arn,
+) -> Result<(), Fault> {
+    call.perform("", Action::DetachPolicy { owner, policy_arn }).await?;
+    Ok(())
+}
+
+/// A document with whose it is; each kind has a member of its own for its name.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct InlinePolicy {
+    pub(super) user_name: Option<String>,
+    pub(super) role_name: Option<String>,
+    pub(super) group_name: Option<String>,
+    pub(super) policy_name: String,
+    pub(super) policy_document: String,
+}
+
+impl InlinePolicy {
+    pub(super) fn of(
+        owner: &PolicyOwner,
+        (name, policy_name, policy_document): (String, String, String),
+    ) -> Self {
+        let own = |is: bool| is.then(|| name.clone());
+        Self {
+            user_name: own(matches!(owner, PolicyOwner::User(_))),
+            role_name: own(matches!(owner, PolicyOwner::Role(_))),
+            group_name: own(matches!(owner, PolicyOwner::Group(_))),
+            policy_name,
+            policy_document,
+        }
+    }
+}
+
+/// The operations on the policies of one kind of owner: the kind, the type of its name and how the name is
+/// called on the wire.
+macro_rules! owner_policies {
+    ($kind:ident, $name:ident, $wire:literal) => {
+        use super::owner_policies::{
+            self, InlinePolicy, ListAttachedResult, ListPoliciesResult, Window,
+        };
+
+        request! {
+            /// Source: IAM API Reference, PutUserPolicy and its like.
+            PutPolicy {
+                owner: $name = $wire,
+                policy_name: $crate::identity::PolicyName = "PolicyName",
+                policy_document: String = "PolicyDocument" [Length(1, 131_072), DOCUMENT],
+            }
+            /// Source: IAM API Reference, GetUserPolicy, DeleteUserPolicy and their like.
+            OfPolicy {
+                owner: $name = $wire,
+                policy_name: $crate::identity::PolicyName = "PolicyName",
+            }
+            /// Source: IAM API Reference, AttachUserPolicy, DetachUserPolicy and their like.
+            OfManaged {
+                owner: $name = $wire,
+                policy_arn: $crate::identity::Arn = "PolicyArn" [Length(20, 2048)],
+            }
+            /// Source: IAM API Reference, ListUserPolicies, ListAttachedUserPolicies and their like.
+            ListOwned {
+                owner: $name = $wire,
+                path_prefix: Option<String> = "PathPrefix" [Length(1, PATH_CHARS_MAX)],
+                marker: Option<String> = "Marker" [Length(1, MARKER_CHARS_MAX)],
+                max_items: Option<u32> = "MaxItems" [Value(1, PAGE_MAX)],
+            }
+        }
+
+        impl ListOwned {
+            fn split(self) -> ($crate::domain::event::PolicyOwner, Window) {
+                let Self { owner, path_prefix, marker, max_items } = self;
+                (PolicyOwner::$kind(owner), Window { path_prefix, marker, max_items })
+            }
+        }
+
+        pub(super) async fn put_policy(call: &Call<'_>, request: PutPolicy) -> Result<(), Fault> {
+            let owner = PolicyOwner::$kind(request.owner);
+            owner_policies::put(call, owner, request.policy_name, &request.policy_document).await
+        }
+
+        pub(super) async fn get_policy(
+            call: &Call<'_>,
+            request: OfPolicy,
+        ) -> Result<InlinePolicy, Fault> {
+            let owner = PolicyOwner::$kind(request.owner);
+            let found = owner_policies::get(call, &owner, &request.policy_name)?;
+            Ok(InlinePolicy::of(&owner, found))
+        }
+
+        pub(super) async fn delete_policy(call: &Call<'_>, request: OfPolicy) -> Result<(), Fault> {
+            let owner = PolicyOwner::$kind(request.owner);
+            let action = Action::DeleteInlinePolicy { owner, name: request.policy_name };
+            call.perform("", action).await?;
+            Ok(())
+        }
+
+        pub(super) async fn list_policies(
+            call: &Call<'_>,
+            request: ListOwned,
+        ) -> Result<ListPoliciesResult, Fault> {
+            let (owner, window) = request.split();
+            owner_policies::list(call, &owner, &window)
+        }
+
+        pub(super) async fn list_attached(
+            call: &Call<'_>,
+            request: ListOwned,
+        ) -> Result<ListAttachedResult, Fault> {
+            let (owner, window) = request.split();
+            owner_policies::list_attached(call, &owner, &window)
+        }
+
+        pub(super) async fn attach_policy(
+            call: &Call<'_>,
+            request: OfManaged,
+        ) -> Result<(), Fault> {
+            owner_policies::attach(call, PolicyOwner::$kind(request.owner), request.policy_arn)
+                .await
+        }
+
+        pub(super) async fn detach_policy(
+            call: &Call<'_>,
+            request: OfManaged,
+        ) -> Result<(), Fault> {
+            owner_policies::detach(call, PolicyOwner::$kind(request.owner), request.policy_arn)
+                .await
+        }
+    };
+}
+
+/// The operations on the boundary of a user or role.
+macro_rules! owner_boundary {
+    ($kind:ident, $name:ident, $wire:literal) => {
+        request! {
+            /// Source: IAM API Reference, PutUserPermissionsBoundary and its like.
+            PutBoundary {
+                owner: $name = $wire,
+                permissions_boundary: $crate::identity::Arn =
+                    "PermissionsBoundary" [Length(20, 2048)],
+            }
+            /// Source: IAM API Reference, DeleteUserPermissionsBoundary and its like.
+            DeleteBoundary {
+                owner: $name = $wire,
+            }
+        }
+
+        pub(super) async fn put_boundary(
+            call: &Call<'_>,
+            request: PutBoundary,
+        ) -> Result<(), Fault> {
+            let owner = PolicyOwner::$kind(request.owner);
+            let policy_arn = request.permissions_boundary;
+            call.perform("", Action::PutBoundary { owner, policy_arn }).await?;
+            Ok(())
+        }
+
+        pub(super) async fn delete_boundary(
+            call: &Call<'_>,
+            request: DeleteBoundary,
+        ) -> Result<(), Fault> {
+            let owner = PolicyOwner::$kind(request.owner);
+            call.perform("", Action::DeleteBoundary { owner }).await?;
+            Ok(())
+        }
+    };
+}
+
+pub(super) use {owner_boundary, owner_policies};

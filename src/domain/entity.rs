@@ -1,0 +1,261 @@
+//! What is asked of users, groups, roles, managed policies and profiles besides coming and going: their
+//! tags, names and versions; and the events that it leads to. Source: IAM API Reference.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::event::PolicyOwner;
+use super::state::{Account, Permissions, key_of};
+use super::tags::Tags;
+use crate::identity::{
+    AccountAlias, AccountId, Arn, GroupName, Path, PolicyName, ProfileName, RoleName, TagKey,
+    UniqueId, UserName,
+};
+
+/// An entity that carries tags. Groups carry none.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TagOwner {
+    /// A user.
+    User(UserName),
+    /// A role.
+    Role(RoleName),
+    /// A managed policy.
+    Policy(PolicyName),
+    /// An instance profile.
+    Profile(ProfileName),
+}
+
+impl TagOwner {
+    /// The word for it in names of actions: `User` in iam:TagUser.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::User(_) => "User",
+            Self::Role(_) => "Role",
+            Self::Policy(_) => "Policy",
+            Self::Profile(_) => "InstanceProfile",
+        }
+    }
+
+    /// Its ARN, with the path that it has if it is there.
+    #[must_use]
+    pub fn arn(&self, account: &Account) -> Arn {
+        let id: AccountId = account.id;
+        match self {
+            Self::User(name) => {
+                let path = account.user(name).map(|user| user.path.clone());
+                Arn::user(id, &path.unwrap_or_default(), name)
+            }
+            Self::Role(name) => {
+                let path = account.role(name).map(|role| role.path.clone());
+                Arn::role(id, &path.unwrap_or_default(), name)
+            }
+            Self::Policy(name) => {
+                let found = account.policies.get(&*key_of(name.as_str()));
+                let path = found.map(|policy| policy.path.clone());
+                Arn::policy(id, &path.unwrap_or_default(), name)
+            }
+            Self::Profile(name) => {
+                let path = account.profile(name).map(|profile| profile.path.clone());
+                Arn::profile(id, &path.unwrap_or_default(), name)
+            }
+        }
+    }
+
+    /// Its tags, if it is there.
+    #[must_use]
+    pub fn tags<'a>(&self, account: &'a Account) -> Option<&'a Tags> {
+        match self {
+            Self::User(name) => account.user(name).map(|user| &user.tags),
+            Self::Role(name) => account.role(name).map(|role| &role.tags),
+            Self::Policy(name) => {
+                account.policies.get(&*key_of(name.as_str())).map(|policy| &policy.tags)
+            }
+            Self::Profile(name) => account.profile(name).map(|profile| &profile.tags),
+        }
+    }
+}
+
+impl PolicyOwner {
+    /// The word for it in names of actions: `User` in iam:PutUserPolicy.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::User(_) => "User",
+            Self::Role(_) => "Role",
+            Self::Group(_) => "Group",
+        }
+    }
+
+    /// Its ARN, with the path that it has if it is there.
+    #[must_use]
+    pub fn arn(&self, account: &Account) -> Arn {
+        match self {
+            Self::User(name) => TagOwner::User(name.clone()).arn(account),
+            Self::Role(name) => TagOwner::Role(name.clone()).arn(account),
+            Self::Group(name) => {
+                let path = account.group(name).map(|group| group.path.clone());
+                Arn::group(account.id, &path.unwrap_or_default(), name)
+            }
+        }
+    }
+
+    /// Its permissions, if it is there.
+    #[must_use]
+    pub fn permissions<'a>(&self, account: &'a Account) -> Option<&'a Permissions> {
+        match self {
+            Self::User(name) => account.user(name).map(|user| &user.permissions),
+            Self::Role(name) => account.role(name).map(|role| &role.permissions),
+            Self::Group(name) => account.group(name).map(|group| &group.permissions),
+        }
+    }
+
+    /// Its tags, if it is there; groups have none.
+    #[must_use]
+    pub fn tags<'a>(&self, account: &'a Account) -> Option<&'a Tags> {
+        match self {
+            Self::User(name) => account.user(name).map(|user| &user.tags),
+            Self::Role(name) => account.role(name).map(|role| &role.tags),
+            Self::Group(_) => None,
+        }
+    }
+}
+
+/// A managed policy as entities hold it: one of the account, or one that AWS manages
+/// (`arn:aws:iam::aws:policy/...`), whose names are apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PolicyRef {
+    /// Its name.
+    pub name: PolicyName,
+    /// Whether AWS manages it.
+    pub aws: bool,
+}
+
+impl fmt::Display for PolicyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = if self.aws { AWS_PREFIX } else { "" };
+        write!(f, "{prefix}{}", self.name)
+    }
+}
+
+/// How the keys of policies that AWS manages begin; no name has a colon.
+pub const AWS_PREFIX: &str = "aws:";
+
+impl PolicyRef {
+    /// The key under which permissions hold it.
+    #[must_use]
+    pub fn key(&self) -> Box<str> {
+        let key = key_of(self.name.as_str());
+        if self.aws { format!("{AWS_PREFIX}{key}").into_boxed_str() } else { key }
+    }
+}
+
+/// What can be asked.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields repeat the names of the types they hold")]
+pub enum EntityAction {
+    Tag {
+        owner: TagOwner,
+        tags: Tags,
+    },
+    Untag {
+        owner: TagOwner,
+        keys: Vec<TagKey>,
+    },
+    UpdateUser {
+        name: UserName,
+        new_name: Option<UserName>,
+        new_path: Option<Path>,
+    },
+    UpdateGroup {
+        name: GroupName,
+        new_name: Option<GroupName>,
+        new_path: Option<Path>,
+    },
+    SetDefaultPolicyVersion {
+        policy_arn: Arn,
+        version: u32,
+    },
+    DeletePolicyVersion {
+        policy_arn: Arn,
+        version: u32,
+    },
+    /// A role that a service acts in; `service` is its principal, such as `ecs.amazonaws.com`.
+    CreateServiceLinkedRole {
+        service: Arc<str>,
+        suffix: Option<Arc<str>>,
+        description: Arc<str>,
+        id: UniqueId,
+    },
+    /// `task` is the random end of the deletion's id, which GetServiceLinkedRoleDeletionStatus asks for.
+    DeleteServiceLinkedRole {
+        name: RoleName,
+        task: Arc<str>,
+    },
+    CreateAccountAlias {
+        alias: AccountAlias,
+    },
+    DeleteAccountAlias {
+        alias: AccountAlias,
+    },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the fields repeat the names of the types they hold")]
+pub enum EntityEvent {
+    Tagged {
+        owner: TagOwner,
+        tags: Tags,
+    },
+    Untagged {
+        owner: TagOwner,
+        keys: Vec<TagKey>,
+    },
+    UserUpdated {
+        name: UserName,
+        new_name: UserName,
+        path: Path,
+    },
+    GroupUpdated {
+        name: GroupName,
+        new_name: GroupName,
+        path: Path,
+    },
+    DefaultPolicyVersionSet {
+        policy: PolicyName,
+        version: u32,
+    },
+    PolicyVersionDeleted {
+        policy: PolicyName,
+        version: u32,
+    },
+    /// The role went with an event of its own.
+    RoleDeletionCompleted {
+        task: Arc<str>,
+    },
+    AccountAliasCreated {
+        alias: AccountAlias,
+    },
+    AccountAliasDeleted {
+        alias: AccountAlias,
+    },
+}
+
+impl EntityEvent {
+    /// The kind's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Tagged { .. } => "Tagged",
+            Self::Untagged { .. } => "Untagged",
+            Self::UserUpdated { .. } => "UserUpdated",
+            Self::GroupUpdated { .. } => "GroupUpdated",
+            Self::DefaultPolicyVersionSet { .. } => "DefaultPolicyVersionSet",
+            Self::PolicyVersionDeleted { .. } => "PolicyVersionDeleted",
+            Self::RoleDeletionCompleted { .. } => "RoleDeletionCompleted",
+            Self::AccountAliasCreated { .. } => "AccountAliasCreated",
+            Self::AccountAliasDeleted { .. } => "AccountAliasDeleted",
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Stored form of what happens to entities besides coming and going, both ways.
+
+use std::sync::Arc;
+
+use super::decode::{Decoded, optional, part, read, required};
+use crate::domain::entity::{EntityEvent, TagOwner};
+use crate::domain::tags::Tags;
+use crate::identity::Path;
+use crate::proto::stored::{self, event::Kind};
+
+pub(super) fn encode(event: &EntityEvent) -> Kind {
+    match event {
+        EntityEvent::Tagged { owner, tags } => {
+            let tags = tags.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+            Kind::Tagged(stored::Tagged { owner: tag_owner(owner), tags: tags.collect() })
+        }
+        EntityEvent::Untagged { owner, keys } => {
+            let keys = keys.iter().map(ToString::to_string).collect();
+            Kind::Untagged(stored::Untagged { owner: tag_owner(owner), keys })
+        }
+        EntityEvent::UserUpdated { name, new_name, path } => {
+            Kind::UserUpdated(renamed(name, new_name, path))
+        }
+        EntityEvent::GroupUpdated { name, new_name, path } => {
+            Kind::GroupUpdated(renamed(name, new_name, path))
+        }
+        EntityEvent::DefaultPolicyVersionSet { policy, version } => {
+            Kind::DefaultPolicyVersionSet(version_ref(policy, *version))
+        }
+        EntityEvent::PolicyVersionDeleted { policy, version } => {
+            Kind::PolicyVersionDeleted(version_ref(policy, *version))
+        }
+        EntityEvent::RoleDeletionCompleted { task } => {
+            Kind::RoleDeletionCompleted(task.to_string())
+        }
+        EntityEvent::AccountAliasCreated { alias } => Kind::AccountAliasCreated(alias.to_string()),
+        EntityEvent::AccountAliasDeleted { alias } => Kind::AccountAliasDeleted(alias.to_string()),
+    }
+}
+
+fn tag_owner(owner: &TagOwner) -> Option<stored::TagOwner> {
+    use stored::tag_owner::Owner;
+    let owner = match owner {
+        TagOwner::User(name) => Owner::User(name.to_string()),
+        TagOwner::Role(name) => Owner::Role(name.to_string()),
+        TagOwner::Policy(name) => Owner::Policy(name.to_string()),
+        TagOwner::Profile(name) => Owner::Profile(name.to_string()),
+    };
+    Some(stored::TagOwner { owner: Some(owner) })
+}
+
+fn renamed(name: &impl ToString, new_name: &impl ToString, path: &Path) -> stored::Renamed {
+    let path = if path.as_str() == "/" { String::new() } else { path.to_string() };
+    stored::Renamed { name: name.to_string(), new_name: new_name.to_string(), path }
+}
+
+fn version_ref(policy: &impl ToString, version: u32) -> stored::PolicyVersionRef {
+    stored::PolicyVersionRef { policy: policy.to_string(), version }
+}
+
+pub(super) fn decode(kind: Kind) -> Decoded<EntityEvent> {
+    Ok(match kind {
+        Kind::Tagged(tagged) => {
+            let mut tags = Tags::default();
+            for (key, value) in &tagged.tags {
+                tags.insert(read(key)?, read(value)?);
+            }
+            EntityEvent::Tagged { owner: read_tag_owner(tagged.owner)?, tags }
+        }
+        Kind::Untagged(untagged) => {
+            let keys = untagged.keys.iter().map(|key| read(key)).collect::<Decoded<_>>()?;
+            EntityEvent::Untagged { owner: read_tag_owner(untagged.owner)?, keys }
+        }
+        Kind::UserUpdated(renamed) => EntityEvent::UserUpdated {
+            name: read(&renamed.name)?,
+            new_name: read(&renamed.new_name)?,
+            path: optional(&renamed.path)?.unwrap_or_default(),
+        },
+        Kind::GroupUpdated(renamed) => EntityEvent::GroupUpdated {
+            name: read(&renamed.name)?,
+            new_name: read(&renamed.new_name)?,
+            path: optional(&renamed.path)?.unwrap_or_default(),
+        },
+        Kind::DefaultPolicyVersionSet(set) => EntityEvent::DefaultPolicyVersionSet {
+            policy: read(&set.policy)?,
+            version: set.version,
+        },
+        Kind::PolicyVersionDeleted(deleted) => EntityEvent::PolicyVersionDeleted {
+            policy: read(&deleted.policy)?,
+            version: deleted.version,
+        },
+        Kind::RoleDeletionCompleted(task) => {
+            EntityEvent::RoleDeletionCompleted { task: Arc::from(task) }
+        }
+        Kind::AccountAliasCreated(alias) => {
+            EntityEvent::AccountAliasCreated { alias: read(&alias)? }
+        }
+        Kind::AccountAliasDeleted(alias) => {
+            EntityEvent::AccountAliasDeleted { alias: read(&alias)? }
+        }
+        _ => return Err(part("is no kind of an entity")),
+    })
+}
+
+fn read_tag_owner(owner: Option<stored::TagOwner>) -> Decoded<TagOwner> {
+    use stored::tag_owner::Owner;
+    match required(owner.and_then(|owner| owner.owner), "owner")? {
+        Owner::User(name) => read(&name).map(TagOwner::User),
+        Owner::Role(name) => read(&name).map(TagOwner::Role),
+        Owner::Policy(name) => read(&name).map(TagOwner::Policy),
+        Owner::Profile(name) => read(&name).map(TagOwner::Profile),
+    }
+}
