@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use locum::client::{Credentials, SignedChannel, connect};
 use locum::clock::Timestamp;
 use locum::config::Layer;
-use locum::identity::{AccessKeyId, AccountId, Arn, Path, RoleName, SessionName, UniqueId};
+use locum::identity::{
+    AccessKeyId, AccountId, Arn, Path, RoleName, SessionName, Subject, UniqueId,
+};
 use locum::policy::Context;
 use locum::proto::v1;
 use locum::proto::v1::iam_service_client::IamServiceClient;
@@ -22,7 +24,7 @@ use locum::signing::sigv4::{
     EMPTY_SHA256, Expectations, PathStyle, Signable, Signer, SigningKey, check, compare, parse,
     verify,
 };
-use locum::signing::{AccountKey, Claims, Keyring, Secret, Subject, open, seal};
+use locum::signing::{AccountKey, Claims, Keyring, Secret, open, seal};
 use locum::sts::{Service, Shown, Wish};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::{digest, hkdf, hmac};

@@ -100,7 +100,8 @@ pub struct SignedChannel {
 struct Signer {
     authority: String,
     region: String,
-    credentials: Credentials,
+    /// None for calls that are not signed.
+    credentials: Option<Credentials>,
 }
 
 /// A channel to `endpoint`, such as `http://127.0.0.1:7400`, that connects when it is first used.
@@ -111,6 +112,22 @@ pub fn connect(
     endpoint: &str,
     region: &str,
     credentials: Credentials,
+) -> Result<SignedChannel, ClientError> {
+    channel(endpoint, region, Some(credentials))
+}
+
+/// A channel as `connect` makes it for the calls that need no signature, such as AssumeRoleWithWebIdentity.
+///
+/// # Errors
+/// The endpoint is no URL with a host.
+pub fn connect_unsigned(endpoint: &str) -> Result<SignedChannel, ClientError> {
+    channel(endpoint, "", None)
+}
+
+fn channel(
+    endpoint: &str,
+    region: &str,
+    credentials: Option<Credentials>,
 ) -> Result<SignedChannel, ClientError> {
     let invalid = |reason: String| ClientError::Endpoint { endpoint: endpoint.to_owned(), reason };
     let transport =
@@ -159,14 +176,15 @@ fn unreachable(error: tonic::transport::Error) -> Status {
 
 impl Signer {
     async fn sign(&self, request: Request<Body>) -> Result<Request<Body>, Status> {
+        let Some(credentials) = &self.credentials else { return Ok(request) };
         let (mut parts, body) = request.into_parts();
         let (frame, body) = first_message(body, REQUEST_BYTES_MAX).await?;
         // What is signed is the message behind the five bytes of its frame.
         let message = frame.get(5..).unwrap_or_default();
         let signer = CallSigner {
-            access_key: &self.credentials.access_key_id,
-            secret: &self.credentials.secret_access_key,
-            session_token: self.credentials.session_token.as_ref().map(Secret::expose),
+            access_key: &credentials.access_key_id,
+            secret: &credentials.secret_access_key,
+            session_token: credentials.session_token.as_ref().map(Secret::expose),
             region: &self.region,
         };
         let path = parts.uri.path().to_owned();

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::oidc::Reach;
+
 /// A length of time as people write it: `90s`, `15m`, `6h`, `1d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
@@ -122,6 +124,10 @@ pub struct Layer {
     /// How often the use of metadata is recorded, for the doctor [default: 1m].
     #[arg(long, env = "LOCUM_METADATA_REPORT_INTERVAL")]
     pub metadata_report_interval: Option<Span>,
+    /// Where keys of identity providers are fetched from [default: public]: `public` addresses; those of
+    /// `private` networks as well; on `loopback` as well, without TLS too, for tests.
+    #[arg(long, env = "LOCUM_OIDC_REACH", value_enum)]
+    pub oidc_reach: Option<Reach>,
     /// How long calls under way may take to end when the server stops [default: 10s].
     #[arg(long, env = "LOCUM_DRAIN_TIMEOUT")]
     pub drain_timeout: Option<Span>,
@@ -147,6 +153,7 @@ pub struct Config {
     pub rotation_interval: Duration,
     pub metadata_requests_per_second: u32,
     pub metadata_report_interval: Duration,
+    pub oidc_reach: Reach,
     pub drain_timeout: Duration,
     pub otlp_endpoint: Option<String>,
 }
@@ -202,6 +209,7 @@ impl Layer {
             metadata_report_interval: self
                 .metadata_report_interval
                 .or(other.metadata_report_interval),
+            oidc_reach: self.oidc_reach.or(other.oidc_reach),
             drain_timeout: self.drain_timeout.or(other.drain_timeout),
             otlp_endpoint: self.otlp_endpoint.or(other.otlp_endpoint),
         }
@@ -237,6 +245,7 @@ impl Layer {
             rotation_interval: span(self.rotation_interval, 3600),
             metadata_requests_per_second: self.metadata_requests_per_second.unwrap_or(1000),
             metadata_report_interval: span(self.metadata_report_interval, 60),
+            oidc_reach: self.oidc_reach.unwrap_or_default(),
             drain_timeout: span(self.drain_timeout, 10),
             otlp_endpoint: self.otlp_endpoint,
         };

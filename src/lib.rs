@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! identity  clock  config  telemetry  proto    who and when, as pure values; settings; generated messages
-//! policy  signing  log                         the IAM language | keys, tokens, SigV4 | RocksDB
+//! policy  signing  oidc  log                   the IAM language | keys, tokens, SigV4 | others' tokens | RocksDB
 //! domain                                       commands, events, state and the rules between them, pure
 //! ledger                                       the one path from a command to a recorded fact
 //! sts                                          use cases: authenticate, authorize, issue
@@ -24,6 +24,7 @@ pub mod identity;
 pub mod imds;
 pub mod ledger;
 pub mod log;
+pub mod oidc;
 pub mod policy;
 pub mod proto;
 pub mod rewrap;

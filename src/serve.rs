@@ -106,6 +106,7 @@ pub async fn open(config: &Config) -> Result<Opened, ServeError> {
         credentials_lifetime: config.credentials_lifetime,
         read_patience: READ_PATIENCE,
         keyring: source,
+        oidc_reach: config.oidc_reach,
     };
     let service = Service::new(ledger, Arc::new(keyring), Clock::System, settings);
     let service = service

@@ -9,15 +9,16 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Modules and the layer they are in; each may use only modules of lower layers.
-const LAYERS: [(&str, u8); 20] = [
+const LAYERS: [(&str, u8); 21] = [
     ("identity", 0),
     ("clock", 0),
     ("proto", 0),
-    ("config", 1),
     ("telemetry", 1),
     ("policy", 1),
     ("signing", 1),
     ("log", 1),
+    ("oidc", 1),
+    ("config", 2),
     ("domain", 2),
     ("ledger", 3),
     ("client", 4),

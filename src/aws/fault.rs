@@ -14,6 +14,7 @@ use super::xml::escape;
 use crate::domain::rejection::Rejection;
 use crate::identity::Invalid;
 use crate::ledger::SubmitError;
+use crate::oidc::IdentityError;
 use crate::policy::ParseError;
 use crate::signing::TokenError;
 use crate::sts::{AuthError, ServiceError};
@@ -82,7 +83,8 @@ fn of_auth(error: &AuthError) -> Kind {
 fn of_rejection(rejection: &Rejection) -> Kind {
     let code = rejection.code();
     match rejection {
-        Rejection::Invalid(_) => VALIDATION,
+        Rejection::Invalid(_) | Rejection::Constraints(_) | Rejection::Validation(_) => VALIDATION,
+        Rejection::InvalidAuthenticationCode => alike(code, FORBIDDEN),
         Rejection::AccessDenied(_) => ACCESS_DENIED,
         Rejection::AccountDisabled(_) => kind(code, FORBIDDEN, "Blocked", FORBIDDEN),
         Rejection::NoSuchEntity { .. } => {
@@ -96,6 +98,9 @@ fn of_rejection(rejection: &Rejection) -> Kind {
         }
         Rejection::InvalidInput(_)
         | Rejection::Unmodifiable(_)
+        | Rejection::InvalidParameter(_)
+        | Rejection::MalformedPolicy { .. }
+        | Rejection::PackedPolicyTooLarge { .. }
         | Rejection::IncorrectState(_)
         | Rejection::NoSuchInstance(_)
         | Rejection::NoSuchAssociation(_)
@@ -330,6 +335,11 @@ impl From<Rejection> for Fault {
             Rejection::AccessDenied(denied) => {
                 Self { kind, message: denied.message, encoded: denied.encoded }
             }
+            Rejection::MalformedPolicy { error, .. } => Self::policy(&error),
+            // In AWS's words already.
+            told @ (Rejection::Constraints(_)
+            | Rejection::Validation(_)
+            | Rejection::InvalidParameter(_)) => Self::new(kind, told.to_string()),
             other => Self::new(kind, sentence(&other.to_string())),
         }
     }
@@ -344,6 +354,11 @@ impl From<ServiceError> for Fault {
                 Self::new(UNAVAILABLE, sentence(&error.to_string()))
             }
             ServiceError::Invalid(invalid) => invalid.into(),
+            ServiceError::Identity(error) => {
+                let forbidden = matches!(error, IdentityError::Claim { .. });
+                let status = if forbidden { FORBIDDEN } else { BAD_REQUEST };
+                Self::own(error.code(), status, error.to_string())
+            }
             ServiceError::Token(TokenError::TooLarge) => {
                 let message = sentence(&error.to_string());
                 Self::own("PackedPolicyTooLarge", BAD_REQUEST, message)

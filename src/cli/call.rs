@@ -14,9 +14,10 @@ use tonic_types::StatusExt as _;
 
 use super::dynamic::{add_flags, kebab, message, table, take_warnings};
 use super::{Failure, run, say};
-use crate::client::{Credentials, SignedChannel, connect};
+use crate::client::{Credentials, SignedChannel, connect, connect_unsigned};
 use crate::grpc::ENCODED_MESSAGE;
 use crate::proto::DESCRIPTORS;
+use crate::signing::grpc::UNSIGNED_CALLS;
 
 /// `locum events`
 #[derive(Subcommand)]
@@ -132,7 +133,11 @@ async fn call(
     let request = DynamicMessage::deserialize(method.input(), request)?;
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
     let path = http::uri::PathAndQuery::try_from(path)?;
-    let mut grpc = tonic::client::Grpc::new(target.channel()?);
+    let channel = match UNSIGNED_CALLS.contains(&path.as_str()) {
+        true => connect_unsigned(&target.endpoint)?,
+        false => target.channel()?,
+    };
+    let mut grpc = tonic::client::Grpc::new(channel);
     grpc.ready().await.map_err(|status| told(&status))?;
     let request = Request::new(request.encode_to_vec());
     let answers = grpc.server_streaming(request, path, Bytes).await;

@@ -14,6 +14,7 @@ use crate::client::Credentials;
 use crate::config::{Config, Layer, SERVED_LIFE_MIN, Span};
 use crate::domain::event::EventKind;
 use crate::identity::{AccessKeyId, AccountId};
+use crate::oidc::Reach;
 use crate::serve::{Addresses, Listeners, Opened, open, run};
 use crate::signing::{Keyring, KeyringSource, Secret};
 use crate::sts::Service;
@@ -55,6 +56,9 @@ pub(super) struct DevArgs {
     /// How often the use of metadata is recorded, for the doctor.
     #[arg(long, default_value = "1m")]
     metadata_report_interval: Span,
+    /// Where keys of identity providers are fetched from; here on loopback addresses too.
+    #[arg(long, value_enum, default_value = "loopback")]
+    oidc_reach: Reach,
 }
 
 impl ServeArgs {
@@ -115,6 +119,7 @@ pub(super) async fn dev(args: DevArgs) -> Result<(), Failure> {
         rotation_interval: Some(args.rotation_interval),
         metadata_requests_per_second: Some(args.metadata_requests_per_second),
         metadata_report_interval: Some(args.metadata_report_interval),
+        oidc_reach: Some(args.oidc_reach),
         ..Layer::default()
     };
     let config = layer.finish()?;

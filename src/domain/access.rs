@@ -1,17 +1,21 @@
 //! May they: gathers from the state every policy that bears on a request and has `policy` judge it.
 //! Decisions and the Authorization service use this one path; there is no second.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use super::event::{GuardrailKind, Session, SessionSubject};
+use super::event::GuardrailKind;
 use super::rejection::{Denied, Evidence};
 use super::revocation::Ancestor;
+use super::session::{Session, Tags};
+use super::session_limits;
 use super::state::{Account, Permissions, State};
 use super::tags::Tags;
 use crate::clock::Timestamp;
-use crate::identity::{AccessKeyId, AccountId, Arn, Principal, RoleDelivery, SourceIdentity};
+use crate::identity::{
+    AccessKeyId, AccountId, Arn, Federator, Principal, RoleDelivery, SourceIdentity, UniqueId,
+    UserName, WebIdentity,
+};
 use crate::policy::{
     self, Context, Decision, Level, Named, Policies, Policy, PolicyKind, Request, Trace, Verdict,
 };
@@ -35,13 +39,13 @@ pub struct Caller {
 
 /// The facts of the caller's session.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "as in `event::Session`")]
+#[expect(missing_docs, reason = "as in `session::Session`")]
 pub struct CallerSession {
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
     pub policy: Option<Policy>,
     pub policy_arns: Vec<Arn>,
-    pub tags: BTreeMap<Arc<str>, Arc<str>>,
+    pub tags: Tags,
     pub transitive_tag_keys: Vec<Arc<str>>,
     pub source_identity: Option<SourceIdentity>,
     pub chain_depth: u8,
@@ -51,6 +55,10 @@ pub struct CallerSession {
     pub delivery: Option<RoleDelivery>,
     /// The sessions before it in its chain, first to last.
     pub ancestors: Vec<Ancestor>,
+    pub mfa_at: Option<Timestamp>,
+    pub web_identity: Option<WebIdentity>,
+    /// Who asked for it, if it is a federated user's.
+    pub federator: Option<Federator>,
 }
 
 impl Caller {
@@ -66,9 +74,7 @@ impl Caller {
             user_agent: Arc::from(""),
         }
     }
-}
 
-impl Caller {
     /// The sessions that stand before one that this caller asks for; none for long-term keys.
     #[must_use]
     pub fn chain(&self) -> Vec<Ancestor> {
@@ -85,19 +91,24 @@ impl Caller {
         session.ancestors.iter().cloned().chain([own]).collect()
     }
 
+    /// Whether temporary credentials signed the request; a role's session always has some.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        let of_role = matches!(self.principal, Principal::AssumedRole { .. });
+        self.session.is_some() || of_role
+    }
+
+    /// Nobody yet: whoever makes a call, until its signature is looked at.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self { principal: Principal::Anonymous, secure_transport: false, ..Self::service() }
+    }
+
     /// The holder of a session's credentials; none if its session policy cannot be read, which is then no
     /// reason to leave it out.
     #[must_use]
     pub fn of_session(account: AccountId, session: &Session) -> Option<Self> {
-        let principal = match session.subject.clone() {
-            SessionSubject::Role { role, path, role_id, session } => {
-                Principal::AssumedRole { account, path, role, role_id, session }
-            }
-            SessionSubject::User { user, path, user_id } => {
-                Principal::User { account, path, name: user, id: user_id }
-            }
-            SessionSubject::Root => Principal::Root { account },
-        };
+        let principal = session.subject.principal(account);
         let policy = session.policy.as_deref();
         let policy =
             policy.map(|text| Policy::reread(text, PolicyKind::Session)).transpose().ok()?;
@@ -113,6 +124,9 @@ impl Caller {
             instance: None,
             delivery: None,
             ancestors: session.ancestors.clone(),
+            mfa_at: session.mfa_at,
+            web_identity: session.web_identity.clone(),
+            federator: session.subject.federator().cloned(),
         };
         let session = Some(Arc::new(facts));
         Some(Self { principal, key: None, session, ..Self::service() })
@@ -218,17 +232,20 @@ pub fn gathered<T>(
     }
     context.extend(extra);
     let mut policies = Policies::default();
-    let permissions = account.map(|account| permissions_of(account, &caller.principal));
+    let permissions = account.map(|account| permissions_of(account, caller));
     if let (Some(account), Some(permissions)) = (account, &permissions) {
         policies.identity =
             permissions.iter().flat_map(|held| identity_policies(account, held)).collect();
+        if federator(caller) == Some(&Federator::Root) {
+            policies.identity.push(session_limits::root());
+        }
         // Groups have no boundary.
         let boundary = permissions.iter().find_map(|held| held.boundary.as_deref());
         policies.boundary =
             boundary.and_then(|name| named(account, name)).map(|boundary| vec![boundary]);
     }
     if let (Some(account), Some(session)) = (account, &caller.session) {
-        policies.session = session_policies(account, session);
+        policies.session = session_policies(account, caller, session);
     }
     let limits = |kind, account| guardrails(state, kind, account);
     policies.service_control = limits(GuardrailKind::ServiceControl, caller.principal.account());
@@ -257,17 +274,31 @@ fn source_address(state: &State, caller: &Caller) -> Option<Ipv4Addr> {
     }
 }
 
+fn federator(caller: &Caller) -> Option<&Federator> {
+    caller.session.as_ref()?.federator.as_ref()
+}
+
+fn permissions_of_user<'a>(
+    account: &'a Account,
+    name: &UserName,
+    id: &UniqueId,
+) -> Vec<&'a Permissions> {
+    let user = account.user(name).filter(|user| user.id == *id);
+    let groups = user.into_iter().flat_map(|user| &user.groups);
+    let groups = groups.filter_map(|group| account.groups.get(group));
+    let own = user.map(|user| &user.permissions);
+    own.into_iter().chain(groups.map(|group| &group.permissions)).collect()
+}
+
 /// The permissions of the user or role behind a principal, if it still is the same one, and those of the
 /// user's groups.
-fn permissions_of<'a>(account: &'a Account, principal: &Principal) -> Vec<&'a Permissions> {
-    match principal {
-        Principal::User { name, id, .. } => {
-            let user = account.user(name).filter(|user| user.id == *id);
-            let groups = user.into_iter().flat_map(|user| &user.groups);
-            let groups = groups.filter_map(|group| account.groups.get(group));
-            let own = user.map(|user| &user.permissions);
-            own.into_iter().chain(groups.map(|group| &group.permissions)).collect()
-        }
+fn permissions_of<'a>(account: &'a Account, caller: &Caller) -> Vec<&'a Permissions> {
+    match &caller.principal {
+        Principal::User { name, id, .. } => permissions_of_user(account, name, id),
+        Principal::FederatedUser { .. } => match federator(caller) {
+            Some(Federator::User { name, id }) => permissions_of_user(account, name, id),
+            Some(Federator::Root) | None => Vec::new(),
+        },
         Principal::AssumedRole { role, role_id, .. } => {
             let role = account.role(role).filter(|role| role.id == *role_id);
             role.map(|role| &role.permissions).into_iter().collect()
@@ -327,15 +358,17 @@ fn identity_policies<'a>(
 /// A managed session policy that is gone grants nothing: the list is then empty, not absent.
 fn session_policies<'a>(
     account: &'a Account,
+    caller: &Caller,
     session: &'a CallerSession,
 ) -> Option<Vec<Named<'a>>> {
-    if session.policy.is_none() && session.policy_arns.is_empty() {
+    let limit = session_limits::of(caller);
+    if session.policy.is_none() && session.policy_arns.is_empty() && limit.is_none() {
         return None;
     }
     let inline = session.policy.iter().map(|policy| Named { name: "session", policy });
     let managed = session.policy_arns.iter().filter_map(|arn| account.policy_by_arn(arn));
     let managed = managed.map(|m| Named { name: m.name.as_str(), policy: &m.policy });
-    Some(inline.chain(managed).collect())
+    Some(limit.into_iter().chain(inline).chain(managed).collect())
 }
 
 /// The condition keys that follow from a request, not from who makes it.
@@ -378,6 +411,17 @@ fn caller_context(caller: &Caller, tags: Option<&Tags>, time: Timestamp) -> Cont
     }
     if let Some(session) = &caller.session {
         context.insert("aws:TokenIssueTime", session.issued_at.iso8601());
+        // Long-term keys have no such key, not "false" (reference_policies_condition-keys).
+        context.insert("aws:MultiFactorAuthPresent", session.mfa_at.is_some().to_string());
+        if let Some(at) = session.mfa_at {
+            context.insert("aws:MultiFactorAuthAge", time.since(at).as_secs().to_string());
+        }
+        if let Some(identity) = &session.web_identity {
+            web_identity_context(&mut context, identity);
+            if let Some(account) = caller.principal.account() {
+                context.insert("aws:FederatedProvider", identity.provider_arn(account));
+            }
+        }
         for (key, value) in &session.tags {
             context.insert(&format!("aws:PrincipalTag/{key}"), value.to_string());
         }
@@ -392,4 +436,12 @@ fn caller_context(caller: &Caller, tags: Option<&Tags>, time: Timestamp) -> Cont
         }
     }
     context
+}
+
+/// The condition keys of who an identity provider says that the caller is; sessions keep them
+/// (reference_policies_iam-condition-keys, "Available keys for AWS OIDC federation").
+pub fn web_identity_context(context: &mut Context, identity: &WebIdentity) {
+    let WebIdentity { issuer, subject, audience } = identity;
+    context.insert(&format!("{issuer}:sub"), subject.to_string());
+    context.insert(&format!("{issuer}:aud"), audience.to_string());
 }

@@ -137,6 +137,8 @@ impl Account {
             policy_uses: OrdMap::new(),
             profiles: OrdMap::new(),
             agents: OrdMap::new(),
+            mfa_devices: OrdMap::new(),
+            oidc_providers: OrdMap::new(),
             access_keys: OrdMap::new(),
             keys_by_owner: OrdSet::new(),
             instances: OrdMap::new(),
@@ -196,6 +198,8 @@ impl Account {
                 self.revocations.add(scope, *before, *chained, *until);
             }
             EventKind::AccountKeyRewrapped { key } => self.key = key.clone(),
+            EventKind::Mfa(event) => return self.apply_mfa(time, event),
+            EventKind::Oidc(event) => return self.apply_oidc(time, event),
             EventKind::AccountCreated { .. }
             | EventKind::AccountDeleted
             | EventKind::KeyringRotated { .. }

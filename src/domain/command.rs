@@ -10,6 +10,9 @@ use super::entity::EntityAction;
 use super::event::{DocumentKey, GuardrailRef, Idempotency, InstanceFacts, KeyOwner, PolicyOwner};
 use super::last_use::CredentialUse;
 use super::metadata::MetadataChange;
+use super::mfa::MfaAction;
+use super::oidc::OidcAction;
+use super::session::{Operation, SessionRequest};
 use super::tags::Tags;
 use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
@@ -319,34 +322,12 @@ pub enum Action {
         uses: Vec<CredentialUse>,
     },
 
-    /// An issue of a session. `role_arn` names the role that is assumed; without it the session is
-    /// of GetSessionToken.
+    Mfa(MfaAction),
+    Oidc(OidcAction),
+
+    /// An issue of a session.
     IssueSession {
-        role_arn: Option<Arn>,
+        operation: Operation,
         session: Box<SessionRequest>,
     },
-}
-
-/// What a caller of AssumeRole or GetSessionToken asks for; the role's facts come from the state.
-#[derive(Clone, Debug)]
-pub struct SessionRequest {
-    /// The session as asked; `subject` is filled by the decision.
-    pub draft: SessionDraft,
-    /// How long it is to live.
-    pub duration: Duration,
-    /// The external id that the trust policy may ask for.
-    pub external_id: Option<Arc<str>>,
-}
-
-/// The parts of a session that the caller chooses.
-#[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "as in `event::Session`")]
-pub struct SessionDraft {
-    pub key: AccessKeyId,
-    pub name: Option<crate::identity::SessionName>,
-    pub policy: Option<Policy>,
-    pub policy_arns: Vec<Arn>,
-    pub tags: std::collections::BTreeMap<Arc<str>, Arc<str>>,
-    pub transitive_tag_keys: Vec<Arc<str>>,
-    pub source_identity: Option<crate::identity::SourceIdentity>,
 }

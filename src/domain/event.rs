@@ -15,12 +15,15 @@ use super::account_key::WrappedAccountKey;
 use super::entity::{EntityEvent, PolicyRef};
 use super::last_use::CredentialUse;
 use super::metadata::MetadataOptions;
-use super::revocation::{Ancestor, RevocationScope};
+use super::mfa::MfaEvent;
+use super::oidc::OidcEvent;
+use super::revocation::RevocationScope;
+use super::session::Session;
 use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::{
-    AccessKeyId, AccountId, AgentName, Arn, AssociationId, GroupName, InstanceId, Path, PolicyName,
-    ProfileName, RoleName, SessionName, SourceIdentity, UniqueId, UserName,
+    AccessKeyId, AccountId, AgentName, AssociationId, GroupName, InstanceId, Path, PolicyName,
+    ProfileName, RoleName, UniqueId, UserName,
 };
 use crate::policy::{Policy, PolicyKind};
 
@@ -165,62 +168,6 @@ pub struct RoleCredentials {
     pub issued_at: Timestamp,
     /// When the set ends.
     pub expires_at: Timestamp,
-}
-
-/// What a session stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SessionSubject {
-    /// A role session of AssumeRole.
-    Role {
-        /// The role's name.
-        role: RoleName,
-        /// The role's path.
-        path: Path,
-        /// `AROA...`
-        role_id: UniqueId,
-        /// The session's name.
-        session: SessionName,
-    },
-    /// A session of GetSessionToken for a user.
-    User {
-        /// The user's name.
-        user: UserName,
-        /// The user's path.
-        path: Path,
-        /// `AIDA...`
-        user_id: UniqueId,
-    },
-    /// A session of GetSessionToken for the account's root.
-    Root,
-}
-
-/// One issue of temporary credentials: everything that the session token seals.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// `ASIA...`
-    pub key: AccessKeyId,
-    /// What it stands for.
-    pub subject: SessionSubject,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    /// When it ends.
-    pub expires_at: Timestamp,
-    /// The inline session policy.
-    pub policy: Option<Arc<str>>,
-    /// Managed session policies.
-    pub policy_arns: Vec<Arn>,
-    /// Session tags.
-    pub tags: BTreeMap<Arc<str>, Arc<str>>,
-    /// The keys of tags that later sessions of the chain inherit.
-    pub transitive_tag_keys: Vec<Arc<str>>,
-    /// Who stands behind the chain.
-    pub source_identity: Option<SourceIdentity>,
-    /// How many sessions stand before this one in its chain.
-    pub chain_depth: u8,
-    /// The key of the session that asked for this one.
-    pub parent: Option<AccessKeyId>,
-    /// The sessions before this one in its chain, first to last.
-    pub ancestors: Vec<Ancestor>,
 }
 
 /// Every kind of event.
@@ -413,6 +360,8 @@ pub enum EventKind {
     SessionIssued {
         session: Session,
     },
+    Mfa(MfaEvent),
+    Oidc(OidcEvent),
     /// Sessions issued before `before` count no more; with `chained`, nor what came from them. Everything
     /// that this voids has ended at `until`.
     SessionsRevoked {

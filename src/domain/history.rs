@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::entity::{EntityEvent, TagOwner};
 use super::event::{Event, EventKind, Fact, GuardrailRef, Idempotency, KeyOwner, PolicyOwner};
 use super::last_use::USES_PER_EVENT_MAX;
+use super::oidc::OidcEvent;
 use super::state::{Account, Instance, ManagedPolicy, Permissions, State};
 use super::tags::Tags;
 use super::usage::MetadataUsage;
@@ -94,6 +95,7 @@ impl<E> Teller<'_, E> {
         self.tell_groups()?;
         self.tell_agents_and_keys()?;
         self.tell_profiles()?;
+        self.tell_providers()?;
         let tasks = account.deletion_tasks.iter().cloned();
         let tasks = tasks.map(|task| EntityEvent::RoleDeletionCompleted { task });
         let alias = account.alias.clone();
@@ -248,6 +250,20 @@ impl<E> Teller<'_, E> {
                 continue;
             }
             self.tell_key(id, key)?;
+        }
+        Ok(())
+    }
+
+    fn tell_providers(&mut self) -> Result<(), E> {
+        let account = self.account.clone();
+        for registered in account.oidc_providers.values() {
+            let kind = EventKind::Oidc(OidcEvent::Created(registered.provider.clone()));
+            self.say(registered.created_at, vec![kind])?;
+        }
+        for device in account.mfa_devices.values() {
+            for (time, event) in device.history() {
+                self.say(time, vec![EventKind::Mfa(event)])?;
+            }
         }
         Ok(())
     }

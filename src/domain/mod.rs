@@ -6,6 +6,7 @@ pub mod account_key;
 mod apply;
 pub mod aws_policies;
 pub mod command;
+pub mod constraint;
 pub mod decide;
 pub mod entity;
 #[cfg(test)]
@@ -21,6 +22,10 @@ pub mod last_use;
 pub mod metadata;
 #[cfg(test)]
 mod metadata_tests;
+pub mod mfa;
+#[cfg(test)]
+mod mfa_tests;
+pub mod oidc;
 #[cfg(test)]
 mod policy_tests;
 pub mod quotas;
@@ -28,6 +33,10 @@ pub mod rejection;
 pub mod revocation;
 #[cfg(test)]
 mod revocation_tests;
+pub mod session;
+mod session_limits;
+#[cfg(test)]
+mod session_tests;
 pub mod state;
 pub mod tags;
 #[cfg(test)]

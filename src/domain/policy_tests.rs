@@ -118,6 +118,9 @@ fn temporary_credentials_chain_whatever_they_came_from() {
         instance: None,
         delivery: None,
         ancestors: Vec::new(),
+        mfa_at: None,
+        web_identity: None,
+        federator: None,
     };
     let temporary = Caller { session: Some(Arc::new(facts)), ..ana.clone() };
     let long = world.assume(A, "r", 3601);
@@ -145,7 +148,7 @@ fn session_policies_count_together() {
         Action::CreatePolicy { name, path, id, description, policy, tags: Tags::default() },
     );
     let mut ask = |chars: usize, managed: bool| {
-        let Action::IssueSession { role_arn, mut session } = world.assume(A, "r", 3600) else {
+        let Action::IssueSession { operation, mut session } = world.assume(A, "r", 3600) else {
             panic!("is no assumption")
         };
         let blank = sized(200, PolicyKind::Session);
@@ -155,12 +158,12 @@ fn session_policies_count_together() {
         if managed {
             session.draft.policy_arns.push("arn:aws:iam::111111111111:policy/m".parse().unwrap());
         }
-        world.by(ana.clone(), A, Action::IssueSession { role_arn, session })
+        world.by(ana.clone(), A, Action::IssueSession { operation, session })
     };
     let told = ask(2049, false).unwrap_err().to_string();
-    assert!(told.contains("at most 2048 characters"), "{told}");
+    assert!(told.contains("2049 characters together; 2048 are allowed"), "{told}");
     ask(2048, false).unwrap();
     let told = ask(2015, true).unwrap_err().to_string();
-    assert!(told.contains("with those of policyArns"), "{told}");
+    assert!(told.contains("2049 characters together; 2048 are allowed"), "{told}");
     ask(2014, true).unwrap();
 }

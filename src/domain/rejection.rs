@@ -1,8 +1,9 @@
 //! Why a command was not done, by what its caller can do about it. Edges turn a rejection into a status
 //! in one place each; `code` is the error code of the AWS APIs.
 
+use super::constraint::Violations;
 use crate::identity::{AccountId, Invalid, RoleName};
-use crate::policy::{Context, Trace};
+use crate::policy::{Context, ParseError, Trace};
 
 /// A command that changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +11,18 @@ use crate::policy::{Context, Trace};
 pub enum Rejection {
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    #[error("{0}")]
+    Constraints(Violations),
+    #[error("{0}")]
+    Validation(String),
+    #[error("{0}")]
+    InvalidParameter(String),
+    #[error("`{field}` is no policy: {error}")]
+    MalformedPolicy { field: &'static str, error: ParseError },
+    #[error("Packed policy consumes {percent}% of allotted space, please use smaller policy.")]
+    PackedPolicyTooLarge { percent: u32 },
+    #[error("Authentication code for device is not valid.")]
+    InvalidAuthenticationCode,
     #[error("{0}")]
     AccessDenied(Box<Denied>),
     #[error("the {kind} with name {name} cannot be found")]
@@ -80,7 +93,11 @@ impl Rejection {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Invalid(_) => "ValidationError",
+            Self::Invalid(_) | Self::Constraints(_) | Self::Validation(_) => "ValidationError",
+            Self::InvalidParameter(_) => "InvalidParameterValue",
+            Self::MalformedPolicy { .. } => "MalformedPolicyDocument",
+            Self::PackedPolicyTooLarge { .. } => "PackedPolicyTooLarge",
+            Self::InvalidAuthenticationCode => "InvalidAuthenticationCode",
             Self::AccessDenied(_) | Self::AccountDisabled(_) => "AccessDenied",
             Self::NoSuchEntity { .. } => "NoSuchEntity",
             Self::EntityAlreadyExists { .. } => "EntityAlreadyExists",

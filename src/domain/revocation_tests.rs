@@ -2,8 +2,9 @@
 
 use super::access::Caller;
 use super::command::{Action, RevocationTarget};
-use super::event::{EventKind, Session};
+use super::event::EventKind;
 use super::revocation::{Ancestor, Facts, Void};
+use super::session::Session;
 use super::state::{Association, key_of};
 use super::testing::*;
 use crate::clock::Timestamp;

@@ -14,6 +14,8 @@ use super::aws_policies;
 use super::entity::{AWS_PREFIX, PolicyRef};
 use super::event::{DocumentKey, GuardrailKind, InstanceFacts, KeyOwner, RoleCredentials};
 use super::last_use::LastUse;
+use super::mfa::MfaDevice;
+use super::oidc::RegisteredProvider;
 use super::revocation::Revocations;
 use super::tags::Tags;
 use super::usage::MetadataUsage;
@@ -64,6 +66,9 @@ pub struct Account {
     pub policy_uses: OrdMap<Box<str>, PolicyUses>,
     pub profiles: OrdMap<Box<str>, Arc<Profile>>,
     pub agents: OrdMap<Box<str>, Arc<Agent>>,
+    pub mfa_devices: OrdMap<Box<str>, Arc<MfaDevice>>,
+    /// By issuer, without its scheme.
+    pub oidc_providers: OrdMap<Box<str>, Arc<RegisteredProvider>>,
     pub access_keys: OrdMap<AccessKeyId, AccessKey>,
     /// The same keys by owner, but for those of instances, which name theirs.
     pub(super) keys_by_owner: OrdSet<(KeyOwner, AccessKeyId)>,

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::access::Caller;
 use super::account_key::WrappedAccountKey;
-use super::command::{Action, Command, Minting, ProfileRef, SessionDraft, SessionRequest};
+use super::command::{Action, Command, Minting, ProfileRef};
 use super::decide::decide;
 use super::event::{EventKind, Fact, InstanceFacts, PolicyOwner};
 use super::metadata::MetadataOptions;
 use super::rejection::Rejection;
+use super::session::{Operation, SessionDraft, SessionRequest};
 use super::state::State;
 use super::tags::Tags;
 use crate::clock::Timestamp;
@@ -202,18 +203,13 @@ impl World {
 
     pub(crate) fn assume(&mut self, account: &str, role: &str, seconds: u64) -> Action {
         let role_arn = Arn::parse(&format!("arn:aws:iam::{account}:role/{role}")).unwrap();
-        let draft = SessionDraft {
-            key: base32_id("ASIA", self.random()).parse().unwrap(),
-            name: Some("one".parse().unwrap()),
-            policy: None,
-            policy_arns: Vec::new(),
-            tags: BTreeMap::new(),
-            transitive_tag_keys: Vec::new(),
-            source_identity: None,
-        };
+        let key = base32_id("ASIA", self.random()).parse().unwrap();
+        let name = Some("one".parse().unwrap());
+        let draft = SessionDraft { name, ..SessionDraft::plain(key) };
         let duration = Duration::from_secs(seconds);
-        let request = SessionRequest { draft, duration, external_id: None };
-        Action::IssueSession { role_arn: Some(role_arn), session: Box::new(request) }
+        let request = SessionRequest { draft, duration, external_id: None, mfa: None };
+        let operation = Operation::AssumeRole(role_arn);
+        Action::IssueSession { operation, session: Box::new(request) }
     }
 }
 

@@ -5,10 +5,14 @@ use std::convert::Infallible;
 use super::command::{Action, ProfileRef, RevocationTarget};
 use super::event::{EventKind, Fact, GuardrailKind, GuardrailRef, PolicyOwner};
 use super::last_use::{CredentialUse, LastUse};
+use super::mfa::MfaAction;
+use super::oidc::{KeySource, OidcAction, OidcProvider};
 use super::rejection::Rejection;
 use super::state::State;
 use super::testing::*;
+use crate::identity::Arn;
 use crate::policy::{Policy, PolicyKind};
+use crate::signing::ConsecutiveCodes;
 
 fn ec2_trust() -> Policy {
     Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap()
@@ -282,6 +286,53 @@ fn use_policies(world: &mut World) {
     world.root(A, Action::PutBoundary { owner: of_user("dev"), policy_arn });
 }
 
+/// What STS is shown: an MFA device of `dev`, and providers of every kind.
+fn with_devices_and_providers(world: &mut World) {
+    let id = "AMFAAAAAAAAAAAAAAAAAA".parse().unwrap();
+    let (name, path) = ("phone".parse().unwrap(), crate::identity::Path::default());
+    world.root(A, Action::Mfa(MfaAction::Create { name, path, id }));
+    let serial_number: Arn = "arn:aws:iam::111111111111:mfa/phone".parse().unwrap();
+    let owner = super::event::KeyOwner::User("dev".parse().unwrap());
+    for step in [100, 200] {
+        let codes = Some(ConsecutiveCodes { step, drift: -7 });
+        let (serial_number, owner) = (serial_number.clone(), owner.clone());
+        world.root(
+            A,
+            Action::Mfa(match step {
+                100 => MfaAction::Enable { serial_number, owner, codes },
+                _ => MfaAction::Resync { serial_number, owner, codes },
+            }),
+        );
+    }
+    let dev = world.user(A, "dev");
+    world.by(dev, A, Action::Mfa(MfaAction::RefuseCode { serial_number })).unwrap();
+    for keys in
+        [KeySource::Discovery, KeySource::Url("https://a/k".into()), KeySource::Inline("{}".into())]
+    {
+        let issuer = format!("https://id-{}.example.com", world.facts.len()).parse().unwrap();
+        let client_ids = vec!["app".into()];
+        let provider = OidcProvider { issuer, client_ids, thumbprints: Vec::new(), keys };
+        world.root(A, Action::Oidc(OidcAction::Create(provider)));
+    }
+}
+
+/// Switches the metadata of an instance off, tells of its use, and renews its credentials.
+fn use_metadata(world: &mut World, id: &crate::identity::InstanceId) {
+    let options = super::metadata::MetadataChange { enabled: Some(false), ..Default::default() };
+    world.root(A, Action::ModifyMetadataOptions { instance: id.clone(), change: options });
+    let seen = super::usage::Seen { count: 2, last: crate::clock::Timestamp::EPOCH };
+    let usage = super::usage::MetadataUsage {
+        seen: [(super::usage::MetadataUse::Version1, seen)].into(),
+        version_1_clients: [("curl".into(), seen)].into(),
+    };
+    let action = Action::RecordMetadataUsage { usage: vec![(id.clone(), usage)] };
+    world.by(super::access::Caller::service(), A, action).unwrap();
+    let minting = world.minting();
+    let service = super::access::Caller::service();
+    let rotate = Action::RotateCredentials { instance: id.clone(), minting };
+    world.by(service, A, rotate).unwrap();
+}
+
 /// A world in which most things have happened.
 pub(crate) fn busy_world() -> World {
     let mut world = get_pics();
@@ -305,19 +356,7 @@ pub(crate) fn busy_world() -> World {
     world.by(dev, A, launch).unwrap();
     let (id, launch) = world.launch(Some("Other"));
     world.root(A, launch);
-    let options = super::metadata::MetadataChange { enabled: Some(false), ..Default::default() };
-    world.root(A, Action::ModifyMetadataOptions { instance: id.clone(), change: options });
-    let seen = super::usage::Seen { count: 2, last: crate::clock::Timestamp::EPOCH };
-    let usage = super::usage::MetadataUsage {
-        seen: [(super::usage::MetadataUse::Version1, seen)].into(),
-        version_1_clients: [("curl".into(), seen)].into(),
-    };
-    let action = Action::RecordMetadataUsage { usage: vec![(id.clone(), usage)] };
-    world.by(super::access::Caller::service(), A, action).unwrap();
-    let minting = world.minting();
-    let service = super::access::Caller::service();
-    let rotate = Action::RotateCredentials { instance: id.clone(), minting };
-    world.by(service, A, rotate).unwrap();
+    use_metadata(&mut world, &id);
     use_and_revoke(&mut world, id);
     let assume = world.assume(A, "Open", 3600);
     world.create_role(A, "Open", &trust(r#"{"AWS":"*"}"#));
@@ -329,6 +368,7 @@ pub(crate) fn busy_world() -> World {
         let assume = world.assume(A, "Open", 3600);
         world.by(super::access::Caller { key, ..holder }, A, assume).unwrap();
     }
+    with_devices_and_providers(&mut world);
     let id = "AGPAAAAAAAAAAAAAAAAAA".parse().unwrap();
     let (name, path) = ("Makers".parse().unwrap(), crate::identity::Path::default());
     world.root(A, Action::CreateGroup { name, path, id });

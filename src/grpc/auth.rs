@@ -1,5 +1,6 @@
 //! Authenticates calls before they reach a service: reads the one request message, verifies the signature
-//! over its bytes, and leaves `RequestInfo` with the request. Nothing unsigned gets past it.
+//! over its bytes, and leaves `RequestInfo` with the request. Nothing unsigned gets past it but the calls of
+//! `UNSIGNED_CALLS`, as an anonymous caller's.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -21,7 +22,7 @@ use tracing::Instrument as _;
 use super::status;
 use crate::client::first_message;
 use crate::domain::access::Caller;
-use crate::signing::grpc::Call;
+use crate::signing::grpc::{Call, UNSIGNED_CALLS};
 use crate::sts::{RequestInfo, Service};
 use crate::telemetry;
 
@@ -127,9 +128,12 @@ async fn authenticate(service: &Service, request: Request<Body>) -> Result<Reque
     tracing::Span::current().record("request_id", request_id.as_ref());
     let path = parts.uri.path();
     let call = Call { authority, path, metadata: &metadata, message };
-    let caller = service
-        .authenticate_call(&call)
-        .map_err(|error| status::of_auth_error(&error, &request_id))?;
+    let caller = match UNSIGNED_CALLS.contains(&path) {
+        true => Caller::anonymous(),
+        false => service
+            .authenticate_call(&call)
+            .map_err(|error| status::of_auth_error(&error, &request_id))?,
+    };
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let user_agent: String =
         header("user-agent").unwrap_or_default().chars().take(USER_AGENT_MAX).collect();

@@ -9,8 +9,9 @@ use tonic::{Request, Response, Status};
 
 use super::{Front, convert, field, status};
 use crate::domain::entity::{EntityEvent, TagOwner};
-use crate::domain::event::{Event, EventKind, Fact, KeyOwner, PolicyOwner, SessionSubject};
-use crate::identity::{AccountId, TagKey};
+use crate::domain::event::{Event, EventKind, Fact, KeyOwner, PolicyOwner};
+use crate::domain::mfa::MfaEvent;
+use crate::identity::{AccountId, Subject, TagKey};
 use crate::ledger::codec;
 use crate::log::Sequence;
 use crate::proto::v1;
@@ -278,9 +279,19 @@ fn tag_owner(owner: &TagOwner) -> String {
     }
 }
 
+fn mfa_detail(event: &MfaEvent) -> serde_json::Value {
+    let mut detail = serde_json::json!({"virtualMFADeviceName": event.device().as_str()});
+    if let (MfaEvent::Enabled { owner, .. }, Some(object)) = (event, detail.as_object_mut()) {
+        object.insert("owner".to_owned(), key_owner(owner).into());
+    }
+    detail
+}
+
 fn instance_detail(kind: &EventKind) -> serde_json::Value {
     use serde_json::json;
     match kind {
+        EventKind::Mfa(event) => mfa_detail(event),
+        EventKind::Oidc(event) => json!({"issuer": event.issuer().as_str()}),
         EventKind::InstanceLaunched { id, .. } | EventKind::InstanceTerminated { id } => {
             json!({"instanceId": id.as_str()})
         }
@@ -315,16 +326,22 @@ fn instance_detail(kind: &EventKind) -> serde_json::Value {
         }
         EventKind::SessionIssued { session } => {
             let subject = match &session.subject {
-                SessionSubject::Role { role, session, .. } => format!("role/{role}/{session}"),
-                SessionSubject::User { user, .. } => format!("user/{user}"),
-                SessionSubject::Root => "root".to_owned(),
+                Subject::Role { role, session, .. } => format!("role/{role}/{session}"),
+                Subject::User { name, .. } => format!("user/{name}"),
+                Subject::Root => "root".to_owned(),
+                Subject::Federated { name, .. } => format!("federated-user/{name}"),
             };
+            let web = session.web_identity.as_ref();
             json!({
                 "accessKeyId": session.key.as_str(),
                 "subject": subject,
                 "expiresAt": session.expires_at.iso8601(),
                 "chainDepth": session.chain_depth,
                 "sourceIdentity": session.source_identity.as_ref().map(ToString::to_string),
+                "mfa": session.mfa_at.is_some(),
+                "webIdentity": web.map(|web| json!({
+                    "issuer": &*web.issuer, "subject": &*web.subject, "audience": &*web.audience,
+                })),
             })
         }
         other => credential_detail(other),

@@ -79,4 +79,16 @@ calls! {
     create_agent: iam_create_agent(CreateAgentRequest) -> CreateAgentResponse;
     list_agents: iam_list_agents(ListAgentsRequest) -> ListAgentsResponse;
     delete_agent: iam_delete_agent(DeleteAgentRequest) -> DeleteAgentResponse;
+    create_virtual_mfa_device: iam_create_virtual_mfa_device(CreateVirtualMfaDeviceRequest) -> CreateVirtualMfaDeviceResponse;
+    enable_mfa_device: iam_enable_mfa_device(EnableMfaDeviceRequest) -> EnableMfaDeviceResponse;
+    resync_mfa_device: iam_resync_mfa_device(ResyncMfaDeviceRequest) -> ResyncMfaDeviceResponse;
+    deactivate_mfa_device: iam_deactivate_mfa_device(DeactivateMfaDeviceRequest) -> DeactivateMfaDeviceResponse;
+    delete_virtual_mfa_device: iam_delete_virtual_mfa_device(DeleteVirtualMfaDeviceRequest) -> DeleteVirtualMfaDeviceResponse;
+    list_mfa_devices: iam_list_mfa_devices(ListMfaDevicesRequest) -> ListMfaDevicesResponse;
+    list_virtual_mfa_devices: iam_list_virtual_mfa_devices(ListVirtualMfaDevicesRequest) -> ListVirtualMfaDevicesResponse;
+    create_open_id_connect_provider: iam_create_oidc_provider(CreateOpenIdConnectProviderRequest) -> CreateOpenIdConnectProviderResponse;
+    get_open_id_connect_provider: iam_get_oidc_provider(GetOpenIdConnectProviderRequest) -> GetOpenIdConnectProviderResponse;
+    list_open_id_connect_providers: iam_list_oidc_providers(ListOpenIdConnectProvidersRequest) -> ListOpenIdConnectProvidersResponse;
+    update_open_id_connect_provider: iam_update_oidc_provider(UpdateOpenIdConnectProviderRequest) -> UpdateOpenIdConnectProviderResponse;
+    delete_open_id_connect_provider: iam_delete_oidc_provider(DeleteOpenIdConnectProviderRequest) -> DeleteOpenIdConnectProviderResponse;
 }

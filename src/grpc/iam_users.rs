@@ -90,15 +90,7 @@ impl Front {
         request: ListAccessKeysRequest,
     ) -> Result<ListAccessKeysResponse, Status> {
         let owner = self.key_owner(info, &request.user_name)?;
-        let resource = match &owner {
-            KeyOwner::User(name) => {
-                let account = self.own_account(info)?;
-                let user = account.user(name);
-                let path = user.map_or(Path::default(), |user| user.path.clone());
-                Arn::user(account.id, &path, name)
-            }
-            _ => Arn::root(Self::account_of(info)?),
-        };
+        let resource = self.key_owner_arn(info, &owner)?;
         let action = "iam:ListAccessKeys";
         let (view, account) =
             self.read(info, request.min_sequence, action, resource.as_str()).await?;
@@ -180,13 +172,29 @@ impl Front {
     }
 
     /// The owner of keys that a request names, as it is spelt in the account.
-    fn key_owner(&self, info: &RequestInfo, user_name: &str) -> Result<KeyOwner, Status> {
+    pub(super) fn key_owner(
+        &self,
+        info: &RequestInfo,
+        user_name: &str,
+    ) -> Result<KeyOwner, Status> {
         let Some(name) = optional::<UserName>("user_name", user_name)? else {
             return Ok(KeyOwner::Root);
         };
         let account = self.own_account(info)?;
         let name = account.user(&name).map_or(name, |user| user.name.clone());
         Ok(KeyOwner::User(name))
+    }
+
+    /// The ARN that permissions on an owner's keys and devices are about.
+    pub(super) fn key_owner_arn(
+        &self,
+        info: &RequestInfo,
+        owner: &KeyOwner,
+    ) -> Result<Arn, Status> {
+        let KeyOwner::User(name) = owner else { return Ok(Arn::root(Self::account_of(info)?)) };
+        let account = self.own_account(info)?;
+        let path = account.user(name).map_or(Path::default(), |user| user.path.clone());
+        Ok(Arn::user(account.id, &path, name))
     }
 
     /// The key that a receipt tells of, with its secret.

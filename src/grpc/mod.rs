@@ -10,6 +10,8 @@ mod guardrail;
 mod iam;
 mod iam_entities;
 mod iam_groups;
+mod iam_mfa;
+mod iam_oidc;
 mod iam_policies;
 mod iam_profiles;
 mod iam_roles;

@@ -6,9 +6,11 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::domain::constraint::Violations;
 use crate::domain::rejection::Rejection;
 use crate::identity::Invalid;
 use crate::ledger::SubmitError;
+use crate::oidc::IdentityError;
 use crate::policy::ParseError;
 use crate::signing::{KeyringError, TokenError};
 use crate::sts::{AuthError, ServiceError};
@@ -56,6 +58,23 @@ pub(super) fn of_invalid(invalid: &Invalid, request_id: &str) -> Status {
     })
 }
 
+/// Members are named as this API spells them: `role_session_name` for `roleSessionName`.
+fn of_violations(violations: &Violations, request_id: &str) -> Status {
+    let message = violations.to_string();
+    details(Code::InvalidArgument, "ValidationError", &message, request_id, |details| {
+        for violation in violations.iter() {
+            let mut member = String::with_capacity(violation.member.len() + 4);
+            for c in violation.member.chars() {
+                if c.is_ascii_uppercase() {
+                    member.push('_');
+                }
+                member.push(c.to_ascii_lowercase());
+            }
+            details.add_bad_request_violation(member, &violation.rule);
+        }
+    })
+}
+
 pub(super) fn of_policy_error(field: &'static str, error: &ParseError) -> Status {
     let message = format!("`{field}` is no policy: {error}");
     details(Code::InvalidArgument, "MalformedPolicyDocument", &message, "", |details| {
@@ -66,6 +85,12 @@ pub(super) fn of_policy_error(field: &'static str, error: &ParseError) -> Status
 pub(super) fn of_rejection(rejection: &Rejection, request_id: &str) -> Status {
     let code = match rejection {
         Rejection::Invalid(invalid) => return of_invalid(invalid, request_id),
+        Rejection::Constraints(violations) => return of_violations(violations, request_id),
+        Rejection::MalformedPolicy { field, error } => return of_policy_error(field, error),
+        Rejection::Validation(_)
+        | Rejection::InvalidParameter(_)
+        | Rejection::PackedPolicyTooLarge { .. } => Code::InvalidArgument,
+        Rejection::InvalidAuthenticationCode => Code::PermissionDenied,
         Rejection::AccessDenied(_) | Rejection::AccountDisabled(_) => Code::PermissionDenied,
         Rejection::NoSuchEntity { .. }
         | Rejection::NoSuchInstance(_)
@@ -107,6 +132,14 @@ pub(super) fn of_service_error(error: &ServiceError, request_id: &str) -> Status
             status(Code::Unavailable, "ServiceUnavailable", &message, request_id)
         }
         ServiceError::Invalid(invalid) => of_invalid(invalid, request_id),
+        ServiceError::Identity(error) => {
+            let code = match error {
+                IdentityError::Invalid(_) | IdentityError::Expired { .. } => Code::InvalidArgument,
+                IdentityError::Claim { .. } => Code::PermissionDenied,
+                IdentityError::Unreachable(_) => Code::Unavailable,
+            };
+            status(code, error.code(), &message, request_id)
+        }
         ServiceError::Token(TokenError::TooLarge) => {
             status(Code::InvalidArgument, "PackedPolicyTooLarge", &message, request_id)
         }

@@ -1,35 +1,19 @@
-//! StsService: sessions for callers that have credentials.
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+//! StsService: sessions for callers that have credentials. What is asked and answered is `sts`'s; here it
+//! only changes its form.
 
 use tonic::{Request, Response, Status};
 
-use super::{Front, convert, field, optional, status};
-use crate::domain::command::{Action, SessionDraft, SessionRequest};
-use crate::domain::event::{EventKind, Session, SessionSubject};
-use crate::identity::{Arn, Invalid, Principal};
-use crate::ledger::Receipt;
-use crate::policy::{Policy, PolicyKind};
+use super::{Front, convert, status};
+use crate::identity::WebIdentity;
 use crate::proto::v1::sts_service_server::StsService;
 use crate::proto::v1::{
-    AssumeRoleRequest, AssumeRoleResponse, DecodeAuthorizationMessageRequest,
-    DecodeAuthorizationMessageResponse, GetCallerIdentityRequest, GetCallerIdentityResponse,
-    GetSessionTokenRequest, GetSessionTokenResponse, Tag,
+    AssumeRoleRequest, AssumeRoleResponse, AssumeRoleWithWebIdentityRequest,
+    AssumeRoleWithWebIdentityResponse, DecodeAuthorizationMessageRequest,
+    DecodeAuthorizationMessageResponse, GetAccessKeyInfoRequest, GetAccessKeyInfoResponse,
+    GetCallerIdentityRequest, GetCallerIdentityResponse, GetFederationTokenRequest,
+    GetFederationTokenResponse, GetSessionTokenRequest, GetSessionTokenResponse, Tag,
 };
-use crate::sts::{IssuedCredentials, RequestInfo};
-
-/// What AssumeRole gives when no duration is asked for.
-const ROLE_SESSION_DEFAULT: Duration = Duration::from_secs(3600);
-/// What GetSessionToken gives a user, and a root, when no duration is asked for.
-const USER_SESSION_DEFAULT: Duration = Duration::from_secs(43_200);
-const ROOT_SESSION_DEFAULT: Duration = Duration::from_secs(3600);
-/// Characters of a tag's key and value, and of an external id.
-const TAG_KEY_MAX: usize = 128;
-const TAG_VALUE_MAX: usize = 256;
-const EXTERNAL_ID_MIN: usize = 2;
-const EXTERNAL_ID_MAX: usize = 1224;
+use crate::sts;
 
 #[tonic::async_trait]
 impl StsService for Front {
@@ -39,46 +23,29 @@ impl StsService for Front {
     ) -> Result<Response<AssumeRoleResponse>, Status> {
         let info = Self::info(&request)?;
         let request = request.into_inner();
-        let role_arn: Arn = field("role_arn", &request.role_arn)?;
-        let invalid = |invalid: Invalid| status::of_invalid(&invalid, &info.request_id);
-        let account = role_arn.account_id().filter(|_| role_arn.resource().starts_with("role/"));
-        let account = account
-            .ok_or_else(|| invalid(Invalid::new("role_arn", "must be the ARN of a role")))?;
-        let duration = convert::duration("duration", request.duration).map_err(invalid)?;
-        let draft = SessionDraft {
-            key: Self::drawn(&info, self.service.draw_id("ASIA"))?,
-            name: Some(field("role_session_name", &request.role_session_name)?),
-            policy: session_policy(&request.policy)?,
-            policy_arns: request
-                .policy_arns
-                .iter()
-                .map(|arn| field("policy_arns", arn))
-                .collect::<Result<_, _>>()?,
-            tags: tags(&request.tags).map_err(invalid)?,
-            transitive_tag_keys: request.transitive_tag_keys.into_iter().map(Arc::from).collect(),
-            source_identity: optional("source_identity", &request.source_identity)?,
+        let asked = sts::AssumeRole {
+            role_arn: given(request.role_arn),
+            role_session_name: given(request.role_session_name),
+            policy: given(request.policy),
+            policy_arns: request.policy_arns,
+            duration_seconds: seconds(request.duration)?,
+            tags: pairs(request.tags),
+            transitive_tag_keys: request.transitive_tag_keys,
+            external_id: given(request.external_id),
+            source_identity: given(request.source_identity),
+            serial_number: given(request.serial_number),
+            token_code: given(request.token_code),
         };
-        let session = Box::new(SessionRequest {
-            draft,
-            duration: duration.unwrap_or(ROLE_SESSION_DEFAULT),
-            external_id: external_id(request.external_id).map_err(invalid)?,
-        });
-        let action = Action::IssueSession { role_arn: Some(role_arn), session };
-        let receipt = self.perform_in(&info, &request.idempotency_token, account, action).await?;
-        let (session, issued) = self.issued(&info, &receipt)?;
-        let (mut assumed_role_id, mut arn) = (String::new(), String::new());
-        if let SessionSubject::Role { role, role_id, session, .. } = &session.subject {
-            assumed_role_id = format!("{role_id}:{session}");
-            arn = Arn::assumed_role(account, role, session).to_string();
-        }
-        let source = session.source_identity.as_ref();
+        let issued = self.service.assume_role(&info, &request.idempotency_token, &asked).await;
+        let issued = Self::drawn(&info, issued)?;
+        let source = issued.session.source_identity.as_ref();
         Ok(Response::new(AssumeRoleResponse {
-            credentials: Some(convert::credentials(&issued)),
-            assumed_role_id,
-            arn,
+            credentials: Some(convert::credentials(&issued.credentials)),
+            assumed_role_id: issued.principal.user_id(),
+            arn: issued.principal.arn(),
             source_identity: source.map(ToString::to_string).unwrap_or_default(),
-            packed_policy_percent: issued.packed_percent,
-            sequence: receipt.sequence,
+            packed_policy_percent: issued.packed_percent().unwrap_or_default(),
+            sequence: issued.sequence,
         }))
     }
 
@@ -113,97 +80,104 @@ impl StsService for Front {
     ) -> Result<Response<GetSessionTokenResponse>, Status> {
         let info = Self::info(&request)?;
         let request = request.into_inner();
-        let duration = convert::duration("duration", request.duration)
-            .map_err(|invalid| status::of_invalid(&invalid, &info.request_id))?;
-        let default = match info.caller.principal {
-            Principal::Root { .. } => ROOT_SESSION_DEFAULT,
-            _ => USER_SESSION_DEFAULT,
+        let asked = sts::GetSessionToken {
+            duration_seconds: seconds(request.duration)?,
+            serial_number: given(request.serial_number),
+            token_code: given(request.token_code),
         };
-        let draft = SessionDraft {
-            key: Self::drawn(&info, self.service.draw_id("ASIA"))?,
-            name: None,
-            policy: None,
-            policy_arns: Vec::new(),
-            tags: BTreeMap::new(),
-            transitive_tag_keys: Vec::new(),
-            source_identity: None,
-        };
-        let duration = duration.unwrap_or(default);
-        let session = Box::new(SessionRequest { draft, duration, external_id: None });
-        let action = Action::IssueSession { role_arn: None, session };
-        let receipt = self.perform(&info, &request.idempotency_token, action).await?;
-        let (_, issued) = self.issued(&info, &receipt)?;
+        let token = &request.idempotency_token;
+        let issued = self.service.get_session_token(&info, token, &asked).await;
+        let issued = Self::drawn(&info, issued)?;
         Ok(Response::new(GetSessionTokenResponse {
-            credentials: Some(convert::credentials(&issued)),
-            sequence: receipt.sequence,
+            credentials: Some(convert::credentials(&issued.credentials)),
+            sequence: issued.sequence,
         }))
     }
-}
 
-impl Front {
-    /// The credentials of the session that the receipt's fact tells of.
-    fn issued(
+    async fn get_federation_token(
         &self,
-        info: &RequestInfo,
-        receipt: &Receipt,
-    ) -> Result<(Session, IssuedCredentials), Status> {
-        let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let issued = events.find_map(|event| match &event.kind {
-            EventKind::SessionIssued { session } => Some((event.account, session.clone())),
-            _ => None,
-        });
-        let (id, session) = issued.ok_or_else(|| Status::internal("no session was issued"))?;
-        let view = self.service.view();
-        let account = view.state.account(id);
-        let account = account.ok_or_else(|| Status::not_found("the account does not exist"))?;
-        let credentials = Self::drawn(info, self.service.session_credentials(account, &session))?;
-        Ok((session, credentials))
+        request: Request<GetFederationTokenRequest>,
+    ) -> Result<Response<GetFederationTokenResponse>, Status> {
+        let info = Self::info(&request)?;
+        let request = request.into_inner();
+        let asked = sts::GetFederationToken {
+            name: given(request.name),
+            policy: given(request.policy),
+            policy_arns: request.policy_arns,
+            duration_seconds: seconds(request.duration)?,
+            tags: pairs(request.tags),
+        };
+        let token = &request.idempotency_token;
+        let issued = self.service.get_federation_token(&info, token, &asked).await;
+        let issued = Self::drawn(&info, issued)?;
+        Ok(Response::new(GetFederationTokenResponse {
+            credentials: Some(convert::credentials(&issued.credentials)),
+            federated_user_id: issued.principal.user_id(),
+            arn: issued.principal.arn(),
+            packed_policy_percent: issued.packed_percent().unwrap_or_default(),
+            sequence: issued.sequence,
+        }))
+    }
+
+    async fn assume_role_with_web_identity(
+        &self,
+        request: Request<AssumeRoleWithWebIdentityRequest>,
+    ) -> Result<Response<AssumeRoleWithWebIdentityResponse>, Status> {
+        let info = Self::info(&request)?;
+        let request = request.into_inner();
+        let asked = sts::AssumeRoleWithWebIdentity {
+            role_arn: given(request.role_arn),
+            role_session_name: given(request.role_session_name),
+            web_identity_token: given(request.web_identity_token),
+            provider_id: None,
+            policy: given(request.policy),
+            policy_arns: request.policy_arns,
+            duration_seconds: seconds(request.duration)?,
+        };
+        let token = &request.idempotency_token;
+        let issued = self.service.assume_role_with_web_identity(&info, token, &asked).await;
+        let issued = Self::drawn(&info, issued)?;
+        let (source, web) = (&issued.session.source_identity, &issued.session.web_identity);
+        let of_web = |part: fn(&WebIdentity) -> String| web.as_ref().map(part).unwrap_or_default();
+        Ok(Response::new(AssumeRoleWithWebIdentityResponse {
+            credentials: Some(convert::credentials(&issued.credentials)),
+            subject_from_web_identity_token: of_web(|web| web.subject.to_string()),
+            assumed_role_id: issued.principal.user_id(),
+            arn: issued.principal.arn(),
+            provider: issued.provider().unwrap_or_default(),
+            audience: of_web(|web| web.audience.to_string()),
+            source_identity: source.as_ref().map(ToString::to_string).unwrap_or_default(),
+            packed_policy_percent: issued.packed_percent().unwrap_or_default(),
+            sequence: issued.sequence,
+        }))
+    }
+
+    async fn get_access_key_info(
+        &self,
+        request: Request<GetAccessKeyInfoRequest>,
+    ) -> Result<Response<GetAccessKeyInfoResponse>, Status> {
+        let info = Self::info(&request)?;
+        let key = given(request.into_inner().access_key_id);
+        let account = Self::drawn(&info, self.service.access_key_account(&info, key.as_deref()))?;
+        Ok(Response::new(GetAccessKeyInfoResponse { account_id: account.to_string() }))
     }
 }
 
-pub(super) fn session_policy(text: &str) -> Result<Option<Policy>, Status> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let policy = Policy::parse(text, PolicyKind::Session);
-    policy.map(Some).map_err(|error| status::of_policy_error("policy", &error))
+/// Empty means absent.
+pub(super) fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
-pub(super) fn tags(tags: &[Tag]) -> Result<BTreeMap<Arc<str>, Arc<str>>, Invalid> {
-    let mut checked = BTreeMap::new();
-    for tag in tags {
-        let key_chars = tag.key.chars().count();
-        if key_chars == 0 || key_chars > TAG_KEY_MAX {
-            return Err(Invalid::new(
-                "tags.key",
-                format!("must have 1 to {TAG_KEY_MAX} characters"),
-            ));
-        }
-        if tag.value.chars().count() > TAG_VALUE_MAX {
-            let rule = format!("must have at most {TAG_VALUE_MAX} characters");
-            return Err(Invalid::new("tags.value", rule));
-        }
-        let legal = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
-        if !tag.key.chars().all(legal) || !tag.value.chars().all(legal) {
-            return Err(Invalid::new("tags", "may hold letters, digits, spaces and _.:/=+-@"));
-        }
-        if checked.insert(Arc::from(tag.key.as_str()), Arc::from(tag.value.as_str())).is_some() {
-            return Err(Invalid::new("tags", format!("`{}` is given twice", tag.key)));
-        }
+pub(super) fn seconds(duration: Option<prost_types::Duration>) -> Result<Option<i64>, Status> {
+    let Some(duration) = duration else { return Ok(None) };
+    if duration.nanos != 0 {
+        let rule = "must be a whole number of seconds";
+        let invalid = crate::identity::Invalid::new("duration", rule);
+        return Err(status::of_invalid(&invalid, ""));
     }
-    Ok(checked)
+    Ok(Some(duration.seconds))
 }
 
-pub(super) fn external_id(text: String) -> Result<Option<Arc<str>>, Invalid> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
-    let length = text.len();
-    if !(EXTERNAL_ID_MIN..=EXTERNAL_ID_MAX).contains(&length) || !text.bytes().all(legal) {
-        let rule =
-            format!("must be {EXTERNAL_ID_MIN} to {EXTERNAL_ID_MAX} of `[A-Za-z0-9_+=,.@:/-]`");
-        return Err(Invalid::new("external_id", rule));
-    }
-    Ok(Some(Arc::from(text)))
+pub(super) fn pairs(tags: Vec<Tag>) -> Vec<(String, String)> {
+    tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
 }

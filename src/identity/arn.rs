@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::id::Invalid;
 use super::{
-    AccountId, AgentName, GroupName, InstanceId, Path, PolicyName, ProfileName, RoleName,
-    SessionName, UserName,
+    AccountId, AgentName, GroupName, InstanceId, IssuerUrl, MfaDeviceName, Path, PolicyName,
+    ProfileName, RoleName, SessionName, UserName,
 };
 
 /// The longest ARN that any API takes, in characters.
@@ -82,6 +82,19 @@ impl Arn {
     #[must_use]
     pub fn aws_policy(path: &Path, name: &PolicyName) -> Self {
         Self(Arc::from(format!("arn:aws:iam::aws:policy{path}{name}")))
+    }
+
+    /// `arn:aws:iam::A:mfa/path/NAME`, the serial number of a virtual MFA device.
+    #[must_use]
+    pub fn mfa_device(account: AccountId, path: &Path, name: &MfaDeviceName) -> Self {
+        Self::iam(account, "mfa", path, name.as_str())
+    }
+
+    /// `arn:aws:iam::A:oidc-provider/HOST/PATH`
+    #[must_use]
+    pub fn oidc_provider(account: AccountId, issuer: &IssuerUrl) -> Self {
+        let issuer = issuer.without_scheme();
+        Self(Arc::from(format!("arn:aws:iam::{account}:oidc-provider/{issuer}")))
     }
 
     /// `arn:aws:sts::A:assumed-role/ROLE/SESSION`; the role's path is left out, as AWS does.

@@ -228,6 +228,7 @@ text_newtype!(/** A policy's name, 1 to 128 characters. */ PolicyName, |t| check
 text_newtype!(/** A group's name, 1 to 128 characters. */ GroupName, |t| check_name("groupName", t, 1, 128));
 text_newtype!(/** A host agent's name, 1 to 64 characters. */ AgentName, |t| check_name("agentName", t, 1, 64));
 text_newtype!(/** An account's other name, 3 to 63 characters, unique in the installation. */ AccountAlias, check_account_alias);
+text_newtype!(/** A virtual MFA device's name, 1 to 226 characters. */ MfaDeviceName, |t| check_name("virtualMFADeviceName", t, 1, 226));
 text_newtype!(/** A role session's name, 2 to 64 characters. */ SessionName, |t| check_name("roleSessionName", t, 2, 64));
 text_newtype!(/** Who stands behind a session, 2 to 64 characters, kept through role chains. */ SourceIdentity, check_source_identity);
 text_newtype!(/** An entity's path, `/` or `/a/b/`, at most 512 characters. */ Path, check_path);

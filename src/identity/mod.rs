@@ -6,14 +6,18 @@
 
 mod arn;
 mod id;
+mod issuer;
 mod principal;
+mod subject;
 mod tag;
 
 pub use arn::Arn;
 pub use id::{
     AccessKeyId, AccountAlias, AccountId, AgentName, AssociationId, GroupName, InstanceId, Invalid,
-    Path, PolicyName, ProfileName, RoleName, SessionName, SourceIdentity, UniqueId, UserName,
-    base32_bytes, base32_id, hex_id,
+    MfaDeviceName, Path, PolicyName, ProfileName, RoleName, SessionName, SourceIdentity, UniqueId,
+    UserName, base32_bytes, base32_id, hex_id,
 };
+pub use issuer::IssuerUrl;
 pub use principal::{Principal, RoleDelivery};
+pub use subject::{Federator, Subject, WebIdentity};
 pub use tag::{TagKey, TagValue};

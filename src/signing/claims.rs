@@ -1,66 +1,20 @@
-//! What a session token says of its session, and the bytes that are sealed.
-//!
-//! The bytes are protobuf, fields in the order of their numbers and tags sorted by key, so that
-//! the same claims are the same bytes on every node. Times are whole seconds: fractions are cut
-//! when sealing. Tokens live for days at most, yet nodes of two versions run side by side: fields
-//! are added, never renumbered.
+//! What a session token says of its session, and how much room its caller may take in it.
+
+mod stored;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use prost::Message;
+use prost::Message as _;
 
-use super::chain::{Ancestor, StoredAncestor};
+use super::chain::Ancestor;
 use crate::clock::Timestamp;
-use crate::identity::{
-    AccountId, Arn, Path, Principal, RoleDelivery, RoleName, SessionName, SourceIdentity, UniqueId,
-    UserName,
-};
+use crate::identity::{AccountId, Arn, RoleDelivery, SourceIdentity, Subject, WebIdentity};
 
-/// The most that session policies, their ARNs and tags may take together as sealed. With the
-/// longest names beside them the token still keeps to its own limit (there is a test).
+/// The most that session policies, their ARNs, tags and the names of a web identity may take together
+/// as sealed. With the longest names beside them the token still keeps to its own limit (there is a
+/// test).
 pub const PACKED_BYTES_MAX: usize = 2176;
-
-/// Who a session stands for, within the account that its token names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// A role session.
-    Role {
-        /// The role's path.
-        path: Path,
-        /// The role's name.
-        role: RoleName,
-        /// `AROA...`
-        role_id: UniqueId,
-        /// The session's name.
-        session: SessionName,
-    },
-    /// A session of a user.
-    User {
-        /// The user's path.
-        path: Path,
-        /// The user's name.
-        name: UserName,
-        /// `AIDA...`
-        id: UniqueId,
-    },
-    /// A session of the account's root.
-    Root,
-}
-
-impl Subject {
-    /// The principal that acts in a session of this subject.
-    #[must_use]
-    pub fn principal(&self, account: AccountId) -> Principal {
-        match self.clone() {
-            Self::Role { path, role, role_id, session } => {
-                Principal::AssumedRole { account, path, role, role_id, session }
-            }
-            Self::User { path, name, id } => Principal::User { account, path, name, id },
-            Self::Root => Principal::Root { account },
-        }
-    }
-}
 
 /// What a session token seals.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,13 +25,13 @@ pub struct Claims {
     pub issued_at: Timestamp,
     /// When it ends: the first moment at which it is no longer valid.
     pub expires_at: Timestamp,
-    /// The inline session policy.
+    /// The inline session policy; sealed without the white space between its tokens.
     pub policy: Option<Arc<str>>,
     /// Managed session policies.
     pub policy_arns: Vec<Arn>,
-    /// Session tags.
+    /// Session tags; 64 at most.
     pub tags: BTreeMap<Arc<str>, Arc<str>>,
-    /// The keys of tags that later sessions of the chain inherit.
+    /// The keys of tags that later sessions of the chain inherit, in the order of the tags.
     pub transitive_tag_keys: Vec<Arc<str>>,
     /// Who stands behind the chain.
     pub source_identity: Option<SourceIdentity>,
@@ -89,6 +43,32 @@ pub struct Claims {
     pub delivery: Option<RoleDelivery>,
     /// The sessions before this one in its chain, first to last; at most `CHAIN_SESSIONS_MAX`.
     pub ancestors: Vec<Ancestor>,
+    /// When the user showed a code of an MFA device to get the session.
+    pub mfa_at: Option<Timestamp>,
+    /// Who the identity provider said that the session is for.
+    pub web_identity: Option<WebIdentity>,
+}
+
+/// The part of a session that its caller chooses and that `PACKED_BYTES_MAX` limits.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "as in `Claims`")]
+pub struct Packed<'a> {
+    pub policy: Option<&'a str>,
+    pub policy_arns: &'a [Arn],
+    pub tags: &'a BTreeMap<Arc<str>, Arc<str>>,
+    pub transitive_tag_keys: &'a [Arc<str>],
+    pub web_identity: Option<&'a WebIdentity>,
+}
+
+impl Packed<'_> {
+    /// How much of `PACKED_BYTES_MAX` it takes in a token of `account`, in percent rounded up: the
+    /// `PackedPolicySize` of STS. Over 100 no token can be sealed.
+    #[must_use]
+    pub fn percent(&self, account: AccountId) -> u32 {
+        let bytes = stored::of(self, account).encoded_len();
+        let percent = bytes.saturating_mul(100).div_ceil(PACKED_BYTES_MAX);
+        u32::try_from(percent).unwrap_or(u32::MAX)
+    }
 }
 
 impl Claims {
@@ -108,6 +88,8 @@ impl Claims {
             instance: None,
             delivery: None,
             ancestors: Vec::new(),
+            mfa_at: None,
+            web_identity: None,
         }
     }
 
@@ -117,169 +99,15 @@ impl Claims {
         now >= self.expires_at
     }
 
-    /// How much of `PACKED_BYTES_MAX` the session's policies and tags take, in percent rounded up:
-    /// the `PackedPolicySize` of STS. Over 100 the token cannot be sealed.
+    /// The part that the caller chose.
     #[must_use]
-    pub fn packed_percent(&self) -> u32 {
-        let percent = self.packed().encoded_len().saturating_mul(100).div_ceil(PACKED_BYTES_MAX);
-        u32::try_from(percent).unwrap_or(u32::MAX)
-    }
-
-    /// The part that the limit counts.
-    fn packed(&self) -> Stored {
-        Stored {
-            policy: self.policy.as_deref().map(str::to_owned),
-            policy_arns: self.policy_arns.iter().map(|arn| arn.as_str().to_owned()).collect(),
-            tags: self
-                .tags
-                .iter()
-                .map(|(key, value)| StoredTag { key: key.to_string(), value: value.to_string() })
-                .collect(),
-            transitive_tag_keys: self.transitive_tag_keys.iter().map(|k| k.to_string()).collect(),
-            ..Stored::default()
+    pub fn packed(&self) -> Packed<'_> {
+        Packed {
+            policy: self.policy.as_deref(),
+            policy_arns: &self.policy_arns,
+            tags: &self.tags,
+            transitive_tag_keys: &self.transitive_tag_keys,
+            web_identity: self.web_identity.as_ref(),
         }
     }
-
-    /// The bytes to seal.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let subject = match &self.subject {
-            Subject::Role { path, role, role_id, session } => StoredSubject::Role(StoredRole {
-                path: path.to_string(),
-                role: role.to_string(),
-                role_id: role_id.to_string(),
-                session: session.to_string(),
-            }),
-            Subject::User { path, name, id } => StoredSubject::User(StoredUser {
-                path: path.to_string(),
-                name: name.to_string(),
-                id: id.to_string(),
-            }),
-            Subject::Root => StoredSubject::Root(true),
-        };
-        let stored = Stored {
-            issued_at: self.issued_at.as_unix_seconds(),
-            expires_at: self.expires_at.as_unix_seconds(),
-            subject: Some(subject),
-            source_identity: self.source_identity.as_ref().map(ToString::to_string),
-            chain_depth: self.chain_depth.into(),
-            instance: self.instance.as_ref().map(ToString::to_string),
-            delivery: match self.delivery {
-                None => 0,
-                Some(RoleDelivery::Version1) => 1,
-                Some(RoleDelivery::Version2) => 2,
-            },
-            ancestors: self.ancestors.iter().map(Ancestor::stored).collect(),
-            ..self.packed()
-        };
-        stored.encode_to_vec()
-    }
-
-    /// Reads what `encode` wrote; none for anything that a newer version may have written
-    /// otherwise.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let stored = Stored::decode(bytes).ok()?;
-        let subject = match stored.subject? {
-            StoredSubject::Role(role) => Subject::Role {
-                path: Path::parse(&role.path).ok()?,
-                role: RoleName::parse(&role.role).ok()?,
-                role_id: UniqueId::parse(&role.role_id).ok()?,
-                session: SessionName::parse(&role.session).ok()?,
-            },
-            StoredSubject::User(user) => Subject::User {
-                path: Path::parse(&user.path).ok()?,
-                name: UserName::parse(&user.name).ok()?,
-                id: UniqueId::parse(&user.id).ok()?,
-            },
-            StoredSubject::Root(_) => Subject::Root,
-        };
-        let source_identity = stored.source_identity.map(|text| SourceIdentity::parse(&text));
-        let arns = stored.policy_arns.iter().map(|text| Arn::parse(text));
-        Some(Self {
-            subject,
-            issued_at: Timestamp::from_unix_seconds(stored.issued_at),
-            expires_at: Timestamp::from_unix_seconds(stored.expires_at),
-            policy: stored.policy.map(Arc::from),
-            policy_arns: arns.collect::<Result<_, _>>().ok()?,
-            tags: stored.tags.into_iter().map(|t| (t.key.into(), t.value.into())).collect(),
-            transitive_tag_keys: stored.transitive_tag_keys.into_iter().map(Arc::from).collect(),
-            source_identity: source_identity.transpose().ok()?,
-            chain_depth: u8::try_from(stored.chain_depth).ok()?,
-            instance: stored.instance.map(|text| Arn::parse(&text)).transpose().ok()?,
-            delivery: match stored.delivery {
-                0 => None,
-                1 => Some(RoleDelivery::Version1),
-                2 => Some(RoleDelivery::Version2),
-                _ => return None,
-            },
-            ancestors: stored.ancestors.iter().map(Ancestor::of).collect::<Option<_>>()?,
-        })
-    }
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Stored {
-    #[prost(int64, tag = "1")]
-    issued_at: i64,
-    #[prost(int64, tag = "2")]
-    expires_at: i64,
-    #[prost(oneof = "StoredSubject", tags = "3, 4, 5")]
-    subject: Option<StoredSubject>,
-    #[prost(string, optional, tag = "6")]
-    policy: Option<String>,
-    #[prost(string, repeated, tag = "7")]
-    policy_arns: Vec<String>,
-    #[prost(message, repeated, tag = "8")]
-    tags: Vec<StoredTag>,
-    #[prost(string, repeated, tag = "9")]
-    transitive_tag_keys: Vec<String>,
-    #[prost(string, optional, tag = "10")]
-    source_identity: Option<String>,
-    #[prost(uint32, tag = "11")]
-    chain_depth: u32,
-    #[prost(string, optional, tag = "12")]
-    instance: Option<String>,
-    #[prost(uint32, tag = "13")]
-    delivery: u32,
-    #[prost(message, repeated, tag = "20")]
-    ancestors: Vec<StoredAncestor>,
-}
-
-#[derive(Clone, PartialEq, prost::Oneof)]
-enum StoredSubject {
-    #[prost(message, tag = "3")]
-    Role(StoredRole),
-    #[prost(message, tag = "4")]
-    User(StoredUser),
-    #[prost(bool, tag = "5")]
-    Root(bool),
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredRole {
-    #[prost(string, tag = "1")]
-    path: String,
-    #[prost(string, tag = "2")]
-    role: String,
-    #[prost(string, tag = "3")]
-    role_id: String,
-    #[prost(string, tag = "4")]
-    session: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredUser {
-    #[prost(string, tag = "1")]
-    path: String,
-    #[prost(string, tag = "2")]
-    name: String,
-    #[prost(string, tag = "3")]
-    id: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredTag {
-    #[prost(string, tag = "1")]
-    key: String,
-    #[prost(string, tag = "2")]
-    value: String,
 }

@@ -37,6 +37,8 @@ pub(super) enum Purpose {
     Message,
     /// From the operator's account key: the key that seals the key of identity documents.
     DocumentKey,
+    /// From an account key: the seed of one virtual MFA device.
+    TotpSeed,
 }
 
 impl Purpose {
@@ -50,6 +52,7 @@ impl Purpose {
             Self::TokenNonce => b"locum/1/token-nonce\0",
             Self::Message => b"locum/1/message\0",
             Self::DocumentKey => b"locum/1/document-key\0",
+            Self::TotpSeed => b"locum/1/totp-seed\0",
         }
     }
 }

@@ -23,6 +23,9 @@ use crate::clock::Timestamp;
 /// The service name in the scope of a signed call.
 pub const SERVICE: &str = "locum";
 
+/// The calls that are not signed, as they carry their own proof of who makes them.
+pub const UNSIGNED_CALLS: [&str; 1] = ["/locum.v1.StsService/AssumeRoleWithWebIdentity"];
+
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
 /// Who signs calls.

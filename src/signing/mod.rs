@@ -49,19 +49,22 @@ mod derive;
 mod document;
 mod keyring;
 mod message;
+mod pack;
 mod token;
+mod totp;
 
 pub mod grpc;
 pub mod sigv4;
 
 pub use cache::Cache;
 pub use chain::{Ancestor, CHAIN_SESSIONS_MAX};
-pub use claims::{Claims, PACKED_BYTES_MAX, Subject};
+pub use claims::{Claims, PACKED_BYTES_MAX, Packed};
 pub use derive::{AccountKey, Secret};
 pub use document::{DocumentKeyError, DocumentSignature, DocumentSigner, SealedDocumentKey, pem};
 pub use keyring::{KeyState, KeyVersion, Keyring, KeyringError, KeyringSource};
 pub use message::{MESSAGE_CHARS_MAX, message_account, open_message, seal_message};
 pub use token::{Sealed, TOKEN_CHARS_MAX, TokenError, open, peek, seal};
+pub use totp::{Code, ConsecutiveCodes, TotpSeed};
 
 /// The system gave no random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -58,11 +58,11 @@ pub fn seal(
     account: AccountId,
     claims: &Claims,
 ) -> Result<String, TokenError> {
-    if claims.packed_percent() > 100 {
+    if claims.packed().percent(account) > 100 {
         return Err(TokenError::TooLarge);
     }
     let id = key.as_str().as_bytes();
-    let mut sealed = claims.encode();
+    let mut sealed = claims.encode(account);
     sealed.reserve_exact(TAG_BYTES);
     let mut token = Vec::with_capacity(TOKEN_CHARS_MAX.min(64 + id.len() + sealed.len()));
     token.push(VERSION);
@@ -122,11 +122,12 @@ impl Sealed {
     /// Opens the token. Whether the session is over is for the caller to ask: `Claims::expired_at`.
     pub fn open(mut self, account_key: &AccountKey) -> Result<Claims, TokenError> {
         let key = crypto::derive(account_key.bytes(), Purpose::TokenSeal, self.key().as_bytes());
+        let account = self.account;
         let claims_start = self.id_end.saturating_add(NONCE_BYTES);
         let (header, claims) =
             self.bytes.split_at_mut_checked(claims_start).ok_or(TokenError::Malformed)?;
         let claims = crypto::open(&key, self.nonce, header, claims).ok_or(TokenError::Forged)?;
-        Claims::decode(claims).ok_or(TokenError::Unreadable)
+        Claims::decode(account, claims).ok_or(TokenError::Unreadable)
     }
 }
 

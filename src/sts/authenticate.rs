@@ -208,7 +208,7 @@ impl Service {
         let account = account.ok_or_else(invalid)?;
         let account_key = self.account_key(account.id, &account.key).map_err(|_| invalid())?;
         let secret = account_key.secret(&key);
-        let mut caller = Caller { key: Some(key), ..nobody() };
+        let mut caller = Caller { key: Some(key), ..Caller::anonymous() };
         let mut session = None;
         if let (Some(sealed), Some(token)) = (sealed, credential.session_token()) {
             let claims = sealed.open(&account_key).map_err(|_| invalid())?;
@@ -261,18 +261,6 @@ impl Signer {
             return Err(error);
         }
         Ok((account, Signed { caller, expires_at: Some(session.expires_at) }))
-    }
-}
-
-/// A caller whose circumstances the edge fills in.
-fn nobody() -> Caller {
-    Caller {
-        principal: Principal::Anonymous,
-        key: None,
-        session: None,
-        source_ip: None,
-        secure_transport: false,
-        user_agent: Arc::from(""),
     }
 }
 
@@ -330,6 +318,9 @@ fn session_caller(account: AccountId, holder: Caller, claims: &Claims) -> Option
         instance: claims.instance.clone(),
         delivery: claims.delivery,
         ancestors: claims.ancestors.iter().map(ancestor).collect(),
+        mfa_at: claims.mfa_at,
+        web_identity: claims.web_identity.clone(),
+        federator: claims.subject.federator().cloned(),
     };
     Some(Caller {
         principal: claims.subject.principal(account),

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::request::{self, AssumeRole};
 use super::{RequestInfo, Service, ServiceError};
 use crate::clock::Timestamp;
 use crate::domain::access::{Caller, Question, explain};
-use crate::domain::command::{Action, Command, SessionRequest};
+use crate::domain::command::{Action, Command};
 use crate::domain::decide::{decide, explain_assume_role, longest_session};
-use crate::domain::event::{EventKind, Session};
+use crate::domain::event::EventKind;
+use crate::domain::session::{Operation, Session, SessionRequest};
 use crate::domain::state::{Account, State};
 use crate::identity::{AccountId, Arn, Principal, SessionName};
 use crate::policy::{Context, Miss, Policy, PolicyKind, Trace, Verdict};
@@ -45,26 +47,36 @@ pub struct Holder {
 
 impl Service {
     /// Walks `roles` one after another, each assumed with the session of the one before, up to the first
-    /// that cannot be assumed. `request` makes the request of each step, which is told its number from 0.
+    /// that cannot be assumed. What `asked` says of tags and the source identity goes with the first step,
+    /// its session policy with the last.
     ///
     /// # Errors
-    /// The system gives no random bytes.
+    /// The request breaks a constraint, or the system gives no random bytes.
     pub fn explain_chain(
         &self,
         info: &RequestInfo,
         caller: Caller,
-        roles: &[Arn],
-        request: &mut dyn FnMut(usize) -> Result<SessionRequest, ServiceError>,
+        roles: &[String],
+        asked: &AssumeRole,
     ) -> Result<Vec<Step>, ServiceError> {
         let view = self.view();
         let mut steps = Vec::new();
         let mut caller = Some(caller);
         for (number, role) in roles.iter().enumerate() {
             let Some(from) = caller.take() else { break };
-            let step = self.explain_step(info, &view.state, from, role, request(number)?);
+            let (first, last) = (number == 0, number + 1 == roles.len());
+            let mut asked = AssumeRole { role_arn: Some(role.clone()), ..asked.clone() };
+            asked.policy = asked.policy.filter(|_| last);
+            if !first {
+                (asked.tags, asked.transitive_tag_keys) = (Vec::new(), Vec::new());
+                asked.source_identity = None;
+            }
+            asked.check()?;
+            let (role, account) = request::role(asked.role_arn.as_deref())?;
+            let session = asked.session(self.draw_id("ASIA")?, None)?;
+            let step = self.explain_step(info, &view.state, from, &role, session);
             let session = step.outcome.as_ref().ok();
-            let account = role.account_id();
-            caller = account.zip(session).and_then(|(id, session)| Caller::of_session(id, session));
+            caller = session.and_then(|session| Caller::of_session(account, session));
             steps.push(step);
         }
         Ok(steps)
@@ -94,7 +106,7 @@ impl Service {
             trace_id: info.trace_id.clone(),
             idempotency: None,
             action: Action::IssueSession {
-                role_arn: Some(role_arn.clone()),
+                operation: Operation::AssumeRole(role_arn.clone()),
                 session: Box::new(request.clone()),
             },
         };

@@ -3,12 +3,13 @@
 use super::{Service, ServiceError};
 use crate::clock::Timestamp;
 use crate::domain::account_key::WrappedAccountKey;
-use crate::domain::event::{RoleCredentials, Session, SessionSubject};
+use crate::domain::event::RoleCredentials;
 use crate::domain::revocation;
+use crate::domain::session::Session;
 use crate::domain::state::{Account, Instance};
-use crate::identity::{AccessKeyId, AccountId, Arn, RoleDelivery, SessionName};
+use crate::identity::{AccessKeyId, AccountId, Arn, RoleDelivery, SessionName, Subject};
 use crate::signing::{
-    AccountKey, Ancestor, CHAIN_SESSIONS_MAX, Claims, KeyringError, Secret, Subject, seal,
+    AccountKey, Ancestor, CHAIN_SESSIONS_MAX, Claims, KeyringError, Secret, seal,
 };
 
 /// Temporary credentials, ready to hand out.
@@ -63,15 +64,6 @@ impl Service {
         account: &Account,
         session: &Session,
     ) -> Result<IssuedCredentials, ServiceError> {
-        let subject = match session.subject.clone() {
-            SessionSubject::Role { role, path, role_id, session } => {
-                Subject::Role { path, role, role_id, session }
-            }
-            SessionSubject::User { user, path, user_id } => {
-                Subject::User { path, name: user, id: user_id }
-            }
-            SessionSubject::Root => Subject::Root,
-        };
         let claims = Claims {
             policy: session.policy.clone(),
             policy_arns: session.policy_arns.clone(),
@@ -80,7 +72,9 @@ impl Service {
             source_identity: session.source_identity.clone(),
             chain_depth: session.chain_depth,
             ancestors: session.ancestors.iter().map(sealed_ancestor).collect(),
-            ..Claims::new(subject, session.issued_at, session.expires_at)
+            mfa_at: session.mfa_at,
+            web_identity: session.web_identity.clone(),
+            ..Claims::new(session.subject.clone(), session.issued_at, session.expires_at)
         };
         self.issued(account, &session.key, &claims)
     }
@@ -125,7 +119,7 @@ impl Service {
             token: Secret::new(token),
             issued_at: claims.issued_at,
             expires_at: claims.expires_at,
-            packed_percent: claims.packed_percent(),
+            packed_percent: claims.packed().percent(account.id),
         })
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::Service;
 use crate::clock::Timestamp;
-use crate::domain::event::{Event, EventKind, Fact, SessionSubject};
+use crate::domain::event::{Event, EventKind, Fact};
 use crate::domain::last_use::LastUse;
 use crate::domain::revocation::{Ancestor, Facts, SESSION_LIFE_MAX};
 use crate::domain::state::{Account, State};
-use crate::identity::{AccessKeyId, InstanceId, UniqueId};
+use crate::identity::{AccessKeyId, InstanceId, Subject, UniqueId};
 use crate::ledger::codec::{self, CodecError};
 use crate::log::{EventLog, ReadError, Sequence};
 
@@ -162,13 +162,12 @@ fn session_of(sequence: u64, fact: &Fact, event: &Event) -> Option<IssuedSession
     match &event.kind {
         EventKind::SessionIssued { session } => {
             let (subject, principal_id) = match &session.subject {
-                SessionSubject::Role { role, role_id, session, .. } => {
+                Subject::Role { role, role_id, session, .. } => {
                     (format!("role/{role}/{session}"), Some(role_id.clone()))
                 }
-                SessionSubject::User { user, user_id, .. } => {
-                    (format!("user/{user}"), Some(user_id.clone()))
-                }
-                SessionSubject::Root => ("root".to_owned(), None),
+                Subject::User { name, id, .. } => (format!("user/{name}"), Some(id.clone())),
+                Subject::Root => ("root".to_owned(), None),
+                Subject::Federated { name, .. } => (format!("federated-user/{name}"), None),
             };
             let source = session.source_identity.as_ref();
             Some(IssuedSession {

@@ -10,11 +10,15 @@ mod grant;
 mod issue;
 mod issued;
 mod last_use;
+mod mfa;
 mod rehearse;
+mod request;
 mod resource;
 mod root_keys;
+mod sessions;
 #[cfg(test)]
 mod tests;
+mod web_identity;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,9 +30,12 @@ use crate::domain::access::Caller;
 use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::command::{Action, Command, Minting};
 use crate::domain::event::Idempotency;
-use crate::identity::{AccessKeyId, AccountId, Invalid, base32_id, hex_id};
+use crate::domain::rejection::Rejection;
+use crate::domain::state::IDEMPOTENCY_WINDOW;
+use crate::identity::{AccessKeyId, AccountId, Invalid, Principal, base32_id, hex_id};
 use crate::ledger::{Ledger, Receipt, SubmitError, View};
 use crate::log::EraseError;
+use crate::oidc::{IdentityError, KeyCache, Reach};
 use crate::signing::{
     AccountKey, Cache, DocumentKeyError, DocumentSigner, Keyring, KeyringError, KeyringSource,
     NoRandomness, TokenError,
@@ -44,8 +51,11 @@ pub use grant::{GRANT_LIFETIME, Grant, GrantError};
 pub use issue::IssuedCredentials;
 pub use issued::{IssuedError, IssuedSession, Wanted};
 pub use last_use::RECORD_EVERY;
+pub use mfa::{MfaDeviceOf, NewMfaDevice};
+pub use request::{AssumeRole, AssumeRoleWithWebIdentity, GetFederationToken, GetSessionToken};
 pub use resource::{Answer, Chunk, ResourceError, Shown, Wish};
 pub use root_keys::{Rewrapped, VersionUse};
+pub use sessions::Issued;
 
 /// What an installation sets.
 #[derive(Clone, Debug)]
@@ -60,6 +70,8 @@ pub struct Settings {
     pub read_patience: Duration,
     /// Where the keyring comes from.
     pub keyring: KeyringSource,
+    /// Where the keys of identity providers may be fetched from.
+    pub oidc_reach: Reach,
 }
 
 /// A request's circumstances, as an edge learned them.
@@ -99,9 +111,18 @@ pub enum ServiceError {
     /// What the caller sent breaks a rule.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// The token of an identity provider is not taken.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The log gave another fact than the command leads to.
     #[error("the answer is not in the log: {0}")]
     Answer(&'static str),
+}
+
+impl From<Rejection> for ServiceError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Submit(SubmitError::Rejected(rejection))
+    }
 }
 
 /// The service behind all edges.
@@ -118,6 +139,7 @@ pub struct Service {
     signers: Signers,
     document_signer: OnceLock<DocumentSigner>,
     uses: last_use::Uses,
+    oidc_keys: KeyCache,
 }
 
 /// Accounts whose keys are kept unwrapped.
@@ -136,6 +158,7 @@ impl Service {
     ) -> Result<Self, KeyringError> {
         let random = SystemRandom::new();
         let (account_keys, signers) = (Cache::new(ACCOUNT_KEYS_MAX), Cache::new(SIGNERS_MAX));
+        let oidc_keys = KeyCache::new(settings.oidc_reach, clock.clone());
         let mut global_regions = settings.regions.clone();
         if !global_regions.iter().any(|region| region == GLOBAL_REGION) {
             global_regions.push(GLOBAL_REGION.to_owned());
@@ -151,6 +174,7 @@ impl Service {
             account_keys,
             signers,
             document_signer: OnceLock::new(),
+            oidc_keys,
         };
         // Any account shows it; the first is the operator's.
         if let Some(account) = service.ledger.view().state.accounts().next() {
@@ -201,7 +225,7 @@ impl Service {
             time: self.now(),
             request_id: info.request_id.clone(),
             trace_id: info.trace_id.clone(),
-            idempotency: self.idempotency(info, token)?,
+            idempotency: self.idempotency(info, token, account)?,
             action,
         };
         let done = self.ledger.submit(command).await;
@@ -213,8 +237,27 @@ impl Service {
         })?)
     }
 
-    /// The name space of tokens is the caller's account.
-    fn idempotency(&self, info: &RequestInfo, token: &str) -> Result<Option<Idempotency>, Invalid> {
+    /// Whether a request is one that the log has the answer to.
+    fn answered_before(&self, info: &RequestInfo, token: &str) -> bool {
+        let own = info.caller.principal.account().unwrap_or(AccountId::OPERATOR);
+        let Ok(Some(asked)) = self.idempotency(info, token, own) else { return false };
+        let view = self.view();
+        let account = view.state.account(asked.account);
+        let remembered = account.and_then(|account| account.idempotency.get(&asked.token));
+        remembered.is_some_and(|remembered| {
+            remembered.fingerprint == asked.fingerprint
+                && remembered.time.plus(IDEMPOTENCY_WINDOW) > self.now()
+        })
+    }
+
+    /// The name space of tokens is the caller's account; that of the role for the holder of a provider's
+    /// token.
+    fn idempotency(
+        &self,
+        info: &RequestInfo,
+        token: &str,
+        target: AccountId,
+    ) -> Result<Option<Idempotency>, Invalid> {
         /// Characters of a token.
         const TOKEN_MAX: usize = 64;
         if token.is_empty() {
@@ -224,7 +267,10 @@ impl Service {
             let rule = format!("must be at most {TOKEN_MAX} printable ASCII characters");
             return Err(Invalid::new("idempotency_token", rule));
         }
-        let account = info.caller.principal.account().unwrap_or(AccountId::OPERATOR);
+        let account = match &info.caller.principal {
+            Principal::Federated(_) => target,
+            principal => principal.account().unwrap_or(AccountId::OPERATOR),
+        };
         let (token, fingerprint) = (Arc::from(token), info.fingerprint);
         Ok(Some(Idempotency { account, token, fingerprint }))
     }

@@ -33,6 +33,7 @@ fn desk() -> Desk {
         credentials_lifetime: Duration::from_secs(3600),
         read_patience: Duration::from_secs(1),
         keyring: KeyringSource::of(&folder.path().join("keyring.json")),
+        oidc_reach: crate::oidc::Reach::Loopback,
     };
     let clock = Clock::Manual(time.clone());
     let service = Service::new(ledger, keyring, clock, settings).unwrap();

@@ -25,6 +25,12 @@ impl State {
             account.access_keys.get_mut(&key)?.owner = new.clone();
             self.keys.get_mut(&key)?.1 = new.clone();
         }
+        let devices: Vec<_> =
+            account.mfa_devices_of(&old).map(|device| device.name.clone()).collect();
+        for name in devices {
+            let device = account.mfa_devices.get_mut(&*key_of(name.as_str()))?;
+            Arc::make_mut(device).owner = Some(new.clone());
+        }
         Some(())
     }
 }

@@ -89,6 +89,9 @@ impl Decider<'_> {
         if !user.permissions.inline.is_empty() || !user.permissions.attached.is_empty() {
             return Err(Rejection::DeleteConflict { rule: "delete and detach policies" });
         }
+        if self.account.mfa_devices_of(&owner).next().is_some() {
+            return Err(Rejection::DeleteConflict { rule: "deactivate MFA devices" });
+        }
         if !user.groups.is_empty() {
             return Err(Rejection::DeleteConflict { rule: "remove users from group" });
         }
@@ -130,7 +133,7 @@ impl Decider<'_> {
     }
 
     /// The ARN that permissions on an owner's keys are about; a user has to exist.
-    fn owner_arn(&self, owner: &KeyOwner) -> Result<String, Rejection> {
+    pub(super) fn owner_arn(&self, owner: &KeyOwner) -> Result<String, Rejection> {
         let account = self.command.account;
         match owner {
             KeyOwner::Root => Ok(Arn::root(account).to_string()),

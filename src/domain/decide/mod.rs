@@ -7,12 +7,18 @@ mod entities;
 mod groups;
 mod guardrails;
 mod instances;
+mod mfa;
+mod oidc;
 mod policies;
 mod revocations;
 mod roles;
 mod sessions;
 
-pub use sessions::{CHAIN_SESSIONS_MAX, explain_assume_role, longest_session};
+pub use mfa::{CODE_REFUSED, CODES_REFUSED_WINDOW, DEVICE_REFUSED, mfa_owner, refused};
+pub use sessions::{
+    CHAIN_SESSIONS_MAX, ROOT_SESSION_MAX, SESSION_MIN, SESSION_POLICY_ARNS_MAX, SESSION_TAGS_MAX,
+    USER_SESSION_MAX, explain_assume_role, longest_session,
+};
 
 use std::sync::Arc;
 
@@ -20,6 +26,7 @@ use super::access::{Question, authorize};
 use super::command::{Action, Command};
 use super::event::{DocumentKey, Event, EventKind, Fact};
 use super::rejection::Rejection;
+use super::session::{Operation, SessionRequest};
 use super::state::{Account, State, key_of};
 use crate::identity::{AccountId, Principal};
 use crate::policy::Context;
@@ -31,9 +38,13 @@ use crate::policy::Context;
 pub fn decide(state: &State, command: &Command) -> Result<Option<Fact>, Rejection> {
     let events = match &command.action {
         Action::CreateAccount { .. } => accounts::create(state, command)?,
-        Action::IssueSession { role_arn: Some(role), session } => {
-            sessions::assume_role(state, command, role, session)?
+        Action::IssueSession { operation: Operation::AssumeRole(role), session } => {
+            sessions::issue(state, command, role, None, session)?
         }
+        Action::IssueSession {
+            operation: Operation::AssumeRoleWithWebIdentity(role, proven),
+            session,
+        } => sessions::issue(state, command, role, Some(proven), session)?,
         _ => decide_in_account(state, command)?,
     };
     if events.is_empty() {
@@ -86,18 +97,11 @@ impl Decider<'_> {
     }
 
     fn run(&mut self) -> Result<(), Rejection> {
-        let operator = matches!(
-            self.command.action,
-            Action::EnableAccount
-                | Action::DisableAccount
-                | Action::DeleteAccount
-                | Action::RewrapAccountKey { .. }
-        );
-        if !self.account.enabled && !operator {
+        if !self.account.enabled && !self.needs_no_enabled_account() {
             return Err(Rejection::AccountDisabled(self.command.account));
         }
         match &self.command.action {
-            Action::CreateAccount { .. } | Action::IssueSession { role_arn: Some(_), .. } => Ok(()),
+            Action::CreateAccount { .. } => Ok(()),
             Action::DisableAccount | Action::EnableAccount => self.set_enabled(),
             Action::CreateDocumentKey { key } => self.create_document_key(key),
             Action::DeleteAccount
@@ -137,7 +141,9 @@ impl Decider<'_> {
             | Action::DetachPolicy { .. }
             | Action::PutBoundary { .. }
             | Action::DeleteBoundary { .. } => self.policies(),
-            Action::IssueSession { session, .. } => self.get_session_token(session),
+            Action::Mfa(action) => self.mfa(action),
+            Action::Oidc(action) => self.oidc(action),
+            Action::IssueSession { operation, session } => self.issue_session(operation, session),
             _ => self.instances(),
         }
     }
@@ -169,6 +175,30 @@ impl Decider<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn issue_session(
+        &mut self,
+        operation: &Operation,
+        session: &SessionRequest,
+    ) -> Result<(), Rejection> {
+        match operation {
+            Operation::GetSessionToken => self.get_session_token(session),
+            Operation::GetFederationToken(name) => self.get_federation_token(name, session),
+            // `decide` hands these over before it looks for an account.
+            Operation::AssumeRole(_) | Operation::AssumeRoleWithWebIdentity(..) => Ok(()),
+        }
+    }
+
+    /// Whether an account that is disabled may still be acted on.
+    fn needs_no_enabled_account(&self) -> bool {
+        matches!(
+            self.command.action,
+            Action::EnableAccount
+                | Action::DisableAccount
+                | Action::DeleteAccount
+                | Action::RewrapAccountKey { .. }
+        )
     }
 
     /// Two nodes that start at once may both draw one; the first stays.

@@ -1,24 +1,19 @@
 //! ExplainAssumeRole: chains of roles, walked and shown.
 
-use std::time::Duration;
-
 use tonic::Status;
 
-use super::super::sts::{external_id, session_policy, tags};
-use super::super::{Front, convert, field, optional, status};
+use super::super::sts::{given, pairs, seconds};
+use super::super::{Front, status};
 use super::shown::{result, shown_policy, verdict};
 use crate::domain::access::Caller;
-use crate::domain::command::{SessionDraft, SessionRequest};
-use crate::identity::{AccountId, Arn, Invalid, SessionName, SourceIdentity};
+use crate::identity::{AccountId, Invalid};
 use crate::policy::Verdict;
 use crate::proto::v1;
 use crate::proto::v1::{AssumeRoleStep, ExplainAssumeRoleRequest};
-use crate::sts::{RequestInfo, Step};
+use crate::sts::{AssumeRole, RequestInfo, Step};
 
 /// Roles of one chain.
 const CHAIN_MAX: usize = 10;
-/// The session that is asked for when none is said.
-const SESSION_DEFAULT: Duration = Duration::from_secs(3600);
 
 impl Front {
     pub(super) fn walk(
@@ -27,46 +22,22 @@ impl Front {
         caller: Caller,
         request: &ExplainAssumeRoleRequest,
     ) -> Result<Vec<Step>, Status> {
-        let invalid = |invalid: Invalid| status::of_invalid(&invalid, &info.request_id);
-        let count = request.role_arns.len();
-        if count == 0 || count > CHAIN_MAX {
-            let rule = format!("must have 1 to {CHAIN_MAX} entries");
-            return Err(invalid(Invalid::new("role_arns", rule)));
+        if !(1..=CHAIN_MAX).contains(&request.role_arns.len()) {
+            let rule = Invalid::new("role_arns", format!("must have 1 to {CHAIN_MAX} entries"));
+            return Err(status::of_invalid(&rule, &info.request_id));
         }
-        let roles = request.role_arns.iter().map(|text| {
-            let arn: Arn = field("role_arns", text)?;
-            let role = arn.account_id().is_some() && arn.resource().starts_with("role/");
-            let rule = Invalid::new("role_arns", format!("`{text}` is not the ARN of a role"));
-            if role { Ok(arn) } else { Err(invalid(rule)) }
-        });
-        let roles: Vec<Arn> = roles.collect::<Result<_, _>>()?;
-        let name = match request.role_session_name.as_str() {
-            "" => "explain",
-            text => text,
+        let name = given(request.role_session_name.clone());
+        let asked = AssumeRole {
+            role_session_name: Some(name.unwrap_or_else(|| "explain".to_owned())),
+            policy: given(request.policy.clone()),
+            duration_seconds: seconds(request.duration)?,
+            tags: pairs(request.tags.clone()),
+            transitive_tag_keys: request.transitive_tag_keys.clone(),
+            external_id: given(request.external_id.clone()),
+            source_identity: given(request.source_identity.clone()),
+            ..AssumeRole::default()
         };
-        let name: SessionName = field("role_session_name", name)?;
-        let policy = session_policy(&request.policy)?;
-        let tags = tags(&request.tags).map_err(invalid)?;
-        let external_id = external_id(request.external_id.clone()).map_err(invalid)?;
-        let source: Option<SourceIdentity> = optional("source_identity", &request.source_identity)?;
-        let duration = convert::duration("duration", request.duration).map_err(invalid)?;
-        let steps = self.service.explain_chain(info, caller, &roles, &mut |number| {
-            let (first, last) = (number == 0, number + 1 == count);
-            let draft = SessionDraft {
-                key: self.service.draw_id("ASIA")?,
-                name: Some(name.clone()),
-                policy: policy.clone().filter(|_| last),
-                policy_arns: Vec::new(),
-                tags: if first { tags.clone() } else { Default::default() },
-                transitive_tag_keys: match first {
-                    true => request.transitive_tag_keys.iter().map(|k| k.as_str().into()).collect(),
-                    false => Vec::new(),
-                },
-                source_identity: source.clone().filter(|_| first),
-            };
-            let duration = duration.unwrap_or(SESSION_DEFAULT);
-            Ok(SessionRequest { draft, duration, external_id: external_id.clone() })
-        });
+        let steps = self.service.explain_chain(info, caller, &request.role_arns, &asked);
         Self::drawn(info, steps)
     }
 }

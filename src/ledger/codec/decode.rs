@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::domain::entity::PolicyRef;
 use crate::domain::event::{
     DocumentKey, Event, EventKind, Fact, GuardrailKind, GuardrailRef, Idempotency, InstanceFacts,
-    KeyOwner, PolicyOwner, RoleCredentials, Session, SessionSubject,
+    KeyOwner, PolicyOwner, RoleCredentials,
 };
 use crate::domain::metadata::{HopLimit, MetadataOptions};
 use crate::domain::usage::{MetadataUsage, MetadataUse, Seen};
@@ -46,7 +46,7 @@ fn policy(text: &str, kind: PolicyKind) -> Decoded<Policy> {
     Policy::reread(text, kind).map_err(part)
 }
 
-fn tags(tags: BTreeMap<String, String>) -> BTreeMap<Arc<str>, Arc<str>> {
+pub(super) fn tags(tags: BTreeMap<String, String>) -> BTreeMap<Arc<str>, Arc<str>> {
     tags.into_iter().map(|(key, value)| (Arc::from(key), Arc::from(value))).collect()
 }
 
@@ -122,7 +122,6 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
             EventKind::AgentCreated { name: read(&agent.name)?, id: read(&agent.id)? }
         }
         Kind::AgentDeleted(name) => EventKind::AgentDeleted { name: read(&name)? },
-        Kind::SessionIssued(issued) => EventKind::SessionIssued { session: session(issued)? },
         Kind::GroupCreated(_)
         | Kind::GroupDeleted(_)
         | Kind::UserAddedToGroup(_)
@@ -197,7 +196,7 @@ fn guardrail(stored: &stored::Guardrail) -> Decoded<GuardrailRef> {
     Ok(GuardrailRef { kind, target, name: read(&stored.name)? })
 }
 
-fn key_owner(owner: stored::KeyOwner) -> Decoded<KeyOwner> {
+pub(super) fn key_owner(owner: stored::KeyOwner) -> Decoded<KeyOwner> {
     use stored::key_owner::Owner;
     Ok(match owner.owner {
         None => KeyOwner::Root,
@@ -286,6 +285,26 @@ fn policy_kind(kind: Kind) -> Decoded<EventKind> {
         Kind::BoundaryDeleted(deleted) => {
             EventKind::BoundaryDeleted { owner: policy_owner(deleted.owner)? }
         }
+        other => return sts_kind(other),
+    })
+}
+
+/// Sessions, and what is shown to get them.
+fn sts_kind(kind: Kind) -> Decoded<EventKind> {
+    Ok(match kind {
+        Kind::SessionIssued(issued) => {
+            EventKind::SessionIssued { session: super::session::read(issued)? }
+        }
+        Kind::MfaDeviceCreated(_)
+        | Kind::MfaDeviceEnabled(_)
+        | Kind::MfaDeviceResynced(_)
+        | Kind::MfaDeviceDeactivated(_)
+        | Kind::MfaDeviceDeleted(_)
+        | Kind::MfaCodeAccepted(_)
+        | Kind::MfaCodeRefused(_) => EventKind::Mfa(super::mfa::read(kind)?),
+        Kind::OidcProviderCreated(_)
+        | Kind::OidcProviderUpdated(_)
+        | Kind::OidcProviderDeleted(_) => EventKind::Oidc(super::oidc::read(kind)?),
         other => EventKind::Entity(entities::decode(other)?),
     })
 }
@@ -394,38 +413,4 @@ fn metadata_used(used: stored::MetadataUsed) -> Decoded<EventKind> {
         version_1_clients: clients.collect(),
     };
     Ok(EventKind::MetadataUsed { instance: read(&used.instance)?, usage })
-}
-
-fn session(session: stored::Session) -> Decoded<Session> {
-    use stored::session::Subject;
-    let subject = match session.subject {
-        None => SessionSubject::Root,
-        Some(Subject::Role(role)) => {
-            let (role, path, role_id) = entity(&role)?;
-            SessionSubject::Role { role, path, role_id, session: read(&session.name)? }
-        }
-        Some(Subject::User(user)) => {
-            let (user, path, user_id) = entity(&user)?;
-            SessionSubject::User { user, path, user_id }
-        }
-    };
-    let arns = session.policy_arns.iter().map(|arn| read(arn));
-    Ok(Session {
-        key: read(&session.key)?,
-        subject,
-        issued_at: Timestamp::from_unix_seconds(session.issued_at),
-        expires_at: Timestamp::from_unix_seconds(session.expires_at),
-        policy: Some(session.policy).filter(|text| !text.is_empty()).map(Arc::from),
-        policy_arns: arns.collect::<Decoded<_>>()?,
-        tags: tags(session.tags),
-        transitive_tag_keys: session.transitive_tag_keys.into_iter().map(Arc::from).collect(),
-        source_identity: optional(&session.source_identity)?,
-        chain_depth: u8::try_from(session.chain_depth).map_err(|_| part("`chain_depth`"))?,
-        parent: optional(&session.parent)?,
-        ancestors: session
-            .ancestors
-            .into_iter()
-            .map(credentials::ancestor)
-            .collect::<Decoded<_>>()?,
-    })
 }

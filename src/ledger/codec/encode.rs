@@ -8,7 +8,6 @@ use super::{credentials, entities};
 use crate::domain::entity::PolicyRef;
 use crate::domain::event::{
     Event, EventKind, Fact, GuardrailKind, GuardrailRef, InstanceFacts, KeyOwner, PolicyOwner,
-    Session, SessionSubject,
 };
 use crate::domain::metadata::MetadataOptions;
 use crate::domain::usage::MetadataUsage;
@@ -87,7 +86,6 @@ fn kind(kind: &EventKind) -> Kind {
             Kind::AgentCreated(entity(name, &Path::default(), id))
         }
         EventKind::AgentDeleted { name } => Kind::AgentDeleted(name.to_string()),
-        EventKind::SessionIssued { session } => Kind::SessionIssued(self::session(session)),
         credentials @ (EventKind::AccountCreated { .. }
         | EventKind::CredentialsUsed { .. }
         | EventKind::SessionsRevoked { .. }
@@ -108,7 +106,20 @@ fn kind(kind: &EventKind) -> Kind {
         | EventKind::ProfileDisassociated { .. }
         | EventKind::CredentialsRotated { .. }
         | EventKind::CredentialsRefused { .. }) => instance_kind(instance),
+        EventKind::SessionIssued { .. } | EventKind::Mfa(_) | EventKind::Oidc(_) => sts_kind(kind),
         policy => policy_kind(policy),
+    }
+}
+
+/// Sessions, and what is shown to get them.
+fn sts_kind(kind: &EventKind) -> Kind {
+    match kind {
+        EventKind::SessionIssued { session } => {
+            Kind::SessionIssued(super::session::stored(session))
+        }
+        EventKind::Mfa(event) => super::mfa::stored(event),
+        EventKind::Oidc(event) => super::oidc::stored(event),
+        _ => unreachable!("`kind` hands over these kinds only"),
     }
 }
 
@@ -125,7 +136,7 @@ fn guardrail(guardrail: &GuardrailRef, policy: &str) -> stored::Guardrail {
     }
 }
 
-fn key_owner(owner: &KeyOwner) -> stored::KeyOwner {
+pub(super) fn key_owner(owner: &KeyOwner) -> stored::KeyOwner {
     use stored::key_owner::Owner;
     let owner = match owner {
         KeyOwner::Root => None,
@@ -328,38 +339,6 @@ fn metadata_used(instance: &InstanceId, usage: &MetadataUsage) -> stored::Metada
     }
 }
 
-fn tags(tags: &BTreeMap<Arc<str>, Arc<str>>) -> BTreeMap<String, String> {
+pub(super) fn tags(tags: &BTreeMap<Arc<str>, Arc<str>>) -> BTreeMap<String, String> {
     tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
-}
-
-fn session(session: &Session) -> stored::Session {
-    use stored::session::Subject;
-    let (subject, name) = match &session.subject {
-        SessionSubject::Role { role, path, role_id, session } => {
-            (Some(Subject::Role(entity(role, path, role_id))), session.to_string())
-        }
-        SessionSubject::User { user, path, user_id } => {
-            (Some(Subject::User(entity(user, path, user_id))), String::new())
-        }
-        SessionSubject::Root => (None, String::new()),
-    };
-    stored::Session {
-        key: session.key.to_string(),
-        subject,
-        name,
-        issued_at: session.issued_at.as_unix_seconds(),
-        expires_at: session.expires_at.as_unix_seconds(),
-        policy: session.policy.as_deref().unwrap_or_default().to_owned(),
-        policy_arns: session.policy_arns.iter().map(ToString::to_string).collect(),
-        tags: tags(&session.tags),
-        transitive_tag_keys: session.transitive_tag_keys.iter().map(ToString::to_string).collect(),
-        source_identity: session
-            .source_identity
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-        chain_depth: u32::from(session.chain_depth),
-        parent: session.parent.as_ref().map(ToString::to_string).unwrap_or_default(),
-        ancestors: session.ancestors.iter().map(credentials::stored_ancestor).collect(),
-    }
 }

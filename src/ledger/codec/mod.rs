@@ -5,6 +5,9 @@ mod credentials;
 mod decode;
 mod encode;
 mod entities;
+mod mfa;
+mod oidc;
+mod session;
 
 use prost::Message as _;
 

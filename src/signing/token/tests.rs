@@ -7,9 +7,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Timestamp;
 use crate::identity::{
-    Arn, Path, Principal, RoleName, SessionName, SourceIdentity, UniqueId, UserName,
+    Arn, Federator, Path, Principal, RoleName, SessionName, SourceIdentity, Subject, UniqueId,
+    UserName, WebIdentity,
 };
-use crate::signing::{Ancestor, Subject};
+use crate::signing::Ancestor;
 
 const ACCOUNT: AccountId = AccountId::new(123_456_789_012).unwrap();
 
@@ -73,8 +74,25 @@ fn every_claim_comes_back_and_the_header_is_read_without_a_key() {
         name: UserName::parse("bob").unwrap(),
         id: UniqueId::parse("AIDA7777777777777777").unwrap(),
     };
-    for subject in [claims().subject, user, Subject::Root] {
-        let claims = Claims { subject, ..claims() };
+    let federated = |by| Subject::Federated { name: SessionName::parse("guest").unwrap(), by };
+    let by_user = Federator::User {
+        name: UserName::parse("bob").unwrap(),
+        id: UniqueId::parse("AIDAUNUSUALLYLONG123456").unwrap(),
+    };
+    let federated = [federated(Federator::Root), federated(by_user)];
+    let foreign = Arn::parse("arn:aws:ec2:eu-west-1:210987654321:instance/i-01234567").unwrap();
+    for subject in [claims().subject, user, Subject::Root].into_iter().chain(federated) {
+        let claims = Claims {
+            subject,
+            instance: Some(foreign.clone()),
+            mfa_at: Some(Timestamp::from_unix_seconds(1_779_999_990)),
+            web_identity: Some(WebIdentity {
+                issuer: "id.example.com/a".into(),
+                subject: "user-1".into(),
+                audience: "app".into(),
+            }),
+            ..claims()
+        };
         let token = seal(&key(1), &id("ASIAIOSFODNN7EXAMPLE"), ACCOUNT, &claims).unwrap();
         let sealed = peek(&token).unwrap();
         assert_eq!(sealed.account(), ACCOUNT);
@@ -107,7 +125,7 @@ fn sealing_is_the_same_on_every_node_and_stays_so() {
     let token = seal(&key(1), &id("ASIAIOSFODNN7EXAMPLE"), ACCOUNT, &plain).unwrap();
     assert_eq!(
         token,
-        "AQAAABy-mRoUFEFTSUFJT1NGT0ROTjdFWEFNUExFsd94ESijLQyquOjxc-yeEV_Jrm0wp7pto2O-N5Glv9MNXoB77gKluxNa16jV83Y1KsSyZuHSkft0dFjb1s95lJ4BJQwl7f_gk-K_ucg"
+        "AQAAABy-mRoUFEFTSUFJT1NGT0ROTjdFWEFNUExFKZWMCfFQyC2typ8eVv4ncwx9A_0G8OXcioOIvkJ_i3QSyt-ACFu58fL0EjCAblzn5KbF-2s4tJ9RMjHQDQ"
     );
 }
 
@@ -156,21 +174,66 @@ fn the_largest_session_fits_and_a_larger_one_is_refused_by_its_percentage() {
         subject: role(&format!("/{}/", long("p", 510)), &long("r", 64), &long("s", 64)),
         policy: Some(long("x", 2048).into()),
         policy_arns: Vec::new(),
-        tags: [(Arc::from("k"), Arc::from(long("v", 115)))].into(),
+        tags: [(Arc::from("k"), Arc::from(long("v", 120)))].into(),
         transitive_tag_keys: Vec::new(),
         source_identity: Some(SourceIdentity::parse(&long("i", 64)).unwrap()),
         ancestors: chain(),
         ..claims()
     };
-    assert_eq!(largest.packed_percent(), 100);
+    let percent = |claims: &Claims| claims.packed().percent(ACCOUNT);
+    assert_eq!(percent(&largest), 100);
     let key_id = id("ASIAIOSFODNN7EXAMPLE");
     let token = seal(&key(1), &key_id, ACCOUNT, &largest).unwrap();
     assert!(token.len() <= TOKEN_CHARS_MAX, "{}", token.len());
     assert_eq!(open(&key(1), &token).unwrap(), largest);
 
     largest.policy = Some(long("x", 2100).into());
-    assert_eq!(largest.packed_percent(), 103);
+    assert_eq!(percent(&largest), 103);
     assert_eq!(seal(&key(1), &key_id, ACCOUNT, &largest), Err(TokenError::TooLarge));
+
+    // The names of a web identity count as well.
+    let web = |chars| WebIdentity {
+        issuer: long("i", chars).into(),
+        subject: long("s", chars).into(),
+        audience: long("a", chars).into(),
+    };
+    let web = Claims { web_identity: Some(web(255)), policy: None, ..largest };
+    assert_eq!(percent(&web), 42);
+    assert_eq!(open(&key(1), &seal(&key(1), &key_id, ACCOUNT, &web).unwrap()).unwrap(), web);
+}
+
+/// Protects headers: the token of a session with a policy, tags and a source identity is short, that of an
+/// instance's role very short.
+#[test]
+fn ordinary_sessions_have_short_tokens() {
+    let policy = r#"{
+        "Version": "2012-10-17",
+        "Statement": [
+            { "Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"],
+              "Resource": ["arn:aws:s3:::photos", "arn:aws:s3:::photos/${aws:PrincipalTag/team}/*"] },
+            { "Effect": "Deny", "Action": "s3:*", "Resource": "*",
+              "Condition": { "Bool": { "aws:SecureTransport": "false" } } }
+        ]
+    }"#;
+    let arns =
+        ["ReadOnly", "Photos"].map(|name| format!("arn:aws:iam::{ACCOUNT}:policy/team/{name}"));
+    let ordinary = Claims {
+        policy: Some(Arc::from(policy)),
+        policy_arns: arns.iter().map(|arn| Arn::parse(arn).unwrap()).collect(),
+        tags: [("team", "blue"), ("cost-center", "4711"), ("project", "photo-archive")]
+            .map(|(k, v)| (k.into(), v.into()))
+            .into(),
+        ..claims()
+    };
+    let length = |claims: &Claims| {
+        seal(&key(1), &id("ASIAIOSFODNN7EXAMPLE"), ACCOUNT, claims).unwrap().len()
+    };
+    assert!(length(&ordinary) <= 1024, "{}", length(&ordinary));
+    let of_instance = Claims {
+        instance: claims().instance,
+        ..Claims::new(claims().subject, claims().issued_at, claims().expires_at)
+    };
+    assert!(length(&of_instance) <= 200, "{}", length(&of_instance));
 }
 
 #[test]

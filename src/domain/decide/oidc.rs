@@ -1,0 +1,95 @@
+//! OpenID Connect providers.
+
+use super::Decider;
+use crate::domain::event::EventKind;
+use crate::domain::oidc::{KeySource, OidcAction, OidcEvent, OidcProvider};
+use crate::domain::rejection::Rejection;
+use crate::identity::{Arn, IssuerUrl};
+
+/// Providers of one account (reference_iam-quotas).
+const PROVIDERS_MAX: usize = 100;
+/// Audiences of one provider (reference_iam-quotas).
+const CLIENT_IDS_MAX: usize = 100;
+/// Characters of an audience.
+const CLIENT_ID_CHARS_MAX: usize = 255;
+/// Thumbprints of one provider (reference_iam-quotas).
+const THUMBPRINTS_MAX: usize = 5;
+/// Characters of a thumbprint.
+const THUMBPRINT_CHARS: usize = 40;
+/// Characters of the URL of a key set.
+const KEYS_URL_CHARS_MAX: usize = 512;
+/// Bytes of a key set that is registered itself.
+const INLINE_KEYS_BYTES_MAX: usize = 32 << 10;
+
+impl Decider<'_> {
+    pub(super) fn oidc(&mut self, action: &OidcAction) -> Result<(), Rejection> {
+        match action {
+            OidcAction::Create(provider) => {
+                self.require_provider("iam:CreateOpenIDConnectProvider", &provider.issuer)?;
+                check(provider)?;
+                let providers = &self.account.oidc_providers;
+                if providers.contains_key(provider.issuer.without_scheme()) {
+                    return Err(Rejection::exists("OIDC provider", &provider.issuer));
+                }
+                if providers.len() >= PROVIDERS_MAX {
+                    let (quota, max) = ("OpenIdConnectProvidersPerAccount", PROVIDERS_MAX);
+                    return Err(Rejection::LimitExceeded { quota, max });
+                }
+                self.emit(EventKind::Oidc(OidcEvent::Created(provider.clone())));
+            }
+            OidcAction::Update(provider) => {
+                self.require_provider("iam:UpdateOpenIDConnectProvider", &provider.issuer)?;
+                self.known(&provider.issuer)?;
+                check(provider)?;
+                self.emit(EventKind::Oidc(OidcEvent::Updated(provider.clone())));
+            }
+            OidcAction::Delete(issuer) => {
+                self.require_provider("iam:DeleteOpenIDConnectProvider", issuer)?;
+                self.known(issuer)?;
+                self.emit(EventKind::Oidc(OidcEvent::Deleted(issuer.clone())));
+            }
+        }
+        Ok(())
+    }
+
+    fn require_provider(&self, action: &str, issuer: &IssuerUrl) -> Result<(), Rejection> {
+        self.require(action, Arn::oidc_provider(self.command.account, issuer).as_str())
+    }
+
+    fn known(&self, issuer: &IssuerUrl) -> Result<(), Rejection> {
+        let provider = self.account.oidc_providers.get(issuer.without_scheme());
+        let same = provider.filter(|provider| provider.issuer == *issuer);
+        same.map(drop).ok_or_else(|| Rejection::missing("OIDC provider", issuer))
+    }
+}
+
+fn check(provider: &OidcProvider) -> Result<(), Rejection> {
+    let invalid = |rule: String| Err(Rejection::Validation(rule));
+    let ids = &provider.client_ids;
+    if ids.len() > CLIENT_IDS_MAX {
+        let (quota, max) = ("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX);
+        return Err(Rejection::LimitExceeded { quota, max });
+    }
+    if ids.iter().any(|id| id.is_empty() || id.chars().count() > CLIENT_ID_CHARS_MAX) {
+        return invalid(format!("A client id has 1 to {CLIENT_ID_CHARS_MAX} characters."));
+    }
+    if provider.thumbprints.len() > THUMBPRINTS_MAX {
+        let (quota, max) = ("ThumbprintsPerOpenIdConnectProvider", THUMBPRINTS_MAX);
+        return Err(Rejection::LimitExceeded { quota, max });
+    }
+    let hex = |text: &str| {
+        text.len() == THUMBPRINT_CHARS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    if !provider.thumbprints.iter().all(|text| hex(text)) {
+        return invalid(format!("A thumbprint has {THUMBPRINT_CHARS} hexadecimal digits."));
+    }
+    match &provider.keys {
+        KeySource::Url(url) if url.len() > KEYS_URL_CHARS_MAX => {
+            invalid(format!("The URL of a key set has at most {KEYS_URL_CHARS_MAX} characters."))
+        }
+        KeySource::Inline(keys) if keys.len() > INLINE_KEYS_BYTES_MAX => {
+            invalid(format!("A key set has at most {INLINE_KEYS_BYTES_MAX} bytes."))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,252 @@
+//! Sessions of roles: AssumeRole and AssumeRoleWithWebIdentity.
+//!
+//! AssumeRole is decided on both sides: what the caller's account lets the caller do, and whom the
+//! role's trust policy admits. A role or account that does not exist is refused exactly as one that
+//! trusts nobody. The holder of a provider's token has no account: the trust policy alone decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    CHAINED_SESSION_MAX, Carried, check_packed, check_policies, draft_session, issued, mfa_context,
+    refused, within,
+};
+use crate::domain::access::{self, Caller, Question};
+use crate::domain::command::Command;
+use crate::domain::decide::mfa;
+use crate::domain::event::Event;
+use crate::domain::rejection::Rejection;
+use crate::domain::session::{ProvenIdentity, Session, SessionRequest};
+use crate::domain::state::{Account, Role, State};
+use crate::identity::{Arn, Principal, Subject, WebIdentity};
+use crate::policy::{Context, Trace};
+
+/// A session of the role `role_arn` for the caller, or for the holder of a provider's token.
+pub(in crate::domain::decide) fn issue(
+    state: &State,
+    command: &Command,
+    role_arn: &Arn,
+    proven: Option<&ProvenIdentity>,
+    request: &SessionRequest,
+) -> Result<Vec<Event>, Rejection> {
+    let asked = Asked { state, command, role_arn, proven, request };
+    let caller = &command.caller;
+    if matches!(caller.principal, Principal::Root { .. }) {
+        let message = "Roles may not be assumed by root accounts.";
+        return Err(refused(command, asked.action(), role_arn, message));
+    }
+    let own = caller.principal.account().and_then(|id| state.account(id));
+    if own.is_some_and(|own| !own.enabled) {
+        return Err(Rejection::AccountDisabled(command.account));
+    }
+    let account = asked.account();
+    if let Some(proven) = proven {
+        asked.check_provider(account, proven)?;
+    }
+    let role = asked.role();
+    let carried = Carried::of(command, &request.draft)?;
+    if carried.changes_source_identity {
+        let principal = caller.principal.arn();
+        let message = format!(
+            "User: {principal} is not authorized to perform: sts:SetSourceIdentity on resource: \
+             {role_arn}"
+        );
+        return Err(refused(command, "sts:SetSourceIdentity", role_arn, &message));
+    }
+    // Before permissions, as a code that comes with the request is one of the conditions.
+    let accepted = mfa::accept(state, command, request.mfa.as_ref())?;
+    asked.authorize(role, &carried)?;
+    let (Some(account), Some(role)) = (account, role) else {
+        // `authorize` allows nothing without a trust policy.
+        return Err(refused(command, asked.action(), role_arn, "the role cannot be assumed"));
+    };
+    check_duration(command, role, request.duration)?;
+    check_policies(account, request)?;
+    let Some(session) = request.draft.name.clone() else {
+        return Err(Rejection::Validation("RoleSessionName must be given.".to_owned()));
+    };
+    let subject = Subject::Role {
+        role: role.name.clone(),
+        path: role.path.clone(),
+        role_id: role.id.clone(),
+        session,
+    };
+    let mut session = Session {
+        tags: carried.tags,
+        transitive_tag_keys: carried.transitive,
+        source_identity: carried.source_identity,
+        chain_depth: chain_depth(command),
+        web_identity: proven.map(|proven| proven.identity.clone()),
+        ..draft_session(command, request, subject)?
+    };
+    let revoked_before = account.revocations.issue_from(&role.id, None);
+    session.issued_at = session.issued_at.max(revoked_before);
+    session.expires_at = session.issued_at.plus(request.duration);
+    check_packed(command.account, &session)?;
+    let mut events: Vec<_> = accepted.into_iter().collect();
+    events.push(issued(command.account, session));
+    Ok(events)
+}
+
+/// What every action that an assumption amounts to comes to, without deciding it.
+///
+/// # Errors
+/// The request itself breaks a rule.
+pub fn explain_assume_role(
+    state: &State,
+    command: &Command,
+    role_arn: &Arn,
+    request: &SessionRequest,
+) -> Result<Vec<(&'static str, Trace)>, Rejection> {
+    let asked = Asked { state, command, role_arn, proven: None, request };
+    let carried = Carried::of(command, &request.draft)?;
+    let context = asked.context(&carried);
+    let actions = asked.actions(&carried).into_iter();
+    let traces = actions.map(|action| {
+        (action, access::explain(state, &asked.question(action, asked.role()), &context))
+    });
+    Ok(traces.collect())
+}
+
+/// Temporary credentials of any kind make a chain: of a role, of an instance's role, of GetSessionToken.
+/// How long it may be is judged with its sessions.
+fn chain_depth(command: &Command) -> u8 {
+    if !command.caller.is_temporary() {
+        return 0;
+    }
+    let before = command.caller.session.as_ref().map_or(0, |session| session.chain_depth);
+    before.saturating_add(1)
+}
+
+/// The longest session of `role` that `caller` can ask for. Assuming a role with temporary credentials is
+/// chaining, whatever they came from (IAM User Guide, id_roles, "role chaining").
+#[must_use]
+pub fn longest_session(caller: &Caller, role: &Role) -> Duration {
+    if caller.is_temporary() { role.max_session.min(CHAINED_SESSION_MAX) } else { role.max_session }
+}
+
+fn check_duration(command: &Command, role: &Role, asked: Duration) -> Result<(), Rejection> {
+    let validation = |rule: &str| Err(Rejection::Validation(rule.to_owned()));
+    if asked > role.max_session {
+        return validation(
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        );
+    }
+    let longest = longest_session(&command.caller, role);
+    if asked > longest {
+        return validation(
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role \
+             chaining.",
+        );
+    }
+    within(asked, longest)
+}
+
+/// A request for a session of a role.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    state: &'a State,
+    command: &'a Command,
+    role_arn: &'a Arn,
+    proven: Option<&'a ProvenIdentity>,
+    request: &'a SessionRequest,
+}
+
+impl<'a> Asked<'a> {
+    fn account(self) -> Option<&'a Arc<Account>> {
+        self.state.account(self.command.account).filter(|account| account.enabled)
+    }
+
+    fn role(self) -> Option<&'a Arc<Role>> {
+        self.account().and_then(|account| account.role_by_arn(self.role_arn.as_str()))
+    }
+
+    fn action(self) -> &'static str {
+        match self.proven {
+            Some(_) => "sts:AssumeRoleWithWebIdentity",
+            None => "sts:AssumeRole",
+        }
+    }
+
+    /// What the caller has to be allowed to do.
+    fn actions(self, carried: &Carried) -> Vec<&'static str> {
+        let mut actions = vec![self.action()];
+        if !carried.tags.is_empty() {
+            actions.push("sts:TagSession");
+        }
+        if carried.source_identity.is_some() {
+            actions.push("sts:SetSourceIdentity");
+        }
+        actions
+    }
+
+    /// The provider that proved the identity is still registered with the audience; the edge looked at an
+    /// older state.
+    fn check_provider(
+        self,
+        account: Option<&Arc<Account>>,
+        proven: &ProvenIdentity,
+    ) -> Result<(), Rejection> {
+        let WebIdentity { issuer, audience, .. } = &proven.identity;
+        let provider = account.and_then(|account| account.oidc_providers.get(&**issuer));
+        if provider.is_some_and(|provider| provider.client_ids.contains(audience)) {
+            return Ok(());
+        }
+        Err(refused(self.command, self.action(), self.role_arn, NOT_AUTHORIZED_WEB))
+    }
+
+    /// Judges every action that the request amounts to, on both sides.
+    fn authorize(self, role: Option<&'a Arc<Role>>, carried: &Carried) -> Result<(), Rejection> {
+        let context = self.context(carried);
+        for action in self.actions(carried) {
+            let question = self.question(action, role);
+            access::authorize(self.state, &question, &context).map_err(|mut denied| {
+                if self.proven.is_some() {
+                    // A stranger is told no more.
+                    denied.message = NOT_AUTHORIZED_WEB.to_owned();
+                }
+                Rejection::AccessDenied(denied)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn question(self, action: &'a str, role: Option<&'a Arc<Role>>) -> Question<'a> {
+        Question {
+            caller: &self.command.caller,
+            action,
+            resource: self.role_arn.as_str(),
+            resource_account: Some(self.command.account),
+            resource_policy: role.map(|role| &role.trust),
+            role_trust: true,
+            time: self.command.time,
+        }
+    }
+
+    fn context(self, carried: &Carried) -> Context {
+        let mut context = carried.context();
+        if let Some(name) = &self.request.draft.name {
+            context.insert("sts:RoleSessionName", name.to_string());
+        }
+        if let Some(external_id) = &self.request.external_id {
+            context.insert("sts:ExternalId", external_id.to_string());
+        }
+        if self.request.mfa.is_some() {
+            mfa_context(&mut context);
+        }
+        if let Some(proven) = self.proven {
+            let seconds = self.request.duration.as_secs();
+            context.insert("sts:DurationSeconds", seconds.to_string());
+            access::web_identity_context(&mut context, &proven.identity);
+            let issuer = &proven.identity.issuer;
+            context.insert_multi(&format!("{issuer}:oaud"), proven.audiences.clone());
+            if !proven.methods.is_empty() {
+                context.insert_multi(&format!("{issuer}:amr"), proven.methods.clone());
+            }
+        }
+        context
+    }
+}
+
+/// All that the holder of a provider's token is told.
+const NOT_AUTHORIZED_WEB: &str = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
