@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::event::GuardrailKind;
 use super::rejection::{Denied, Evidence};
 use super::revocation::Ancestor;
-use super::session::{Session, Tags};
+use super::session::{self, Session};
 use super::session_limits;
 use super::state::{Account, Permissions, State};
 use super::tags::Tags;
@@ -45,7 +45,7 @@ pub struct CallerSession {
     pub expires_at: Timestamp,
     pub policy: Option<Policy>,
     pub policy_arns: Vec<Arn>,
-    pub tags: Tags,
+    pub tags: session::Tags,
     pub transitive_tag_keys: Vec<Arc<str>>,
     pub source_identity: Option<SourceIdentity>,
     pub chain_depth: u8,

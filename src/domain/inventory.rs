@@ -59,12 +59,15 @@ impl Account {
     #[must_use]
     pub fn summary(&self) -> Vec<(&'static str, usize)> {
         let versions = self.policies.values().map(|policy| policy.versions.len()).sum();
+        let root_devices = usize::from(self.mfa_devices_of(&KeyOwner::Root).next().is_some());
+        let devices = self.mfa_devices.values();
+        let in_use = devices.filter(|device| device.owner.is_some()).count();
         let size = |kind: PolicyKind| kind.chars_max().unwrap_or_default();
         let root_keys = usize::from(self.keys_of(&KeyOwner::Root).next().is_some());
         vec![
             ("AccessKeysPerUserQuota", quotas::ACCESS_KEYS_PER_USER_MAX),
             ("AccountAccessKeysPresent", root_keys),
-            ("AccountMFAEnabled", 0),
+            ("AccountMFAEnabled", root_devices),
             ("AccountPasswordPresent", 0),
             ("AccountSigningCertificatesPresent", 0),
             ("AssumeRolePolicySizeQuota", size(PolicyKind::Trust)),
@@ -77,10 +80,13 @@ impl Account {
             ("GroupsQuota", quotas::GROUPS_MAX),
             ("InstanceProfiles", self.profiles.len()),
             ("InstanceProfilesQuota", quotas::PROFILES_MAX),
+            ("MFADevices", self.mfa_devices.len()),
+            ("MFADevicesInUse", in_use),
             ("Policies", self.policies.len()),
             ("PoliciesQuota", quotas::POLICIES_MAX),
             ("PolicySizeQuota", size(PolicyKind::Identity)),
             ("PolicyVersionsInUse", versions),
+            ("Providers", self.oidc_providers.len()),
             ("RolePolicySizeQuota", quotas::INLINE_ROLE_CHARS_MAX),
             ("Roles", self.roles.len()),
             ("RolesQuota", quotas::ROLES_MAX),

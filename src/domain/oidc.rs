@@ -40,6 +40,19 @@ pub enum OidcAction {
     /// Everything but the issuer anew.
     Update(OidcProvider),
     Delete(IssuerUrl),
+    AddClientId {
+        issuer: IssuerUrl,
+        client_id: Arc<str>,
+    },
+    RemoveClientId {
+        issuer: IssuerUrl,
+        client_id: Arc<str>,
+    },
+    SetThumbprints {
+        issuer: IssuerUrl,
+        /// Sorted.
+        thumbprints: Vec<Arc<str>>,
+    },
 }
 
 /// What happens to providers.

@@ -175,9 +175,6 @@ fn detail(kind: &EventKind) -> serde_json::Value {
         EventKind::AccountCreated { name, key } => {
             json!({"name": &**name, "keyringVersion": key.keyring_version})
         }
-        EventKind::AccountDisabled | EventKind::AccountEnabled | EventKind::AccountDeleted => {
-            json!({})
-        }
         EventKind::UserCreated { name, id, .. } => {
             json!({"userName": name.as_str(), "userId": id.as_str()})
         }
@@ -190,7 +187,6 @@ fn detail(kind: &EventKind) -> serde_json::Value {
         | EventKind::UserRemovedFromGroup { group, user } => {
             json!({"groupName": group.as_str(), "userName": user.as_str()})
         }
-        EventKind::DocumentKeyCreated { .. } => json!({}),
         EventKind::GuardrailPut { guardrail, .. } | EventKind::GuardrailDeleted { guardrail } => {
             json!({"guardrailArn": guardrail.arn()})
         }

@@ -389,6 +389,29 @@ def service_linked(client, account):
     no("NoSuchEntity", "GetRole", RoleName=name)
 
 
+def oidc_providers(client, account):
+    """A provider of web identities is registered, read back, changed and deleted."""
+    do = iam(client)
+    no = refusing(do)
+    url = "https://issuer.example.com/id"
+    given = {"ClientIDList": ["b", "a"], "ThumbprintList": ["0" * 40]}
+    arn = do("CreateOpenIDConnectProvider", Url=url, **given)["OpenIDConnectProviderArn"]
+    assert arn == f"arn:aws:iam::{account}:oidc-provider/issuer.example.com/id", arn
+    no("EntityAlreadyExists", "CreateOpenIDConnectProvider", Url=url, status=409)
+    no("ValidationError", "CreateOpenIDConnectProvider", Url="nowhere")
+    named = {"OpenIDConnectProviderArn": arn}
+    got = do("GetOpenIDConnectProvider", **named)
+    assert (got["Url"], got["ClientIDList"]) == ("issuer.example.com/id", ["a", "b"]), got
+    do("AddClientIDToOpenIDConnectProvider", ClientID="c", **named)
+    do("RemoveClientIDFromOpenIDConnectProvider", ClientID="a", **named)
+    do("UpdateOpenIDConnectProviderThumbprint", ThumbprintList=["1" * 40], **named)
+    got = do("GetOpenIDConnectProvider", **named)
+    assert (got["ThumbprintList"], got["ClientIDList"]) == (["1" * 40], ["b", "c"]), got
+    assert arn in names(do("ListOpenIDConnectProviders")["OpenIDConnectProviderList"], "Arn")
+    do("DeleteOpenIDConnectProvider", **named)
+    no("NoSuchEntity", "GetOpenIDConnectProvider", status=404, **named)
+
+
 def details(client, account):
     """Everything that bears on what the account's principals may do."""
     do = iam(client)
@@ -478,6 +501,7 @@ SCENES = [
     attributes,
     account_itself,
     service_linked,
+    oidc_providers,
     details,
     simulations,
 ]

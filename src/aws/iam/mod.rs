@@ -5,6 +5,7 @@ mod details;
 mod groups;
 mod keys;
 mod linked;
+mod oidc;
 mod owner_policies;
 mod policies;
 mod profiles;
@@ -29,6 +30,7 @@ use crate::ledger::{Receipt, View};
 use crate::policy::{Policy, PolicyKind};
 
 operations! {
+    AddClientIDToOpenIDConnectProvider => oidc::add_client_id;
     AddRoleToInstanceProfile => profiles::add_role;
     AddUserToGroup => groups::add_user;
     AttachGroupPolicy => groups::attach_policy;
@@ -38,6 +40,7 @@ operations! {
     CreateAccountAlias => account::create_alias;
     CreateGroup => groups::create;
     CreateInstanceProfile => profiles::create;
+    CreateOpenIDConnectProvider => oidc::create;
     CreatePolicy => policies::create;
     CreatePolicyVersion => policies::create_version;
     CreateRole => roles::create;
@@ -48,6 +51,7 @@ operations! {
     DeleteGroup => groups::delete;
     DeleteGroupPolicy => groups::delete_policy;
     DeleteInstanceProfile => profiles::delete;
+    DeleteOpenIDConnectProvider => oidc::delete;
     DeletePolicy => policies::delete;
     DeletePolicyVersion => policies::delete_version;
     DeleteRole => roles::delete;
@@ -68,6 +72,7 @@ operations! {
     GetGroup => groups::get;
     GetGroupPolicy => groups::get_policy;
     GetInstanceProfile => profiles::get;
+    GetOpenIDConnectProvider => oidc::get;
     GetPolicy => policies::get;
     GetPolicyVersion => policies::get_version;
     GetRole => roles::get;
@@ -87,6 +92,7 @@ operations! {
     ListInstanceProfileTags => profiles::list_tags;
     ListInstanceProfiles => profiles::list;
     ListInstanceProfilesForRole => profiles::list_for_role;
+    ListOpenIDConnectProviders => oidc::list;
     ListPolicies => policies::list;
     ListPolicyTags => policies::list_tags;
     ListPolicyVersions => policies::list_versions;
@@ -101,6 +107,7 @@ operations! {
     PutRolePolicy => roles::put_policy;
     PutUserPermissionsBoundary => users::put_boundary;
     PutUserPolicy => users::put_policy;
+    RemoveClientIDFromOpenIDConnectProvider => oidc::remove_client_id;
     RemoveRoleFromInstanceProfile => profiles::remove_role;
     RemoveUserFromGroup => groups::remove_user;
     SetDefaultPolicyVersion => policies::set_default_version;
@@ -117,6 +124,7 @@ operations! {
     UpdateAccessKey => keys::update;
     UpdateAssumeRolePolicy => roles::update_trust;
     UpdateGroup => groups::update;
+    UpdateOpenIDConnectProviderThumbprint => oidc::set_thumbprints;
     UpdateRole => roles::update;
     UpdateRoleDescription => roles::update_description;
     UpdateUser => users::update;

@@ -9,7 +9,7 @@ use crate::domain::tags::Tags;
 use crate::identity::{AccountId, GroupName, Path, UserName};
 
 impl State {
-    /// Has the keys of a user name the user anew.
+    /// Has the keys and MFA devices of a user name the user anew.
     pub(super) fn rename_key_owner(
         &mut self,
         account: AccountId,

@@ -48,6 +48,50 @@ impl Decider<'_> {
                 self.known(issuer)?;
                 self.emit(EventKind::Oidc(OidcEvent::Deleted(issuer.clone())));
             }
+            OidcAction::AddClientId { issuer, client_id } => {
+                let action = "iam:AddClientIDToOpenIDConnectProvider";
+                return self.change_provider(action, issuer, |provider| {
+                    if !provider.client_ids.contains(client_id) {
+                        provider.client_ids.push(client_id.clone());
+                        provider.client_ids.sort_unstable();
+                    }
+                });
+            }
+            OidcAction::RemoveClientId { issuer, client_id } => {
+                let action = "iam:RemoveClientIDFromOpenIDConnectProvider";
+                return self.change_provider(action, issuer, |provider| {
+                    provider.client_ids.retain(|other| other != client_id);
+                });
+            }
+            OidcAction::SetThumbprints { issuer, thumbprints } => {
+                let action = "iam:UpdateOpenIDConnectProviderThumbprint";
+                return self.change_provider(action, issuer, |provider| {
+                    provider.thumbprints.clone_from(thumbprints);
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes a part of a provider; nothing happens if it is so already.
+    fn change_provider(
+        &mut self,
+        action: &str,
+        issuer: &IssuerUrl,
+        change: impl FnOnce(&mut OidcProvider),
+    ) -> Result<(), Rejection> {
+        self.require_provider(action, issuer)?;
+        self.known(issuer)?;
+        let registered = self.account.oidc_providers.get(issuer.without_scheme());
+        let before = registered.map(|registered| registered.provider.clone());
+        let Some(before) = before else {
+            return Err(Rejection::missing("OIDC provider", issuer));
+        };
+        let mut provider = before.clone();
+        change(&mut provider);
+        check(&provider)?;
+        if provider != before {
+            self.emit(EventKind::Oidc(OidcEvent::Updated(provider)));
         }
         Ok(())
     }

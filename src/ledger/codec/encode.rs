@@ -52,17 +52,9 @@ fn kind(kind: &EventKind) -> Kind {
         EventKind::UserRemovedFromGroup { group, user } => {
             Kind::UserRemovedFromGroup(membership(group, user))
         }
-        EventKind::DocumentKeyCreated { key } => Kind::DocumentKeyCreated(stored::DocumentKey {
-            sealed: key.sealed.to_vec(),
-            serial: key.serial.to_vec(),
-            certificate: key.certificate.to_vec(),
-        }),
-        EventKind::GuardrailPut { guardrail, policy } => {
-            Kind::GuardrailPut(self::guardrail(guardrail, policy.text()))
-        }
-        EventKind::GuardrailDeleted { guardrail } => {
-            Kind::GuardrailDeleted(self::guardrail(guardrail, ""))
-        }
+        installation @ (EventKind::DocumentKeyCreated { .. }
+        | EventKind::GuardrailPut { .. }
+        | EventKind::GuardrailDeleted { .. }) => installation_kind(installation),
         EventKind::AccessKeyCreated { key, owner } => {
             let owner = Some(key_owner(owner));
             Kind::AccessKeyCreated(stored::AccessKeyCreated { key: key.to_string(), owner })
@@ -120,6 +112,23 @@ fn sts_kind(kind: &EventKind) -> Kind {
         EventKind::Mfa(event) => super::mfa::stored(event),
         EventKind::Oidc(event) => super::oidc::stored(event),
         _ => unreachable!("`kind` hands over these kinds only"),
+    }
+}
+
+fn installation_kind(kind: &EventKind) -> Kind {
+    match kind {
+        EventKind::DocumentKeyCreated { key } => Kind::DocumentKeyCreated(stored::DocumentKey {
+            sealed: key.sealed.to_vec(),
+            serial: key.serial.to_vec(),
+            certificate: key.certificate.to_vec(),
+        }),
+        EventKind::GuardrailPut { guardrail, policy } => {
+            Kind::GuardrailPut(self::guardrail(guardrail, policy.text()))
+        }
+        EventKind::GuardrailDeleted { guardrail } => {
+            Kind::GuardrailDeleted(self::guardrail(guardrail, ""))
+        }
+        _ => unreachable!("`kind` hands over kinds of the installation only"),
     }
 }
 
