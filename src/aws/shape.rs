@@ -192,28 +192,41 @@ impl Shape for Secret {
     }
 }
 
+/// The whole number at `node`, if it keeps to the rules.
+fn number(node: Option<&Node>, at: At<'_>, rules: &[Rule], all: &mut Mistakes) -> Option<i64> {
+    let text = text(node, at, &[], all)?;
+    let Some(number) = text.parse::<i64>().ok() else {
+        all.add(at, Some(text), "be a whole number");
+        return None;
+    };
+    for rule in rules {
+        let Rule::Value(min, max) = *rule else { continue };
+        let (least, most) = (i64::try_from(min).ok()?, i64::try_from(max).ok()?);
+        let broken = if number < least {
+            format!("have value greater than or equal to {min}")
+        } else if number > most {
+            format!("have value less than or equal to {max}")
+        } else {
+            continue;
+        };
+        all.add(at, Some(text), &broken);
+        return None;
+    }
+    Some(number)
+}
+
+impl Shape for i64 {
+    fn read(node: Option<&Node>, at: At<'_>, rules: &[Rule], all: &mut Mistakes) -> Option<Self> {
+        number(node, at, rules, all)
+    }
+}
+
 impl Shape for u32 {
     fn read(node: Option<&Node>, at: At<'_>, rules: &[Rule], all: &mut Mistakes) -> Option<Self> {
-        let text = text(node, at, &[], all)?;
-        let Some(number) = text.parse::<i64>().ok() else {
-            all.add(at, Some(text), "be a whole number");
-            return None;
-        };
-        for rule in rules {
-            let Rule::Value(min, max) = *rule else { continue };
-            let (least, most) = (i64::try_from(min).ok()?, i64::try_from(max).ok()?);
-            if number < least {
-                all.add(at, Some(text), &format!("have value greater than or equal to {min}"));
-                return None;
-            }
-            if number > most {
-                all.add(at, Some(text), &format!("have value less than or equal to {max}"));
-                return None;
-            }
-        }
+        let number = number(node, at, rules, all)?;
         let value = Self::try_from(number).ok();
         if value.is_none() {
-            all.add(at, Some(text), "be a whole number of 32 bits");
+            all.add(at, Some(&number.to_string()), "be a whole number of 32 bits");
         }
         value
     }

@@ -1,16 +1,20 @@
 """How clients come by credentials: the default chain through metadata, roles after it, a token from a file."""
 
+import base64
+import http.server
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
-from clients import REGION
+import rsa  # the command line brings it
+from clients import REGION, Cli, refused
 from ec2 import profile
-from iam import TRUST_EC2
+from sts import trusting
 
 # A program of its own, so that its default chain is the one of any program.
 WHOAMI = """
@@ -107,9 +111,8 @@ def role_after_metadata(stage, boto):
     """`credential_source = Ec2InstanceMetadata`: a role that the instance's role assumes."""
     launched(boto)
     account = stage.dev["account"]
-    trust = json.loads(TRUST_EC2)
-    trust["Statement"][0]["Principal"] = {"AWS": f"arn:aws:iam::{account}:role/ours"}
-    boto.call("iam", "CreateRole", RoleName="next", AssumeRolePolicyDocument=json.dumps(trust))
+    trust = trusting({"AWS": f"arn:aws:iam::{account}:role/ours"})
+    boto.call("iam", "CreateRole", RoleName="next", AssumeRolePolicyDocument=trust)
     arn = whoami_by_profile(
         stage,
         f"""[profile it]
@@ -121,4 +124,96 @@ credential_source = Ec2InstanceMetadata
     assert arn == f"arn:aws:sts::{account}:assumed-role/next/chained", arn
 
 
-SCENES = [metadata_with_refresh, role_after_metadata]
+class Issuer:
+    """An identity provider on a free port: its key, and where it can be found."""
+
+    def __enter__(self):
+        self.public, self.private = rsa.newkeys(2048)
+        issuer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = json.dumps(issuer.documents()[self.path]).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+
+    def documents(self):
+        number = lambda n: encoded(n.to_bytes((n.bit_length() + 7) // 8, "big"))
+        key = {"kty": "RSA", "kid": "1", "use": "sig", "alg": "RS256"}
+        key |= {"n": number(self.public.n), "e": number(self.public.e)}
+        return {
+            "/.well-known/openid-configuration": {
+                "issuer": self.url,
+                "jwks_uri": f"{self.url}/keys",
+            },
+            "/keys": {"keys": [key]},
+        }
+
+    def token(self, **more):
+        now = int(time.time())
+        claims = {"iss": self.url, "sub": "alice", "aud": "app", "iat": now, "exp": now + 600}
+        parts = [{"alg": "RS256", "typ": "JWT", "kid": "1"}, {**claims, **more}]
+        text = ".".join(encoded(json.dumps(part).encode()) for part in parts)
+        return f"{text}.{encoded(rsa.sign(text.encode(), self.private, 'SHA-256'))}"
+
+
+def encoded(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def web_identity(stage, boto):
+    """A provider's token is changed for a role's session: from a file, by the default chain, and by hand."""
+    with Issuer() as issuer, tempfile.TemporaryDirectory() as folder:
+        make = ["create-open-id-connect-provider", "--url", issuer.url, "--client-ids", "app"]
+        provider = stage.command(stage.dev, "iam", *make)["provider"]["arn"]
+        trust = trusting({"Federated": provider}, "sts:AssumeRoleWithWebIdentity")
+        role = boto.call("iam", "CreateRole", RoleName="web", AssumeRolePolicyDocument=trust)["Role"]
+        token = pathlib.Path(folder, "token")
+        token.write_text(issuer.token())
+        program = subprocess.run(
+            [sys.executable, "-c", WHOAMI],
+            env=environment(
+                stage,
+                AWS_ROLE_ARN=role["Arn"],
+                AWS_ROLE_SESSION_NAME="pod",
+                AWS_WEB_IDENTITY_TOKEN_FILE=str(token),
+            ),
+            input="\n",
+            capture_output=True,
+            text=True,
+        )
+        assert program.returncode == 0, program.stderr
+        arn = f"arn:aws:sts::{stage.dev['account']}:assumed-role/web/pod"
+        assert json.loads(program.stdout)["arn"] == arn, program.stdout
+        for client in (boto, Cli(boto.endpoint, boto.recorder, boto.key)):
+            ask = lambda token, client=client: client.call(
+                "sts",
+                "AssumeRoleWithWebIdentity",
+                RoleArn=role["Arn"],
+                RoleSessionName="pod",
+                WebIdentityToken=token,
+            )
+            told = ask(issuer.token())
+            assert told["AssumedRoleUser"]["Arn"] == arn, told
+            assert told["SubjectFromWebIdentityToken"] == "alice" and told["Audience"] == "app", told
+            assert told["Provider"] == provider, told
+            refused("InvalidIdentityToken", lambda: ask(issuer.token(aud="other")), status=400)
+            refused("ExpiredTokenException", lambda: ask(issuer.token(iat=1, exp=2)), status=400)
+            refused("InvalidIdentityToken", lambda: ask("a.b.c"), status=400)
+
+
+SCENES = [metadata_with_refresh, role_after_metadata, web_identity]

@@ -33,7 +33,7 @@ def scenes(stage, recorder):
     """Everything to play: names and functions without arguments."""
     for make, number in ACCOUNTS.items():
         client = make(stage.dev["aws"], recorder, stage.account(make.name, number))
-        for module in (sts, iam, ec2):
+        for module in (iam, sts, ec2):
             for scene in module.SCENES:
                 name = f"{module.__name__}.{scene.__name__} by {make.name}"
                 yield name, lambda scene=scene, client=client, n=number: scene(client, n)
