@@ -1,4 +1,4 @@
-//! What a decision costs: a role with 3 policies of 5 statements, one with 100 statements under
+//! What a decision costs: a role with 3 policies of 5 statements, two with 100 statements under
 //! conditions, and wildcards made to be slow; how much it allocates; beside Cedar on policies that say the
 //! same, and one HMAC of ring, which is what verifying the request's signature costs at least.
 
@@ -15,48 +15,92 @@ use ring::hmac;
 
 type Group<'a> = BenchmarkGroup<'a, criterion::measurement::WallTime>;
 
-/// A set of policies and the request that its last statement allows.
+/// A set of policies, whose last statement alone allows the request.
 struct Set {
     name: &'static str,
     policies: usize,
     statements: usize,
-    conditions: bool,
-    bucket: usize,
+    shape: Shape,
 }
 
-const SETS: [Set; 2] = [
-    Set { name: "3x5 statements", policies: 3, statements: 5, conditions: false, bucket: 4 },
-    Set { name: "100 with conditions", policies: 1, statements: 100, conditions: true, bucket: 99 },
+/// What tells the statements of a set apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Their resources.
+    Resources,
+    /// Their resources; each has conditions, which hold.
+    ResourcesUnderConditions,
+    /// The last of three conditions, so that all conditions of all statements are looked at.
+    Conditions,
+}
+
+const SETS: [Set; 3] = [
+    Set { name: "3x5 statements", policies: 3, statements: 5, shape: Shape::Resources },
+    Set {
+        name: "100 with conditions",
+        policies: 1,
+        statements: 100,
+        shape: Shape::ResourcesUnderConditions,
+    },
+    Set { name: "300 conditions", policies: 1, statements: 100, shape: Shape::Conditions },
 ];
 
-/// Statements under conditions, and a text of characters that do not match: the target's shapes.
-fn policy(statements: usize, conditions: bool) -> Policy {
-    let condition = r#","Condition":{"StringEquals":{"aws:username":"ana"},"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#;
-    let statement = |number: usize| {
-        format!(
-            r#"{{"Effect":"Allow","Action":["s3:Get*","s3:List{number}*"],"Resource":"arn:aws:s3:::bucket-{number}/*"{}}}"#,
-            if conditions { condition } else { "" }
-        )
-    };
-    let statements: Vec<_> = (0..statements).map(statement).collect();
-    let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
-    Policy::parse(&text, PolicyKind::Identity).expect("a policy")
-}
-
-/// The same in Cedar, whose ARNs and action names are strings of the context.
-fn cedar_policies(set: &Set) -> PolicySet {
-    let condition =
-        r#" && context.username == "ana" && context.sourceIp.isInRange(ip("10.0.0.0/8"))"#;
-    let condition = if set.conditions { condition } else { "" };
-    let mut text = String::new();
-    for number in (0..set.policies).flat_map(|_| 0..set.statements) {
-        text.push_str(&format!(
-            r#"permit(principal == User::"ana", action == Action::"call", resource) when {{
-                (context.action like "s3:Get*" || context.action like "s3:List{number}*")
-                && context.arn like "arn:aws:s3:::bucket-{number}/*"{condition} }};"#
-        ));
+impl Set {
+    /// Statement by statement, the bucket and the team that it is about.
+    fn subject(&self, number: usize) -> (String, String) {
+        match self.shape {
+            Shape::Conditions => ("bucket-0".to_owned(), format!("team-{number}")),
+            _ => (format!("bucket-{number}"), "team-0".to_owned()),
+        }
     }
-    PolicySet::from_str(&text).expect("a policy set")
+
+    /// What the last statement allows.
+    fn allowed(&self) -> (String, String) {
+        self.subject(self.statements - 1)
+    }
+
+    /// What no statement allows, though all but one thing about it is right.
+    fn refused(&self) -> (String, String) {
+        let (bucket, _) = self.allowed();
+        match self.shape {
+            Shape::Conditions => (bucket, "none".to_owned()),
+            _ => ("elsewhere".to_owned(), "team-0".to_owned()),
+        }
+    }
+
+    fn policy(&self) -> Policy {
+        let statement = |number: usize| {
+            let (bucket, team) = self.subject(number);
+            let conditions = format!(
+                r#","Condition":{{"IpAddress":{{"aws:SourceIp":"10.0.0.0/8"}},"DateLessThan":{{"aws:CurrentTime":"2030-01-01T00:00:00Z"}},"StringEquals":{{"aws:PrincipalTag/team":"{team}"}}}}"#
+            );
+            let conditions = if self.shape == Shape::Resources { "" } else { &conditions };
+            format!(
+                r#"{{"Effect":"Allow","Action":["s3:Get*","s3:List{number}*"],"Resource":"arn:aws:s3:::{bucket}/*"{conditions}}}"#
+            )
+        };
+        let statements: Vec<_> = (0..self.statements).map(statement).collect();
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
+        Policy::parse(&text, PolicyKind::Identity).expect("a policy")
+    }
+
+    /// The same in Cedar, whose ARNs and action names are strings of the context.
+    fn cedar(&self) -> PolicySet {
+        let mut text = String::new();
+        for number in (0..self.policies).flat_map(|_| 0..self.statements) {
+            let (bucket, team) = self.subject(number);
+            let conditions = format!(
+                r#" && context.sourceIp.isInRange(ip("10.0.0.0/8")) && context.now < 1893456000 && context.team == "{team}""#
+            );
+            let conditions = if self.shape == Shape::Resources { "" } else { &conditions };
+            text.push_str(&format!(
+                r#"permit(principal == User::"ana", action == Action::"call", resource) when {{
+                    (context.action like "s3:Get*" || context.action like "s3:List{number}*")
+                    && context.arn like "arn:aws:s3:::{bucket}/*"{conditions} }};"#
+            ));
+        }
+        PolicySet::from_str(&text).expect("a policy set")
+    }
 }
 
 fn ana() -> Principal {
@@ -70,53 +114,57 @@ fn ana() -> Principal {
 
 fn locum(group: &mut Group<'_>, set: &Set) {
     let principal = ana();
-    let mut context = Context::for_principal(&principal);
-    context.insert("aws:SourceIp", "10.1.2.3".to_owned());
-    let policies: Vec<_> =
-        (0..set.policies).map(|_| policy(set.statements, set.conditions)).collect();
-    let resource = format!("arn:aws:s3:::bucket-{}/photo.jpg", set.bucket);
-    let request = Request {
-        principal: &principal,
-        action: "s3:GetObject",
-        resource: &resource,
-        resource_account: None,
-        context: &context,
-    };
-    let named = policies.iter().map(|policy| Named { name: "p", policy }).collect();
-    let policies = Policies { identity: named, ..Policies::default() };
-    assert_eq!(decide(&request, &policies).verdict(), Verdict::Allow);
-    let refused = Request { resource: "arn:aws:s3:::elsewhere/photo.jpg", ..request };
-    assert_eq!(decide(&refused, &policies).verdict(), Verdict::ImplicitDeny);
-    let allocated = allocation_counter::measure(|| {
-        black_box(decide(black_box(&request), &policies));
-    });
-    println!("{}: {} allocations a decision", set.name, allocated.count_total);
-    group.bench_function(format!("{}, allowed", set.name), |b| {
-        b.iter(|| decide(black_box(&request), &policies));
-    });
-    group.bench_function(format!("{}, refused", set.name), |b| {
-        b.iter(|| decide(black_box(&refused), &policies));
-    });
+    let policies: Vec<_> = (0..set.policies).map(|_| set.policy()).collect();
+    let identity = policies.iter().map(|policy| Named { name: "p", policy }).collect();
+    let policies = Policies { identity, ..Policies::default() };
+    for ((bucket, team), verdict) in
+        [(set.allowed(), Verdict::Allow), (set.refused(), Verdict::ImplicitDeny)]
+    {
+        let mut context = Context::for_principal(&principal);
+        context.insert("aws:SourceIp", "10.1.2.3".to_owned());
+        context.insert("aws:CurrentTime", "2026-11-25T08:00:00Z".to_owned());
+        context.insert("aws:PrincipalTag/team", team);
+        let resource = format!("arn:aws:s3:::{bucket}/photo.jpg");
+        let request = Request {
+            principal: &principal,
+            action: "s3:GetObject",
+            resource: &resource,
+            resource_account: None,
+            context: &context,
+        };
+        assert_eq!(decide(&request, &policies).verdict(), verdict);
+        let allocated = allocation_counter::measure(|| {
+            black_box(decide(black_box(&request), &policies));
+        });
+        println!("{}, {verdict:?}: {} allocations a decision", set.name, allocated.count_total);
+        group.bench_function(format!("{}, {verdict:?}", set.name), |b| {
+            b.iter(|| decide(black_box(&request), &policies));
+        });
+    }
 }
 
 fn cedar(group: &mut Group<'_>, set: &Set) {
-    let policies = cedar_policies(set);
-    let uid = |text: &str| EntityUid::from_str(text).expect("an entity");
-    let context = format!(
-        r#"{{"action":"s3:GetObject","arn":"arn:aws:s3:::bucket-{}/photo.jpg","username":"ana","sourceIp":{{"__extn":{{"fn":"ip","arg":"10.1.2.3"}}}}}}"#,
-        set.bucket
-    );
-    let context = cedar_policy::Context::from_json_str(&context, None).expect("a context");
-    let (who, what, on) = (uid(r#"User::"ana""#), uid(r#"Action::"call""#), uid(r#"Thing::"x""#));
-    let request = cedar_policy::Request::new(who, what, on, context, None).expect("a request");
+    use cedar_policy::Decision::{Allow, Deny};
+    let policies = set.cedar();
     let (authorizer, entities) = (Authorizer::new(), Entities::empty());
-    let decide = || authorizer.is_authorized(black_box(&request), &policies, &entities);
-    assert_eq!(decide().decision(), cedar_policy::Decision::Allow);
-    let allocated = allocation_counter::measure(|| {
-        black_box(decide());
-    });
-    println!("Cedar, {}: {} allocations a decision", set.name, allocated.count_total);
-    group.bench_function(format!("Cedar, {}, allowed", set.name), |b| b.iter(decide));
+    let uid = |text: &str| EntityUid::from_str(text).expect("an entity");
+    for ((bucket, team), decision) in [(set.allowed(), Allow), (set.refused(), Deny)] {
+        let context = format!(
+            r#"{{"action":"s3:GetObject","arn":"arn:aws:s3:::{bucket}/photo.jpg","team":"{team}","now":1795590000,"sourceIp":{{"__extn":{{"fn":"ip","arg":"10.1.2.3"}}}}}}"#
+        );
+        let context = cedar_policy::Context::from_json_str(&context, None).expect("a context");
+        let (who, what) = (uid(r#"User::"ana""#), uid(r#"Action::"call""#));
+        let on = uid(r#"Thing::"x""#);
+        let request = cedar_policy::Request::new(who, what, on, context, None).expect("a request");
+        let decide = || authorizer.is_authorized(black_box(&request), &policies, &entities);
+        assert_eq!(decide().decision(), decision);
+        let allocated = allocation_counter::measure(|| {
+            black_box(decide());
+        });
+        let name = format!("Cedar, {}, {decision:?}", set.name);
+        println!("{name}: {} allocations a decision", allocated.count_total);
+        group.bench_function(name, |b| b.iter(decide));
+    }
 }
 
 fn decisions(c: &mut Criterion) {

@@ -1,5 +1,6 @@
 //! The request context: condition keys and their values. Names of keys ignore case.
 
+use super::value::Reading;
 use crate::identity::Principal;
 
 /// A condition key's name, in lower case, with its hash for quick lookup.
@@ -32,7 +33,15 @@ fn hash(name: &str) -> u64 {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context {
     /// Sorted by key, which is by hash.
-    entries: Vec<(Key, Vec<String>)>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    key: Key,
+    values: Vec<String>,
+    /// One for each value.
+    readings: Box<[Reading]>,
 }
 
 impl Context {
@@ -72,19 +81,24 @@ impl Context {
     }
 
     fn set(&mut self, key: Key, values: Vec<String>) {
-        match self.entries.binary_search_by(|(other, _)| other.cmp(&key)) {
+        let readings = values.iter().map(|value| Reading::of(value)).collect();
+        self.put(Entry { key, values, readings });
+    }
+
+    fn put(&mut self, entry: Entry) {
+        match self.entries.binary_search_by(|other| other.key.cmp(&entry.key)) {
             Ok(index) => {
-                if let Some((_, old)) = self.entries.get_mut(index) {
-                    *old = values;
+                if let Some(old) = self.entries.get_mut(index) {
+                    *old = entry;
                 }
             }
-            Err(index) => self.entries.insert(index, (key, values)),
+            Err(index) => self.entries.insert(index, entry),
         }
     }
 
     /// Takes a key away.
     pub fn remove(&mut self, key: &str) {
-        self.entries.retain(|(other, _)| !other.as_str().eq_ignore_ascii_case(key));
+        self.entries.retain(|entry| !entry.key.as_str().eq_ignore_ascii_case(key));
     }
 
     /// The values of a key, if it is there.
@@ -94,21 +108,26 @@ impl Context {
     }
 
     pub(super) fn values_of(&self, key: &Key) -> Option<&[String]> {
-        let index = self.entries.binary_search_by(|(other, _)| other.cmp(key)).ok()?;
-        self.entries.get(index).map(|(_, values)| values.as_slice())
+        self.readings_of(key).map(|(values, _)| values)
+    }
+
+    /// The values of a key with what they read as.
+    pub(super) fn readings_of(&self, key: &Key) -> Option<(&[String], &[Reading])> {
+        let index = self.entries.binary_search_by(|other| other.key.cmp(key)).ok()?;
+        self.entries.get(index).map(|entry| (entry.values.as_slice(), &*entry.readings))
     }
 
     /// Takes over every key of `other`; its values win.
     pub fn extend(&mut self, other: &Self) {
-        for (key, values) in &other.entries {
-            self.set(key.clone(), values.clone());
+        for entry in &other.entries {
+            self.put(entry.clone());
         }
     }
 
     /// Every key, in lower case and alphabetical order, with its values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         let mut sorted: Vec<_> =
-            self.entries.iter().map(|(k, v)| (k.as_str(), v.as_slice())).collect();
+            self.entries.iter().map(|e| (e.key.as_str(), e.values.as_slice())).collect();
         sorted.sort_unstable_by_key(|(key, _)| *key);
         sorted.into_iter()
     }

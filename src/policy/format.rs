@@ -1,6 +1,8 @@
 //! Documents printed in one form, for people and for comparing: the elements in the order of the IAM User
 //! Guide's grammar, one a line, values as they are. Says exactly what the document said.
 
+use std::cell::RefCell;
+
 use super::PolicyKind;
 use super::error::ParseError;
 use super::json::{self, Member, Node, Value};
@@ -13,9 +15,9 @@ const LINE_CHARS_MAX: usize = 80;
 /// The document in one form; the same for any two that differ in white space and the order of elements.
 ///
 /// # Errors
-/// The first mistake, with its place.
+/// The first mistake that leaves a doubt about what is meant, with its place.
 pub fn format(text: &str, kind: PolicyKind) -> Result<String, ParseError> {
-    parse::statements(text, kind, &parse::Strictness::Strict)?;
+    parse::statements(text, kind, &parse::Strictness::Tolerant(RefCell::default()))?;
     let mut out = String::new();
     write(&json::read(text)?, 0, &mut out);
     out.push('\n');

@@ -23,6 +23,7 @@ mod tests;
 mod trace;
 #[cfg(test)]
 mod validation_tests;
+mod value;
 
 use std::cell::RefCell;
 use std::fmt;

@@ -161,7 +161,7 @@ proptest! {
             let printed = policy::format(&text, kind).unwrap();
             prop_assert_eq!(&serde_json::from_str::<Value>(&printed).unwrap(), &*document);
             prop_assert_eq!(&policy::format(&printed, kind).unwrap(), &printed);
-            prop_assert!(Policy::parse(&printed, kind).is_ok());
+            prop_assert!(Policy::parse_tolerantly(&printed, kind).is_ok());
         }
     }
 }

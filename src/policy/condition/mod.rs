@@ -6,8 +6,9 @@ mod operator;
 
 use super::context::{Context, Key};
 use super::error::closest;
+use super::value::Reading;
 use operator::Test;
-pub(super) use operator::{Kind, Network, Order, date};
+pub(super) use operator::{Kind, Order};
 
 const FOR_ANY: &str = "ForAnyValue";
 const FOR_ALL: &str = "ForAllValues";
@@ -132,25 +133,27 @@ impl Condition {
 
     /// Whether the condition holds in `context`.
     pub(super) fn holds(&self, context: &Context) -> bool {
-        let given = context.values_of(&self.key).filter(|values| !values.is_empty());
+        let given = context.readings_of(&self.key).filter(|(values, _)| !values.is_empty());
         if let Test::Null { absent, present } = self.test {
             return if given.is_none() { absent } else { present };
         }
         // A set operator sees a lone empty string as no values at all.
         let empty_set = self.operator.quantifier != Quantifier::Single
-            && given.is_some_and(|values| values.iter().all(String::is_empty));
-        let Some(given) = given.filter(|_| !empty_set) else { return !self.operator.needs_key() };
-        // A value that cannot be read as the operator's type satisfies nothing, negated or not.
-        let one = |value: &String| {
-            self.test
-                .matches(value, context)
-                .is_some_and(|matches| matches != self.operator.negated)
+            && given.is_some_and(|(values, _)| values.iter().all(String::is_empty));
+        let Some((given, readings)) = given.filter(|_| !empty_set) else {
+            return !self.operator.needs_key();
         };
+        // A value that cannot be read as the operator's type satisfies nothing, negated or not.
+        let one = |(value, reading): (&String, &Reading)| {
+            let matches = self.test.matches(value, reading, context);
+            matches.is_some_and(|matches| matches != self.operator.negated)
+        };
+        let mut each = given.iter().zip(readings);
         match (self.operator.quantifier, given) {
-            (Quantifier::Single, [value]) => one(value),
+            (Quantifier::Single, [_]) => each.all(one),
             (Quantifier::Single, _) => false,
-            (Quantifier::Any, given) => given.iter().any(one),
-            (Quantifier::All, given) => given.iter().all(one),
+            (Quantifier::Any, _) => each.any(one),
+            (Quantifier::All, _) => each.all(one),
         }
     }
 }

@@ -1,17 +1,15 @@
 //! Condition operators: how one value of a request is compared with one value of a policy.
 
 use std::cmp::Ordering;
-use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use time::format_description::well_known::Iso8601;
-use time::{Date, Month, OffsetDateTime, Time};
 
 use crate::policy::arn_pattern::{ArnPattern, ArnText};
 use crate::policy::context::Context;
 use crate::policy::pattern::Pattern;
 use crate::policy::template::Text;
+use crate::policy::value::{Instant, Network, Reading, instant};
 
 /// What an operator compares; negation is told apart from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,17 +116,10 @@ pub(super) enum Expected {
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Number(f64),
-    Date(OffsetDateTime),
+    Date(Instant),
     Bool(bool),
     Bytes(Vec<u8>),
     Network(Network),
-}
-
-/// An address block.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::policy) struct Network {
-    address: IpAddr,
-    bits: u32,
 }
 
 impl Test {
@@ -161,7 +152,12 @@ impl Test {
 
     /// Whether `given` matches one of the values; none if it, or every value, cannot be read as the
     /// operator's type. An empty list of values matches nothing.
-    pub(super) fn matches(&self, given: &str, context: &Context) -> Option<bool> {
+    pub(super) fn matches(
+        &self,
+        given: &str,
+        reading: &Reading,
+        context: &Context,
+    ) -> Option<bool> {
         Some(match self {
             Self::Equals(texts) => texts.iter().any(|text| text.equals(given, context)),
             Self::EqualsIgnoringCase(texts) => {
@@ -172,7 +168,14 @@ impl Test {
                 let arn = ArnText::new(given);
                 patterns.iter().any(|pattern| pattern.matches(&arn, context))
             }
-            Self::Typed(kind, expected) => return typed(*kind, expected, given, context),
+            Self::Typed(kind, expected) => {
+                let given = match kind {
+                    Kind::Date(_) => Value::Date(reading.date?),
+                    Kind::Ip => Value::Network(reading.network?),
+                    _ => value(*kind, given)?,
+                };
+                return typed(*kind, expected, &given, context);
+            }
             Self::Null { .. } => false,
         })
     }
@@ -190,16 +193,15 @@ fn each<T, E: Into<String>>(
     read.collect()
 }
 
-fn typed(kind: Kind, expected: &[Expected], given: &str, context: &Context) -> Option<bool> {
-    let given = value(kind, given)?;
+fn typed(kind: Kind, expected: &[Expected], given: &Value, context: &Context) -> Option<bool> {
     let mut readable = expected.is_empty();
     for expected in expected {
         let matches = match expected {
-            Expected::Known(expected) => compare(kind, expected, &given),
+            Expected::Known(expected) => compare(kind, expected, given),
             Expected::Late(text) => text
                 .resolve(context)
                 .and_then(|text| value(kind, &text))
-                .and_then(|expected| compare(kind, &expected, &given)),
+                .and_then(|expected| compare(kind, &expected, given)),
         };
         match matches {
             Some(true) => return Some(true),
@@ -242,9 +244,7 @@ fn compare(kind: Kind, expected: &Value, given: &Value) -> Option<bool> {
         }
         (_, Value::Bool(expected), Value::Bool(given)) => Some(expected == given),
         (_, Value::Bytes(expected), Value::Bytes(given)) => Some(expected == given),
-        (_, Value::Network(expected), Value::Network(given)) => {
-            Some(given.bits >= expected.bits && expected.holds(given.address))
-        }
+        (_, Value::Network(expected), Value::Network(given)) => Some(expected.covers(*given)),
         _ => None,
     }
 }
@@ -256,93 +256,11 @@ fn value(kind: Kind, text: &str) -> Option<Value> {
             let number: f64 = text.parse().ok()?;
             number.is_finite().then_some(Value::Number(number))
         }
-        Kind::Date(_) => date(text).map(Value::Date),
+        Kind::Date(_) => instant(text).map(Value::Date),
         Kind::Bool | Kind::Null if text.eq_ignore_ascii_case("true") => Some(Value::Bool(true)),
         Kind::Bool | Kind::Null if text.eq_ignore_ascii_case("false") => Some(Value::Bool(false)),
         Kind::Binary => STANDARD.decode(text).ok().map(Value::Bytes),
         Kind::Ip => Network::parse(text).map(Value::Network),
         _ => None,
-    }
-}
-
-/// ISO 8601 as W3C profiles it (NOTE-datetime), a month or a day alone too; or seconds since 1970, which
-/// wins over a year alone.
-pub(in crate::policy) fn date(text: &str) -> Option<OffsetDateTime> {
-    if let Some(date) = utc_second(text) {
-        return Some(date);
-    }
-    if let Ok(seconds) = text.parse::<i64>() {
-        return OffsetDateTime::from_unix_timestamp(seconds).ok();
-    }
-    let with_time = match (text.contains('T'), text.matches('-').count()) {
-        (true, _) => text.to_owned(),
-        (false, 1) => format!("{text}-01T00:00:00Z"),
-        (false, _) => format!("{text}T00:00:00Z"),
-    };
-    let offset = |tail: &str| tail.contains(['Z', '+', '-']);
-    let has_offset = with_time.split_once('T').is_some_and(|(_, tail)| offset(tail));
-    let full = if has_offset { with_time } else { format!("{with_time}Z") };
-    OffsetDateTime::parse(&full, &Iso8601::PARSING).ok()
-}
-
-/// `2026-11-25T08:00:00Z`, the form that requests have, read without allocation.
-fn utc_second(text: &str) -> Option<OffsetDateTime> {
-    let shape = text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
-    if !shape.eq(*b"0000-00-00T00:00:00Z") {
-        return None;
-    }
-    let number = |place: usize| text.get(place..place + 2)?.parse::<u8>().ok();
-    let year = i32::from(number(0)?) * 100 + i32::from(number(2)?);
-    let date =
-        Date::from_calendar_date(year, Month::try_from(number(5)?).ok()?, number(8)?).ok()?;
-    let time = Time::from_hms(number(11)?, number(14)?, number(17)?).ok()?;
-    Some(OffsetDateTime::new_utc(date, time))
-}
-
-impl Network {
-    /// `10.0.0.0/8`, `2001:db8::/32`; without a length the one address.
-    pub(in crate::policy) fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address.parse::<IpAddr>().ok()?, Some(bits)),
-            None => (text.parse::<IpAddr>().ok()?, None),
-        };
-        let width = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(width), |bits| bits.parse().ok())?;
-        (bits <= width).then_some(Self { address, bits })
-    }
-
-    /// The first and the last address of the block.
-    pub(in crate::policy) fn ends(self) -> (IpAddr, IpAddr) {
-        match self.address {
-            IpAddr::V4(address) => {
-                let mask = u32::MAX.checked_shl(32 - self.bits).unwrap_or(0);
-                let first = address.to_bits() & mask;
-                (IpAddr::V4(first.into()), IpAddr::V4((first | !mask).into()))
-            }
-            IpAddr::V6(address) => {
-                let mask = u128::MAX.checked_shl(128 - self.bits).unwrap_or(0);
-                let first = address.to_bits() & mask;
-                (IpAddr::V6(first.into()), IpAddr::V6((first | !mask).into()))
-            }
-        }
-    }
-
-    /// The address as written, which may lie inside of the block, and the block's length in bits.
-    pub(in crate::policy) fn written(self) -> (IpAddr, u32) {
-        (self.address, self.bits)
-    }
-
-    fn holds(self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(block), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - self.bits).unwrap_or(0);
-                block.to_bits() & mask == address.to_bits() & mask
-            }
-            (IpAddr::V6(block), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128 - self.bits).unwrap_or(0);
-                block.to_bits() & mask == address.to_bits() & mask
-            }
-            _ => false,
-        }
     }
 }

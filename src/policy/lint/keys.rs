@@ -3,7 +3,8 @@
 use super::catalog::{self, Key, KeyType, Known, actions_with};
 use super::document::{Clause, Item, Statement, matches};
 use super::{FINDINGS_MAX, Finding};
-use crate::policy::condition::{Kind, Network, Quantifier};
+use crate::policy::condition::{Kind, Quantifier};
+use crate::policy::value::Network;
 
 pub(super) fn check(statement: &Statement, found: &mut Vec<Finding>) {
     for place in &statement.empty_blocks {

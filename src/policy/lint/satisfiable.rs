@@ -9,8 +9,9 @@ use std::net::IpAddr;
 
 use super::Finding;
 use super::document::{Clause, Statement};
-use crate::policy::condition::{Kind, Network, Order, Quantifier, date};
+use crate::policy::condition::{Kind, Order, Quantifier};
 use crate::policy::context::Context;
+use crate::policy::value::{Network, date};
 
 /// Conditions on one key up to which they are tried against each other.
 const CLAUSES_MAX: usize = 16;
