@@ -130,6 +130,10 @@ fn median(mut rates: Vec<f64>) -> f64 {
 
 #[tokio::main]
 async fn main() {
+    if Command::new("wrk").arg("--version").output().is_err() {
+        println!("nothing was measured: `wrk` is not installed");
+        return;
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let any = "127.0.0.1:0".parse().ok();
     let layer = Layer {

@@ -169,6 +169,14 @@ impl Index {
         }
     }
 
+    fn forget(&mut self, account: AccountId) {
+        self.by_id.retain(|_, (of, _)| *of != account);
+        self.by_address.retain(|_, keys| {
+            keys.retain(|key| key.0 != account);
+            !keys.is_empty()
+        });
+    }
+
     fn follow(&mut self, event: &Event) {
         match grpc::touches(event) {
             Touches::Nothing => {}
@@ -181,6 +189,7 @@ impl Index {
             EventKind::InstanceLaunched { id, facts } => {
                 self.launch((event.account, id.clone()), facts.private_ip);
             }
+            EventKind::AccountDeleted => self.forget(event.account),
             EventKind::InstanceTerminated { id } => {
                 if let Some((_, Some(address))) = self.by_id.remove(id)
                     && let Some(keys) = self.by_address.get_mut(&address)
@@ -221,5 +230,51 @@ impl InstanceSource for ByAddress {
 
     fn stale(&self) -> Option<Duration> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::command::Action;
+    use crate::domain::testing::{A, B, World};
+
+    /// Launches an instance at an address that ends in `last`.
+    fn launch(world: &mut World, account: &str, last: u8) -> InstanceId {
+        let (id, mut launch) = world.launch(None);
+        if let Action::LaunchInstance { facts, .. } = &mut launch {
+            facts.private_ip = Some([10, 0, 0, last].into());
+        }
+        world.root(account, launch);
+        id
+    }
+
+    /// Protects instances from each other: the index that followed the facts is the one of the state, an address
+    /// of two is nobody's, and it is the other's again when one of them ends.
+    #[test]
+    fn the_index_follows_the_facts() {
+        let mut world = World::default();
+        world.create_account(A);
+        world.create_account(B);
+        let first = launch(&mut world, A, 1);
+        launch(&mut world, A, 2);
+        let same = launch(&mut world, B, 1);
+        launch(&mut world, B, 3);
+        world.root(A, Action::TerminateInstance { id: first });
+        let mut index = Index::default();
+        let mut shared = false;
+        for fact in &world.facts {
+            fact.events.iter().for_each(|event| index.follow(event));
+            shared |= index.by_address.values().any(|keys| keys.len() > 1);
+        }
+        let anew = Index::of(&world.state);
+        assert!(shared, "two instances had one address for a while");
+        assert_eq!(index.by_address, anew.by_address);
+        assert_eq!(index.by_id, anew.by_id);
+        let account: AccountId = B.parse().unwrap();
+        assert_eq!(index.by_address[&IpAddr::from([10, 0, 0, 1])], [(account, same)]);
+        index.follow(&Event { account, kind: EventKind::AccountDeleted });
+        assert_eq!(index.by_id.len(), 1);
+        assert_eq!(index.by_address.len(), 1);
     }
 }
