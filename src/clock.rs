@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
 
 /// A point in time: milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -69,15 +68,38 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// `2026-11-24T04:08:00Z`: whole seconds, as AWS SDKs parse it literally.
+    /// `2026-11-24T04:08:00Z`: whole seconds, as AWS SDKs parse it literally. The last second of the year
+    /// 9999 for what no such text can name.
     #[must_use]
     pub fn iso8601(self) -> String {
-        let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-        OffsetDateTime::from_unix_timestamp(self.as_unix_seconds())
-            .ok()
-            .and_then(|t| t.format(&format).ok())
-            .unwrap_or_else(|| "9999-12-31T23:59:59Z".to_owned())
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] =
+            self.digits().unwrap_or(*b"99991231235959");
+        let text = [a, b, c, d, b'-', e, f, b'-', g, h, b'T', i, j, b':', k, l, b':', m, n, b'Z'];
+        String::from_utf8_lossy(&text).into_owned()
     }
+
+    /// The digits of year, month, day, hour, minute and second; none outside of the years 0 to 9999. By hand:
+    /// every request needs some of them.
+    #[must_use]
+    pub fn digits(self) -> Option<[u8; 14]> {
+        let time = OffsetDateTime::from_unix_timestamp(self.as_unix_seconds()).ok()?;
+        let (date, clock) = (time.date(), time.time());
+        let year = u16::try_from(date.year()).ok()?;
+        let parts =
+            [u8::from(date.month()), date.day(), clock.hour(), clock.minute(), clock.second()];
+        let pairs = [year / 100, year % 100].into_iter().chain(parts.map(u16::from));
+        let mut digits = [b'0'; 14];
+        let (places, _) = digits.as_chunks_mut::<2>();
+        for ([tens, ones], pair) in places.iter_mut().zip(pairs) {
+            *tens = digit(pair / 10);
+            *ones = digit(pair % 10);
+        }
+        Some(digits)
+    }
+}
+
+fn digit(value: u16) -> u8 {
+    u8::try_from(value).map_or(b'9', |value| b'0'.saturating_add(value))
 }
 
 /// RFC 3339, such as `2026-11-24T04:08:00Z`; fractions are kept to the millisecond.

@@ -49,7 +49,9 @@ impl Context {
     /// reference_policies_condition-keys, "Properties of the principal").
     #[must_use]
     pub fn for_principal(principal: &Principal) -> Self {
-        let mut context = Self::default();
+        /// As many keys as most requests have.
+        const USUAL: usize = 16;
+        let mut context = Self { entries: Vec::with_capacity(USUAL) };
         context.insert("aws:PrincipalType", principal_type(principal).to_owned());
         if let Principal::Service(name) = principal {
             context.insert("aws:PrincipalIsAWSService", "true".to_owned());

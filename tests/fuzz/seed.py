@@ -57,6 +57,31 @@ def policy_evaluate():
     yield from (source.randbytes(length) for length in range(40, 400, 3))
 
 
+def token_open():
+    source = random.Random(2)
+    # Version, account, length and access key id, nonce, claims and tag.
+    header = b"\1" + (123456789012).to_bytes(8, "big") + b"\x14ASIAIOSFODNN7EXAMPLE"
+    yield from (header + source.randbytes(length) for length in range(12, 400, 7))
+
+
+def sigv4_parse():
+    scope = "AKIDEXAMPLE/20150830/us-east-1/service/aws4_request"
+    for line in (CASES.parent / "sigv4" / "suite.jsonl").read_text().splitlines():
+        case = json.loads(line)
+        headers = [f"{name}:{value}" for name, value in case["headers"] if "\n" not in value]
+        start = [case["method"], case["path"]]
+        names, signature = case["signedHeaders"], case["signature"]
+        signed = f"Credential={scope}, SignedHeaders={names}, Signature={signature}"
+        signed = [f"Authorization:AWS4-HMAC-SHA256 {signed}", "X-Amz-Date:20150830T123600Z"]
+        yield "\n".join([*start, case["query"], case["body"], *headers, *signed])
+        if "presigned" in case:
+            yield "\n".join([*start, case["presigned"], case["body"], *headers])
+    yield "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AA==\r\n\r\n"
+    mark = "chunk-signature=" + "0" * 64
+    yield f"5;{mark}\r\nhello\r\n0;{mark}\r\n\r\n"
+    yield f"5;{mark}\r\nhello\r\n0;{mark}\r\na:b\r\nx-amz-trailer-signature:{'0' * 64}\r\n\r\n"
+
+
 def main():
     target, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)

@@ -194,7 +194,9 @@ fn reach(kind: &EventKind) -> Reach {
         | EventKind::CredentialsUsed { .. }
         | EventKind::AccountKeyRewrapped { .. }
         | EventKind::KeyringRotated { .. }
-        | EventKind::KeyringVersionRetired { .. } => Reach::Nothing,
+        | EventKind::KeyringVersionRetired { .. }
+        | EventKind::DocumentKeyCreated { .. }
+        | EventKind::MetadataUsed { .. } => Reach::Nothing,
         EventKind::UserAddedToGroup { .. }
         | EventKind::UserRemovedFromGroup { .. }
         | EventKind::GroupDeleted { .. }
@@ -208,7 +210,10 @@ fn reach(kind: &EventKind) -> Reach {
         | EventKind::PolicyAttached { .. }
         | EventKind::PolicyDetached { .. }
         | EventKind::BoundaryPut { .. }
-        | EventKind::BoundaryDeleted { .. } => Reach::Account,
+        | EventKind::BoundaryDeleted { .. }
+        | EventKind::InstanceTerminated { .. }
+        | EventKind::MetadataOptionsChanged { .. }
+        | EventKind::AgentDeleted { .. } => Reach::Account,
         _ => Reach::All,
     }
 }

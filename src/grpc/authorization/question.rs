@@ -134,13 +134,16 @@ fn context(given: HashMap<String, ContextValues>) -> Result<Context, Status> {
 
 /// Keys that only the signature may speak for.
 fn of_the_caller(key: &str) -> bool {
-    const KEYS: [&str; 6] = [
+    const KEYS: [&str; 9] = [
         "aws:principal",
         "aws:userid",
         "aws:username",
         "aws:tokenissuetime",
         "aws:sourceidentity",
         "aws:multifactorauth",
+        "aws:ec2instancesource",
+        "ec2:sourceinstance",
+        "ec2:roledelivery",
     ];
     let key = key.to_ascii_lowercase();
     KEYS.iter().any(|own| key.starts_with(own))

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use time::macros::format_description;
-use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
+use time::{Date, Month, PrimitiveDateTime, Time};
 
 use crate::clock::Timestamp;
 
@@ -32,27 +32,8 @@ impl fmt::Display for BasicTime {
 
 /// `20150830T123600Z`; the last second of the year 9999 for what no such text can name.
 pub(super) fn basic(time: Timestamp) -> BasicTime {
-    let mut out = *b"99991231T235959Z";
-    let Ok(time) = OffsetDateTime::from_unix_timestamp(time.as_unix_seconds()) else {
-        return BasicTime(out);
-    };
-    let (date, clock) = (time.date(), time.time());
-    let Ok(year) = u16::try_from(date.year()) else { return BasicTime(out) };
-    let (month, day) = (u8::from(date.month()), date.day());
-    let (hour, minute, second) = (clock.hour(), clock.minute(), clock.second());
-    let pairs = [year / 100, year % 100, month.into(), day.into()];
-    let pairs = pairs.into_iter().chain([hour.into(), minute.into(), second.into()]);
-    for (at, pair) in [0, 2, 4, 6, 9, 11, 13].into_iter().zip(pairs) {
-        if let Some([tens, ones]) = out.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<2>) {
-            *tens = digit(pair / 10);
-            *ones = digit(pair % 10);
-        }
-    }
-    BasicTime(out)
-}
-
-fn digit(value: u16) -> u8 {
-    u8::try_from(value).map_or(b'9', |value| b'0'.saturating_add(value))
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = time.digits().unwrap_or(*b"99991231235959");
+    BasicTime([a, b, c, d, e, f, g, h, b'T', i, j, k, l, m, n, b'Z'])
 }
 
 /// Reads `20150830T123600Z` and nothing else.
