@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
-#[expect(dead_code, reason = "this server is started by a command of its own")]
 mod support;
 
 use std::fs;

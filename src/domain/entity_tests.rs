@@ -214,6 +214,7 @@ fn tags_of_principal_and_resource_are_condition_keys() {
 fn session_facts() -> super::access::CallerSession {
     super::access::CallerSession {
         issued_at: crate::clock::Timestamp::from_unix_seconds(1_764_000_000),
+        expires_at: crate::clock::Timestamp::from_unix_seconds(1_764_003_600),
         policy: None,
         policy_arns: Vec::new(),
         tags: std::collections::BTreeMap::new(),
@@ -222,6 +223,10 @@ fn session_facts() -> super::access::CallerSession {
         chain_depth: 0,
         instance: None,
         delivery: None,
+        ancestors: Vec::new(),
+        mfa_at: None,
+        web_identity: None,
+        federator: None,
     }
 }
 

@@ -277,7 +277,10 @@ async fn sessions_of_a_deleted_role_may_nothing() {
     let trust = Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap();
     let (path, description) = (Path::default(), Arc::from(""));
     let max_session = Duration::from_secs(3600);
-    desk.own(a, Action::CreateRole { name: role, path, id, description, max_session, trust }).await;
+    let (name, tags, boundary) = (role, Tags::default(), None);
+    let again =
+        Action::CreateRole { name, path, id, description, max_session, trust, tags, boundary };
+    desk.own(a, again).await;
     desk.own(a, put()).await;
     assert!(!may());
 }

@@ -55,6 +55,8 @@ impl EventKind {
             Self::SessionsRevoked { .. } => "SessionsRevoked",
             Self::CredentialsUsed { .. } => "CredentialsUsed",
             Self::Entity(event) => event.name(),
+            Self::Mfa(event) => event.name(),
+            Self::Oidc(event) => event.name(),
             Self::GuardrailPut { .. } => "GuardrailPut",
             Self::GuardrailDeleted { .. } => "GuardrailDeleted",
         }
