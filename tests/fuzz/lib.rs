@@ -7,6 +7,7 @@
 pub mod clock;
 #[path = "../../src/identity/mod.rs"]
 pub mod identity;
+pub mod oidc;
 #[path = "../../src/policy/mod.rs"]
 pub mod policy;
 #[path = "../../src/signing/mod.rs"]

@@ -82,6 +82,21 @@ def sigv4_parse():
     yield f"5;{mark}\r\nhello\r\n0;{mark}\r\na:b\r\nx-amz-trailer-signature:{'0' * 64}\r\n\r\n"
 
 
+def oidc_token():
+    vectors = json.loads((CASES.parent.parent / "src/oidc/vectors.json").read_text())
+    yield json.dumps(vectors["jwks"])
+    for key in vectors["jwks"]["keys"]:
+        yield json.dumps({"keys": [key]})
+    claims = {"iss": "https://id.example.com", "sub": "user-1", "aud": "app", "iat": 1780000000, "exp": 1780000600}
+    tags = {"principal_tags": {"team": ["blue"]}, "transitive_tag_keys": ["team"]}
+    further = [{}, {"aud": ["app", "x"], "azp": "app"}, {"nbf": 1e9, "amr": ["mfa"]}, {"https://aws.amazon.com/tags": tags}]
+    for name, token in vectors["tokens"].items():
+        yield token
+        for more in further:
+            header = {"alg": name, "kid": name, "typ": "JWT"}
+            yield f"{json.dumps(header)}\n{json.dumps(claims | more)}\n{'s' * 64}"
+
+
 def main():
     target, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
