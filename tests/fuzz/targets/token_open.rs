@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use libfuzzer_sys::fuzz_target;
 use locum::clock::Timestamp;
-use locum::identity::{AccessKeyId, AccountId};
+use locum::identity::{AccessKeyId, AccountId, Subject};
 use locum::signing::{
-    AccountKey, Claims, Subject, message_account, open, open_message, peek, seal,
+    AccountKey, Claims, message_account, open, open_message, peek, seal,
 };
 
 fuzz_target!(|input: &[u8]| {
