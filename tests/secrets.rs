@@ -22,8 +22,8 @@ use support::{LOCUM, Server, locum};
 const TRUST: &str = r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com","AWS":"*"},"Action":"sts:AssumeRole"}}"#;
 const ALL: &str = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
 /// Fields of answers that hold secrets.
-const SECRET_FIELDS: [&str; 5] =
-    ["secretAccessKey", "sessionToken", "base32StringSeed", "seed", "qrCodeUri"];
+const SECRET_FIELDS: [&str; 4] =
+    ["secretAccessKey", "sessionToken", "base32StringSeed", "otpauthUri"];
 
 /// Every secret that was handed out, with what it is.
 #[derive(Default)]
@@ -88,6 +88,7 @@ fn play(server: &Server, secrets: &mut Secrets) {
     let launch = ["instance", "launch-instance", "--instance-profile-name", "app"];
     let launched = admin(&[&launch[..], &["--private-ip", "127.0.0.1"]].concat());
     admin(&["sts", "get-session-token"]);
+    admin(&["iam", "create-virtual-mfa-device", "--virtual-mfa-device-name", "phone"]);
     let id = launched["instance"]["instanceId"].as_str().unwrap();
     admin(&["revocation", "revoke-instance-sessions", "--instance-id", id]);
 

@@ -11,7 +11,8 @@
 //! *Key separation.* Every key is used for one purpose with one algorithm. All that comes from a key
 //! comes by HKDF-Expand (RFC 5869, section 2.3) of a uniformly random 256-bit key, with an `info` of a
 //! label of that purpose (`crypto::Purpose`), a NUL, and a context: the access key id for secrets,
-//! sealing keys and nonce keys, the salt for messages and the key of documents, nothing for wrapping. Labels hold no NUL, so that
+//! sealing keys and nonce keys, the salt for messages and the key of documents, the device's id for the
+//! seeds of one-time codes, nothing for wrapping. Labels hold no NUL, so that
 //! label and context cannot be divided otherwise: two outputs are of one `info` only if purpose and
 //! context are the same. Outputs of different `info` are independent as far as HMAC-SHA256 is a
 //! pseudorandom function; none tells anything of the key that it came from.
