@@ -85,7 +85,8 @@ fn a_rotation_breaks_no_session() {
     server.stop();
     let old = folder.join("old.json");
     let words = ["serve", "--data-dir", folder.to_str().unwrap(), "--grpc", "127.0.0.1:0"];
-    let more = ["--metadata", "127.0.0.1:0", "--health", "127.0.0.1:0", "--keyring"];
+    let more = ["--aws", "127.0.0.1:0", "--metadata", "127.0.0.1:0", "--health", "127.0.0.1:0"];
+    let more = [&more[..], &["--keyring"]].concat();
     let words = [&words[..], &more[..], &[old.to_str().unwrap()]].concat();
     assert!(locum(&words).unwrap_err().contains("no key version 2"));
 }
@@ -143,7 +144,7 @@ fn root_keys_come_from_where_others_cannot_read() {
     let grpc = format!("127.0.0.1:{port}");
     let mut server = Command::new(LOCUM)
         .args(["serve", "--data-dir", data, "--keyring", "-", "--grpc", &grpc])
-        .args(["--metadata", "127.0.0.1:0", "--health", "127.0.0.1:0"])
+        .args(["--aws", "127.0.0.1:0", "--metadata", "127.0.0.1:0", "--health", "127.0.0.1:0"])
         .stdin(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -163,8 +164,15 @@ fn root_keys_come_from_where_others_cannot_read() {
     let file = folder.path().join("keys.json");
     fs::write(&file, &root).unwrap();
     let serve = |file: &Path| {
-        let words = ["serve", "--data-dir", data, "--grpc", "127.0.0.1:0", "--metadata"];
-        let more = ["127.0.0.1:0", "--health", "127.0.0.1:0", "--keyring", file.to_str().unwrap()];
+        let words = ["serve", "--data-dir", data, "--grpc", "127.0.0.1:0", "--aws", "127.0.0.1:0"];
+        let more = [
+            "--metadata",
+            "127.0.0.1:0",
+            "--health",
+            "127.0.0.1:0",
+            "--keyring",
+            file.to_str().unwrap(),
+        ];
         locum(&[&words[..], &more[..]].concat()).unwrap_err()
     };
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
