@@ -19,7 +19,7 @@ use locum::signing::{AccountKey, Keyring};
 use serde_json::Value;
 use support::{LOCUM, Server, locum};
 
-const TRUST: &str = r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com","AWS":"*"},"Action":"sts:AssumeRole"}}"#;
+const TRUST: &str = r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com","AWS":"*"},"Action":["sts:AssumeRole","sts:TagSession"]}}"#;
 const ALL: &str = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
 /// Fields of answers that hold secrets.
 const SECRET_FIELDS: [&str; 4] =

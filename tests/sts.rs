@@ -58,10 +58,8 @@ fn user(server: &Server, name: &str) -> Value {
     server.admin(&["iam", "create-user", "--user-name", name]).unwrap();
     let all =
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
-    let owner = json!({ "userName": name }).to_string();
-    let put =
-        ["iam", "put-inline-policy", "--owner", &owner, "--policy-name", "all", "--policy", all];
-    server.admin(&put).unwrap();
+    let put = ["iam", "put-inline-policy", "--owner-user-name", name];
+    server.admin(&[&put[..], &["--policy-name", "all", "--policy", all]].concat()).unwrap();
     let made = server.admin(&["iam", "create-access-key", "--user-name", name]).unwrap();
     made["accessKey"].clone()
 }

@@ -274,7 +274,7 @@ fn policies_of_aws_are_attached_and_never_changed() {
     let delete = || Action::DeleteRole { name: "Worker".parse().unwrap() };
     assert_eq!(code(world.by(ana.clone(), A, delete())), "AccessDenied");
     let change = Action::DeletePolicy { policy_arn: aws.clone() };
-    assert_eq!(code(world.by(root(A), A, change)), "NoSuchEntity");
+    assert_eq!(code(world.by(root(A), A, change)), "AccessDenied");
     world.root(A, Action::AttachPolicy { owner: of_user("ana"), policy_arn: aws.clone() });
     world.root(A, Action::DetachPolicy { owner: of_user("ana"), policy_arn: own.clone() });
     world.root(A, Action::DeletePolicy { policy_arn: own });
