@@ -160,6 +160,21 @@ impl Revocations {
         cutoffs.map(|cutoff| cutoff.before).max().unwrap_or_default()
     }
 
+    /// The latest moment to which sessions of any role were put off.
+    pub(super) fn latest_of_roles(&self) -> Timestamp {
+        self.roles.values().map(|cutoff| cutoff.before).max().unwrap_or_default()
+    }
+
+    /// The latest moment to which sets of any instance were put off.
+    pub(super) fn latest_of_instances(&self) -> Timestamp {
+        self.instances.values().map(|cutoff| cutoff.before).max().unwrap_or_default()
+    }
+
+    /// The moment to which sets of this instance were put off.
+    pub(super) fn of_instance(&self, id: &InstanceId) -> Timestamp {
+        self.instances.get(id).map(|cutoff| cutoff.before).unwrap_or_default()
+    }
+
     pub(super) fn add(
         &mut self,
         scope: &RevocationScope,

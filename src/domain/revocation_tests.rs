@@ -229,3 +229,52 @@ fn a_successor_of_the_same_name_is_not_revoked() {
     assert!(found.revocations.void(&facts(&old)));
     assert!(!found.revocations.void(&facts(&new)));
 }
+
+/// Protects against a leak between two revocations of one second: each reaches over what was issued until
+/// then, though that is said to be issued later than it was.
+#[test]
+fn revocations_of_one_second_each_reach_what_came_before() {
+    let mut world = two_accounts();
+    let ec2 = Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap();
+    world.create_role(A, "Get-pics", &ec2);
+    world.create_profile(A, "Get-pics");
+    let (id, launch) = world.launch(Some("Get-pics"));
+    world.root(A, launch);
+    let ana = world.user(A, "ana");
+    let now = world.command(A, root(A), Action::DisableAccount).time;
+    let at_once = |world: &mut World, by: Caller, action: Action| {
+        let mut command = world.command(A, by, action);
+        command.time = now;
+        world.run(&command).unwrap()
+    };
+    let revoke_at_once = |world: &mut World, target: RevocationTarget| {
+        let action = revoke(world, target, false);
+        at_once(world, root(A), action)
+    };
+    let is_void = |world: &World, set: &RoleCredentials| {
+        world.state.account(account(A)).unwrap().revocations.void_set(&id, set)
+    };
+    let set = |world: &World| association(world, &id).credentials.unwrap();
+    for target in [RevocationTarget::Instance(id.clone()), role("Get-pics")] {
+        for _ in 0..2 {
+            let before = set(&world);
+            revoke_at_once(&mut world, target.clone());
+            assert!(is_void(&world, &before), "{target:?}");
+            let minting = world.minting();
+            let rotate = Action::RotateCredentials { instance: id.clone(), minting };
+            at_once(&mut world, Caller::service(), rotate);
+            assert!(!is_void(&world, &set(&world)), "{target:?}");
+        }
+    }
+    let by_key = RevocationTarget::Session(set(&world).key);
+    revoke_at_once(&mut world, by_key);
+    assert!(is_void(&world, &set(&world)));
+    revoke_at_once(&mut world, role("First"));
+    let action = world.assume(A, "First", 3600);
+    let kinds = at_once(&mut world, ana, action);
+    let EventKind::SessionIssued { session } = &kinds[0] else { panic!() };
+    let holder = Caller::of_session(account(A), session).unwrap();
+    assert_eq!(void(&world, session, &holder), None);
+    revoke_at_once(&mut world, role("First"));
+    assert_eq!(void(&world, session, &holder), Some(Void::Revoked));
+}

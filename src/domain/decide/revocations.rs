@@ -2,7 +2,8 @@
 //!
 //! Sessions are issued in whole seconds. A revocation reaches to the end of the second in which it is
 //! decided, so that nothing issued before it is left out; what is issued after it, in the same second even,
-//! is said to be issued in the next one (`Revocations::issue_from`).
+//! is said to be issued in the next one (`Revocations::issue_from`). A second revocation in that second
+//! reaches over those too.
 
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ impl Decider<'_> {
         let before = match before {
             Some(before) if before == before.floor_to_second() => before,
             Some(before) => before.floor_to_second().plus(SECOND),
-            None => now.floor_to_second().plus(SECOND),
+            None => self.after_all_issued(target),
         };
         // A session that is void issues none any more, so that the last of its chain is issued now.
         let until = now.max(before).plus(SESSION_LIFE_MAX);
@@ -49,6 +50,23 @@ impl Decider<'_> {
             self.renew_revoked(id, before, minting);
         }
         Ok(())
+    }
+
+    /// The first whole second after the time of issue of every session of the target that there is.
+    fn after_all_issued(&self, target: &RevocationTarget) -> Timestamp {
+        let revocations = &self.account.revocations;
+        let (roles, instances) = (revocations.latest_of_roles(), revocations.latest_of_instances());
+        // Sessions are put off by a revocation of their role and, an instance's, by one of the instance.
+        let put_off = match target {
+            RevocationTarget::Session(_) => roles.max(instances),
+            RevocationTarget::Instance(id) => roles.max(revocations.of_instance(id)),
+            RevocationTarget::Role(name) => {
+                let role = self.account.role(name);
+                let own = role.map(|role| revocations.issue_from(&role.id, None));
+                instances.max(own.unwrap_or_default())
+            }
+        };
+        self.command.time.floor_to_second().max(put_off).plus(SECOND)
     }
 
     /// What is revoked, and the resource that the permission is about.
