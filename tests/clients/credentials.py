@@ -20,6 +20,10 @@ from sts import trusting
 WHOAMI = """
 import json, sys, time
 import boto3
+import botocore.credentials
+# An SDK looks for the next set a quarter of an hour before the end of the one it has: nothing that a test can
+# wait for. Only when it looks is changed, not how.
+botocore.credentials.RefreshableCredentials._advisory_refresh_timeout = 24 * 3600
 session = boto3.Session()
 sts = session.client("sts")
 for line in sys.stdin:
