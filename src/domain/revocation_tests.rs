@@ -2,7 +2,7 @@
 
 use super::access::Caller;
 use super::command::{Action, RevocationTarget};
-use super::event::EventKind;
+use super::event::{EventKind, RoleCredentials};
 use super::revocation::{Ancestor, Facts, Void};
 use super::session::Session;
 use super::state::{Association, key_of};
