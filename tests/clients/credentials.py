@@ -103,7 +103,8 @@ def whoami_by_profile(stage, text, **more):
         config.write_text(text)
         done = subprocess.run(
             [sys.executable, "-m", "awscli", "sts", "get-caller-identity", "--profile", "it"],
-            env=environment(stage, AWS_CONFIG_FILE=str(config), **more),
+            # A home of its own: the command line keeps the sessions of roles there, from other runs too.
+            env=environment(stage, AWS_CONFIG_FILE=str(config), HOME=folder, **more),
             capture_output=True,
             text=True,
         )

@@ -25,6 +25,7 @@ pub(crate) enum Answers {
     /// Not at all: it closes the connection.
     Never,
     /// With this status and body, whatever it is asked.
+    #[allow(dead_code, reason = "not every test that includes this file asks for it")]
     With(u16, String),
 }
 
