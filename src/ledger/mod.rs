@@ -1,13 +1,15 @@
 //! The ledger: the one path from a command to a fact.
 //!
-//! One thread, the writer, drains the queue of commands into a batch, decides each against the state that
-//! the batch has led to so far, appends all facts to the log in one durable write, and only then publishes
-//! the new state and answers. While one batch is written the queue fills: group commit without a timer. A
-//! batch whose write fails is dropped with its copy of the state, and the ledger takes nothing more.
+//! One thread, the writer, takes a batch from the queue of commands, which is fair by account (`queue`), decides
+//! each against the state that the batch has led to so far, appends all facts to the log in one durable write, and
+//! only then publishes the new state and answers. While one batch is written the queue fills: group commit without
+//! a timer. A batch whose write fails is dropped with its copy of the state, and the ledger takes nothing more.
 //!
 //! Readers hold a snapshot of the state (`Ledger::view`) and never wait for the writer.
 
 pub mod codec;
+mod pace;
+mod queue;
 mod recover;
 #[cfg(test)]
 mod tests;
@@ -18,18 +20,28 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
-use crate::domain::command::Command;
+use crate::domain::command::{Action, Command};
 use crate::domain::event::Fact;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::State;
+use crate::identity::Principal;
 use crate::log::{EventLog, Sequence};
+use queue::{Class, Queue, Refused};
 
 pub use recover::{OpenError, Opened};
 
-/// Commands that may wait for the writer.
-pub const QUEUE_COMMANDS_MAX: usize = 8192;
+/// Commands of accounts that may wait for the writer.
+pub const QUEUE_COMMANDS_MAX: usize = 16_384;
+/// Commands of one account that may wait, while there is as much room left in the half of the queue that is shared.
+pub const COMMANDS_PER_ACCOUNT_MAX: usize = 4096;
+/// Commands of one account that may wait while that half is full.
+pub const COMMANDS_PER_ACCOUNT_MIN: usize = 8;
+/// The service's own commands that may wait.
+pub const SERVICE_COMMANDS_MAX: usize = 2048;
+/// When a caller whose command was not taken in may try again: some batches later.
+pub const OVERLOADED_RETRY: Duration = Duration::from_millis(50);
 /// Batches of facts that a follower may fall behind before it has to read the log instead.
 pub const FOLLOWERS_BATCHES_MAX: usize = 1024;
 /// Facts between two snapshots on disk.
@@ -68,8 +80,8 @@ pub enum SubmitError {
     /// The command was refused; nothing changed.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// The queue is full; nothing changed; try again later.
-    #[error("too many requests are waiting to be written")]
+    /// Too many commands of the account wait; nothing changed; try again after `OVERLOADED_RETRY`.
+    #[error("too many requests of the account are waiting to be written")]
     Overloaded,
     /// Writing has ended; whether the command's fact is in the log is told by reading the log.
     #[error("the log takes no more writes: {0}")]
@@ -88,7 +100,8 @@ pub struct Behind {
 
 /// A command on its way to the writer.
 struct Submission {
-    command: Command,
+    // Boxed, since it is moved from hand to hand.
+    command: Box<Command>,
     reply: oneshot::Sender<Result<Receipt, SubmitError>>,
 }
 
@@ -99,19 +112,19 @@ struct Shared {
     applied: watch::Sender<u64>,
     batches: broadcast::Sender<Arc<[Recorded]>>,
     stopped: watch::Sender<Option<Arc<str>>>,
+    queue: Queue<Submission>,
 }
 
 /// A handle on the ledger; clones share it.
 #[derive(Clone)]
 pub struct Ledger {
     shared: Arc<Shared>,
-    queue: mpsc::Sender<Submission>,
 }
 
 /// The writer's end. Dropping it lets the writer finish what is queued, write a snapshot and end, and
 /// blocks until then.
 pub struct WriterHandle {
-    close: Option<oneshot::Sender<()>>,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -128,13 +141,12 @@ impl Ledger {
             view: ArcSwap::from_pointee(view),
             batches: broadcast::Sender::new(FOLLOWERS_BATCHES_MAX),
             stopped: watch::Sender::new(None),
+            queue: Queue::new(),
             log,
         });
-        let (queue, submissions) = mpsc::channel(QUEUE_COMMANDS_MAX);
-        let (close, closed) = oneshot::channel();
-        let thread = writer::start(shared.clone(), submissions, closed, opened.snapshot_sequence)?;
-        let handle = WriterHandle { close: Some(close), thread: Some(thread) };
-        Ok((Self { shared, queue }, handle, opened))
+        let thread = writer::start(shared.clone(), opened.snapshot_sequence)?;
+        let handle = WriterHandle { shared: shared.clone(), thread: Some(thread) };
+        Ok((Self { shared }, handle, opened))
     }
 
     /// The newest published state.
@@ -167,9 +179,11 @@ impl Ledger {
     /// The command was refused, or cannot be written.
     pub async fn submit(&self, command: Command) -> Result<Receipt, SubmitError> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Submission { command, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => SubmitError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => self.stopped_error(),
+        let (class, weight) = (class_of(&command), weight_of(&command.action));
+        let submission = Submission { command: Box::new(command), reply };
+        self.shared.queue.push(class, weight, submission).map_err(|refused| match refused {
+            Refused::Full => SubmitError::Overloaded,
+            Refused::Closed => self.stopped_error(),
         })?;
         answer.await.unwrap_or_else(|_| Err(self.stopped_error()))
     }
@@ -197,6 +211,12 @@ impl Ledger {
         self.shared.applied.subscribe()
     }
 
+    /// How many commands wait for the writer.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.shared.queue.len()
+    }
+
     /// The log, to read history from.
     #[must_use]
     pub fn log(&self) -> &Arc<EventLog> {
@@ -206,15 +226,34 @@ impl Ledger {
 
 impl Drop for WriterHandle {
     fn drop(&mut self) {
-        if let Some(close) = self.close.take() {
-            let _ = close.send(());
-        }
+        self.shared.queue.close();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
             tracing::error!("the writer ended by a panic");
         }
     }
+}
+
+/// Whose turn a command takes: the caller's account's, whatever account it acts on, so that nobody takes another's
+/// turns. Strangers, whom the edges limit by their address, take those of the account that they ask.
+fn class_of(command: &Command) -> Class {
+    match &command.caller.principal {
+        Principal::Service(_) => Class::Service,
+        principal => Class::Account(principal.account().unwrap_or(command.account)),
+    }
+}
+
+/// What a command costs beside an ordinary one.
+fn weight_of(action: &Action) -> u32 {
+    let count = match action {
+        Action::LaunchInstances { launches, .. } => launches.len(),
+        Action::TerminateInstances { ids } => ids.len(),
+        Action::RecordMetadataUsage { usage } => usage.len(),
+        Action::RecordUses { uses } => uses.len(),
+        _ => 1,
+    };
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// The log's number for a ledger sequence.

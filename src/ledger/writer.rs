@@ -1,11 +1,14 @@
-//! The writer thread: drain, decide, append, apply, publish, answer.
+//! The writer thread: take a batch, decide, append, apply, publish, answer.
 
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
+use super::pace::Pace;
+use super::queue::BATCH_WEIGHT_MAX;
 use super::{
     Receipt, Recorded, SNAPSHOT_EVERY_FACTS, Shared, Submission, SubmitError, View, codec, recover,
 };
@@ -17,23 +20,26 @@ use crate::domain::rejection::Rejection;
 use crate::domain::state::{IDEMPOTENCY_WINDOW, State};
 use crate::log::{Entry, Erasable};
 
-/// Commands decided in one batch.
-const BATCH_COMMANDS_MAX: usize = 1024;
 /// Bytes of encoded facts in one batch, after which it is written.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
 type Reply = oneshot::Sender<Result<Receipt, SubmitError>>;
 
-/// Starts the thread. It ends when `closed` resolves and the queue is empty, or when a write fails.
-pub(super) fn start(
-    shared: Arc<Shared>,
-    submissions: mpsc::Receiver<Submission>,
-    closed: oneshot::Receiver<()>,
-    snapshot: u64,
-) -> std::io::Result<JoinHandle<()>> {
+/// Starts the thread. It ends when the queue is closed and empty, or when a write fails.
+pub(super) fn start(shared: Arc<Shared>, snapshot: u64) -> std::io::Result<JoinHandle<()>> {
     Builder::new().name("ledger-writer".to_owned()).spawn(move || {
-        Writer { shared, snapshot, snapshot_task: None }.run(submissions, closed);
+        let _abandon = AbandonQueue(shared.clone());
+        Writer { shared, snapshot, snapshot_task: None }.run();
     })
+}
+
+/// Whatever ends the writer: nobody waits for an answer that will not come.
+struct AbandonQueue(Arc<Shared>);
+
+impl Drop for AbandonQueue {
+    fn drop(&mut self) {
+        self.0.queue.abandon();
+    }
 }
 
 struct Writer {
@@ -53,40 +59,22 @@ struct Batch {
 }
 
 impl Writer {
-    fn run(mut self, mut submissions: mpsc::Receiver<Submission>, closed: oneshot::Receiver<()>) {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else {
-            self.stop("no runtime for the writer");
-            return;
-        };
-        let mut closed = Some(closed);
-        let mut drained = Vec::with_capacity(BATCH_COMMANDS_MAX);
-        loop {
-            let received = runtime.block_on(async {
-                tokio::select! {
-                    biased;
-                    count = submissions.recv_many(&mut drained, BATCH_COMMANDS_MAX) => count,
-                    () = wait_closed(&mut closed) => 0,
-                }
-            });
-            if received == 0 {
-                if closed.take().is_none() {
-                    break;
-                }
-                // Closing: nothing new is taken, what is queued is still done.
-                submissions.close();
-                continue;
-            }
-            if !self.commit(&mut drained) {
-                return;
-            }
+    fn run(mut self) {
+        let mut pace = Pace::default();
+        let mut taken = Vec::with_capacity(BATCH_WEIGHT_MAX as usize);
+        while self.shared.queue.take(&mut taken, pace.share()) {
+            let (began, count) = (Instant::now(), taken.len());
+            let Some(writing) = self.commit(&mut taken) else { return };
+            pace.observe(writing, began.elapsed().saturating_sub(writing), count);
             self.snapshot_if_due();
         }
         self.finish();
     }
 
-    /// Decides and writes one batch; false once writing has failed.
-    fn commit(&self, drained: &mut Vec<Submission>) -> bool {
-        let mut queue = drained.drain(..).peekable();
+    /// Decides and writes what was taken; gives how long the writes took, none once writing has failed.
+    fn commit(&self, taken: &mut Vec<Submission>) -> Option<Duration> {
+        let mut writing = Duration::ZERO;
+        let mut queue = taken.drain(..).peekable();
         while queue.peek().is_some() {
             let mut batch = Batch {
                 view: View::clone(&self.shared.view.load()),
@@ -100,11 +88,9 @@ impl Writer {
             {
                 self.decide_into(&mut batch, submission);
             }
-            if !self.write(batch) {
-                return false;
-            }
+            writing = writing.saturating_add(self.write(batch)?);
         }
-        true
+        Some(writing)
     }
 
     fn decide_into(&self, batch: &mut Batch, submission: Submission) {
@@ -162,18 +148,22 @@ impl Writer {
         }
     }
 
-    fn write(&self, batch: Batch) -> bool {
+    /// Appends, publishes and answers; gives how long the append took, none once writing has failed.
+    fn write(&self, batch: Batch) -> Option<Duration> {
         if self.shared.stopped.borrow().is_some() {
-            return false;
+            return None;
         }
+        let mut took = Duration::ZERO;
         if !batch.entries.is_empty() {
+            let began = Instant::now();
             if let Err(error) = self.shared.log.append(&batch.entries) {
                 let reason: Arc<str> = Arc::from(self.stop(&error.to_string()));
                 for (reply, _) in batch.answers {
                     let _ = reply.send(Err(SubmitError::Stopped(reason.clone())));
                 }
-                return false;
+                return None;
             }
+            took = began.elapsed();
             let sequence = batch.view.sequence;
             self.shared.view.store(Arc::new(batch.view));
             self.shared.applied.send_replace(sequence);
@@ -184,7 +174,7 @@ impl Writer {
             // A caller that went away misses the answer, not the deed.
             let _ = reply.send(answer);
         }
-        true
+        Some(took)
     }
 
     fn stop(&self, reason: &str) -> String {
@@ -252,14 +242,4 @@ fn erasable_of(fact: &Fact) -> Vec<(crate::identity::AccountId, Erasable)> {
         Some((event.account, change))
     });
     changes.collect()
-}
-
-/// Resolves when the writer is told to close or its handle is dropped; never again after that.
-async fn wait_closed(closed: &mut Option<oneshot::Receiver<()>>) {
-    match closed {
-        Some(receiver) => {
-            let _ = receiver.await;
-        }
-        None => std::future::pending().await,
-    }
 }
