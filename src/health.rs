@@ -1,14 +1,13 @@
 //! Health and metrics over HTTP: `/livez`, `/readyz` with the reason when not ready, and `/metrics` in the
-//! text format of Prometheus.
+//! text format that the scraper prefers.
 
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, VARY};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::server::conn::http1;
@@ -17,6 +16,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::ledger::QUEUE_COMMANDS_MAX;
+use crate::metrics::text::Format;
+use crate::metrics::{Sink, names};
 use crate::sts::Service;
 
 /// Connections open at once; more wait to be accepted.
@@ -28,8 +30,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 pub trait Probe: Send + Sync + 'static {
     /// Why it cannot serve; none while it can.
     fn trouble(&self) -> Option<String>;
-    /// Its metrics, in the text format of Prometheus.
-    fn metrics(&self) -> String;
+    /// Tells its metrics, all of them.
+    fn gather(&self, sink: &mut dyn Sink);
 }
 
 /// Answers on `listener` until `stop` resolves.
@@ -46,7 +48,7 @@ pub async fn serve(listener: TcpListener, probe: Arc<dyn Probe>, stop: impl Futu
         let probe = probe.clone();
         tokio::spawn(async move {
             let answer = service_fn(|request: Request<hyper::body::Incoming>| {
-                let response = respond(&*probe, request.uri().path());
+                let response = respond(&*probe, &request);
                 async move { Ok::<_, Infallible>(response) }
             });
             // A broken connection is its client's matter.
@@ -61,20 +63,28 @@ pub async fn serve(listener: TcpListener, probe: Arc<dyn Probe>, stop: impl Futu
     }
 }
 
-fn respond(probe: &dyn Probe, path: &str) -> Response<Full<Bytes>> {
-    let (status, body) = match path {
-        "/livez" => (StatusCode::OK, "ok\n".to_owned()),
+fn respond<B>(probe: &dyn Probe, request: &Request<B>) -> Response<Full<Bytes>> {
+    let plain = "text/plain; charset=utf-8";
+    let (status, content_type, body) = match request.uri().path() {
+        "/livez" => (StatusCode::OK, plain, "ok\n".to_owned()),
         "/readyz" => match probe.trouble() {
-            None => (StatusCode::OK, "ok\n".to_owned()),
-            Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+            None => (StatusCode::OK, plain, "ok\n".to_owned()),
+            Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, plain, format!("{reason}\n")),
         },
-        "/metrics" => (StatusCode::OK, probe.metrics()),
-        _ => (StatusCode::NOT_FOUND, "not found\n".to_owned()),
+        "/metrics" => {
+            let accept = request.headers().get_all(ACCEPT).iter();
+            let accept: Vec<_> = accept.filter_map(|value| value.to_str().ok()).collect();
+            let format = Format::accepted(&accept.join(","));
+            let text = format.write(|sink| probe.gather(sink));
+            (StatusCode::OK, format.content_type(), text)
+        }
+        _ => (StatusCode::NOT_FOUND, plain, "not found\n".to_owned()),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    let text = HeaderValue::from_static("text/plain; version=0.0.4");
-    response.headers_mut().insert(CONTENT_TYPE, text);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
     response
 }
 
@@ -84,30 +94,25 @@ pub fn trouble(service: &Service) -> Option<String> {
     service.ledger().stopped().borrow().as_deref().map(str::to_owned)
 }
 
-/// The metrics of the service's state.
-#[must_use]
-pub fn metrics(service: &Service) -> String {
+/// Tells the metrics of the service's state.
+pub fn gather(service: &Service, sink: &mut dyn Sink) {
     let view = service.view();
     let (mut accounts, mut instances) = (0_usize, 0_usize);
     for account in view.state.accounts() {
         accounts += 1;
         instances += account.instances.len();
     }
-    let writes = u64::from(service.ledger().stopped().borrow().is_none());
-    let gauges = [
-        ("locum_log_sequence", "The newest applied record of the log.", view.sequence),
-        ("locum_accounts", "Accounts.", accounts as u64),
-        ("locum_instances", "Instances, terminated ones included.", instances as u64),
-        ("locum_log_writable", "Whether the log takes writes.", writes),
-    ];
-    let mut text = String::new();
-    for (name, help, value) in gauges {
-        gauge(&mut text, name, help, value);
+    let ledger = service.ledger();
+    let writes = u8::from(ledger.stopped().borrow().is_none());
+    for (family, value) in [
+        (&names::LOG_SEQUENCE, view.sequence as f64),
+        (&names::LOG_BYTES, ledger.log().bytes_on_disk() as f64),
+        (&names::LOG_WRITABLE, f64::from(writes)),
+        (&names::QUEUE, ledger.waiting() as f64),
+        (&names::QUEUE_MAX, QUEUE_COMMANDS_MAX as f64),
+        (&names::ACCOUNTS, accounts as f64),
+        (&names::INSTANCES, instances as f64),
+    ] {
+        sink.number(family, &[], value);
     }
-    text
-}
-
-/// Writes a gauge.
-pub fn gauge(text: &mut String, name: &str, help: &str, value: impl std::fmt::Display) {
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
 }

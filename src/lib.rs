@@ -3,10 +3,12 @@
 //! Layers, each of which may use only those above it in this list:
 //!
 //! ```text
-//! identity  clock  config  telemetry  proto    who and when, as pure values; settings; generated messages
-//! policy  signing  oidc  log                   the IAM language | keys, tokens, SigV4 | others' tokens | RocksDB
+//! identity  clock  proto                       who and when, as pure values; generated messages
+//! policy  signing  oidc  log  metrics          the IAM language | keys, tokens, SigV4 | others' tokens | RocksDB |
+//!                                              what is measured
+//! telemetry                                    logs, traces and the export of metrics
 //! domain                                       commands, events, state and the rules between them, pure
-//! ledger                                       the one path from a command to a recorded fact
+//! ledger  config                               the one path from a command to a recorded fact | settings
 //! sts                                          use cases: authenticate, authorize, issue
 //! client  grpc  aws  imds  rotation  rewrap  health  edges and background tasks
 //! serve  cli                                   puts it together
@@ -24,6 +26,7 @@ pub mod identity;
 pub mod imds;
 pub mod ledger;
 pub mod log;
+pub mod metrics;
 pub mod oidc;
 pub mod policy;
 pub mod proto;

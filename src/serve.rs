@@ -18,6 +18,7 @@ use crate::identity::AccessKeyId;
 use crate::imds::{self, InstanceSource, Limits, Serves, TokenKey, UsageBook};
 use crate::ledger::{Ledger, WriterHandle};
 use crate::log::EventLog;
+use crate::metrics::{self, Process, Sink};
 use crate::proto::v1::MetadataUsage;
 use crate::signing::{KeyringError, KeyringSource};
 use crate::sts::{Service, Settings};
@@ -95,6 +96,7 @@ pub async fn open(config: &Config) -> Result<Opened, ServeError> {
     let opened = opened.await.map_err(std::io::Error::other)??;
     let (ledger, writer, opened, recovery) = opened;
     let (sequence, snapshot) = (opened.sequence, opened.snapshot_sequence);
+    metrics::ledger().replayed(opened.took, snapshot, sequence.saturating_sub(snapshot));
     tracing::info!(sequence, snapshot, clean = recovery.clean, took = ?opened.took, "log opened");
     if let Some(torn) = recovery.torn {
         let (file, offset) = (torn.file.display(), torn.offset);
@@ -275,9 +277,9 @@ impl health::Probe for ServerProbe {
         health::trouble(&self.service)
     }
 
-    fn metrics(&self) -> String {
-        let mut text = health::metrics(&self.service);
-        self.book.metrics(&mut text);
-        text
+    fn gather(&self, sink: &mut dyn Sink) {
+        metrics::gather(Process::Server, sink);
+        health::gather(&self.service, sink);
+        self.book.gather(sink);
     }
 }

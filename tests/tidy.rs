@@ -9,17 +9,18 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Modules and the layer they are in; each may use only modules of lower layers.
-const LAYERS: [(&str, u8); 21] = [
+const LAYERS: [(&str, u8); 22] = [
     ("identity", 0),
     ("clock", 0),
     ("proto", 0),
-    ("telemetry", 1),
+    ("metrics", 1),
     ("policy", 1),
     ("signing", 1),
     ("log", 1),
     ("oidc", 1),
-    ("config", 2),
+    ("telemetry", 2),
     ("domain", 2),
+    ("config", 3),
     ("ledger", 3),
     ("client", 4),
     ("sts", 4),

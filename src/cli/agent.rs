@@ -21,6 +21,7 @@ use crate::imds::agent::{Nodes, Watched, deliver};
 use crate::imds::{
     self, Front, InstanceSource, Limits, Serves, TokenFiles, TokenKey, UsageBook, token_files,
 };
+use crate::metrics::{self, Process, Sink, names};
 use crate::telemetry;
 
 /// `locum agent`
@@ -196,23 +197,21 @@ impl health::Probe for AgentProbe {
         (!self.watched.is_synced()).then(waiting)
     }
 
-    fn metrics(&self) -> String {
-        let mut text = String::new();
-        let (instances, reconnects) = self.watched.counts();
+    fn gather(&self, sink: &mut dyn Sink) {
+        metrics::gather(Process::Agent, sink);
+        let (instances, streams_ended) = self.watched.counts();
         let stale = self.watched.stale();
         let in_touch = u8::from(stale.is_none() && self.watched.is_synced());
-        let stale = stale.map_or(0, |stale| stale.as_secs());
-        let mut gauge = |name: &str, help: &str, value: u64| {
-            health::gauge(&mut text, name, help, value);
-        };
-        gauge("locum_agent_instances", "Instances that the agent knows.", instances as u64);
-        gauge("locum_agent_in_touch", "Whether the service can be reached.", in_touch.into());
-        let help = "For how long instances are served without the service.";
-        gauge("locum_agent_stale_seconds", help, stale);
-        let help = "How often the stream from the service ended.";
-        gauge("locum_agent_streams_ended", help, reconnects as u64);
-        self.book.metrics(&mut text);
-        text
+        let stale = stale.map_or(0.0, |stale| stale.as_secs_f64());
+        for (family, value) in [
+            (&names::AGENT_INSTANCES, instances as f64),
+            (&names::AGENT_IN_TOUCH, f64::from(in_touch)),
+            (&names::AGENT_STALE, stale),
+            (&names::AGENT_STREAMS_ENDED, streams_ended as f64),
+        ] {
+            sink.number(family, &[], value);
+        }
+        self.book.gather(sink);
     }
 }
 

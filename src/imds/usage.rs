@@ -2,11 +2,11 @@
 //! metrics. Counting is two atomic additions; only who asks without a token takes a lock.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Timestamp;
+use crate::metrics::{Sink, names};
 use crate::proto::v1::{self, MetadataUse};
 
 /// Kinds are numbered from 1.
@@ -176,20 +176,19 @@ impl UsageBook {
         self.of(account, &usage.instance_id).put_back(usage);
     }
 
-    /// Writes the metrics, in the text format of Prometheus.
-    pub fn metrics(&self, text: &mut String) {
-        let name = "locum_metadata_requests_total";
-        let _ = writeln!(text, "# HELP {name} Requests for metadata by what became of them.");
-        let _ = writeln!(text, "# TYPE {name} counter");
+    /// Tells the metrics.
+    pub fn gather(&self, sink: &mut dyn Sink) {
+        let mut tell = |label: &str, count: &AtomicU64| {
+            let count = count.load(Ordering::Relaxed) as f64;
+            sink.number(&names::METADATA_REQUESTS, &[("use", label)], count);
+        };
         for (number, total) in self.totals.iter().enumerate().skip(1) {
             let kind = i32::try_from(number).ok().and_then(|n| MetadataUse::try_from(n).ok());
             let Some(kind) = kind else { continue };
             let label = kind.as_str_name().trim_start_matches("METADATA_USE_").to_ascii_lowercase();
-            let total = total.load(Ordering::Relaxed);
-            let _ = writeln!(text, "{name}{{use=\"{label}\"}} {total}");
+            tell(&label, total);
         }
-        let strangers = self.strangers.load(Ordering::Relaxed);
-        let _ = writeln!(text, "{name}{{use=\"stranger\"}} {strangers}");
+        tell("stranger", &self.strangers);
     }
 }
 

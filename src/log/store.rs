@@ -341,6 +341,13 @@ impl EventLog {
         })
     }
 
+    /// Bytes of the log's files, the write-ahead log among them; 0 where the folder cannot be read.
+    #[must_use]
+    pub fn bytes_on_disk(&self) -> u64 {
+        let entries = fs::read_dir(self.folder.join("log")).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum()
+    }
+
     /// Marks an orderly stop: everything is on disk, and the next opening knows where the log ended.
     ///
     /// # Errors
