@@ -14,10 +14,11 @@ use super::tags::Tags;
 use crate::clock::Timestamp;
 use crate::identity::{
     AccessKeyId, AccountId, Arn, Federator, Principal, RoleDelivery, SourceIdentity, UniqueId,
-    UserName, WebIdentity,
+    WebIdentity,
 };
 use crate::policy::{
-    self, Context, Decision, Level, Named, Policies, Policy, PolicyKind, Request, Trace, Verdict,
+    self, Context, Decision, Key, Level, Named, Policies, Policy, PolicyKind, Request, Trace,
+    Verdict,
 };
 
 /// Who asks, as authenticated at an edge.
@@ -228,7 +229,7 @@ pub fn gathered<T>(
         context.insert("aws:EC2InstanceSourcePrivateIPv4", address.to_string());
     }
     if let Some(account) = question.resource_account {
-        context.insert("aws:ResourceAccount", account.to_string());
+        context.set(const { Key::known("aws:resourceaccount") }, account.to_string());
     }
     context.extend(extra);
     let mut policies = Policies::default();
@@ -278,12 +279,9 @@ fn federator(caller: &Caller) -> Option<&Federator> {
     caller.session.as_ref()?.federator.as_ref()
 }
 
-fn permissions_of_user<'a>(
-    account: &'a Account,
-    name: &UserName,
-    id: &UniqueId,
-) -> Vec<&'a Permissions> {
-    let user = account.user(name).filter(|user| user.id == *id);
+/// By id: a user who was given another name is the same one, another user of the old name is not.
+fn permissions_of_user<'a>(account: &'a Account, id: &UniqueId) -> Vec<&'a Permissions> {
+    let user = account.user_by_id(id);
     let groups = user.into_iter().flat_map(|user| &user.groups);
     let groups = groups.filter_map(|group| account.groups.get(group));
     let own = user.map(|user| &user.permissions);
@@ -294,9 +292,9 @@ fn permissions_of_user<'a>(
 /// user's groups.
 fn permissions_of<'a>(account: &'a Account, caller: &Caller) -> Vec<&'a Permissions> {
     match &caller.principal {
-        Principal::User { name, id, .. } => permissions_of_user(account, name, id),
+        Principal::User { id, .. } => permissions_of_user(account, id),
         Principal::FederatedUser { .. } => match federator(caller) {
-            Some(Federator::User { name, id }) => permissions_of_user(account, name, id),
+            Some(Federator::User { id, .. }) => permissions_of_user(account, id),
             Some(Federator::Root) | None => Vec::new(),
         },
         Principal::AssumedRole { role, role_id, .. } => {
@@ -310,9 +308,7 @@ fn permissions_of<'a>(account: &'a Account, caller: &Caller) -> Vec<&'a Permissi
 /// The tags of the user or role behind a principal, if it still is the same one.
 fn tags_of<'a>(account: &'a Account, principal: &Principal) -> Option<&'a Tags> {
     match principal {
-        Principal::User { name, id, .. } => {
-            account.user(name).filter(|user| user.id == *id).map(|user| &user.tags)
-        }
+        Principal::User { id, .. } => account.user_by_id(id).map(|user| &user.tags),
         Principal::AssumedRole { role, role_id, .. } => {
             account.role(role).filter(|role| role.id == *role_id).map(|role| &role.tags)
         }
@@ -389,15 +385,19 @@ pub fn insert_request_keys(
     source_ip: Option<IpAddr>,
     user_agent: &str,
 ) {
-    context.insert("aws:CurrentTime", time.iso8601());
-    context.insert("aws:EpochTime", time.as_unix_seconds().to_string());
-    context.insert("aws:SecureTransport", secure_transport.to_string());
+    context.set(const { Key::known("aws:currenttime") }, time.iso8601());
+    context.set(const { Key::known("aws:epochtime") }, time.as_unix_seconds().to_string());
+    context.set(const { Key::known("aws:securetransport") }, truth(secure_transport));
     if let Some(ip) = source_ip {
-        context.insert("aws:SourceIp", ip.to_string());
+        context.set(const { Key::known("aws:sourceip") }, ip.to_string());
     }
     if !user_agent.is_empty() {
-        context.insert("aws:UserAgent", user_agent.to_owned());
+        context.set(const { Key::known("aws:useragent") }, user_agent.to_owned());
     }
+}
+
+fn truth(is_true: bool) -> String {
+    if is_true { "true" } else { "false" }.to_owned()
 }
 
 /// The condition keys that follow from the caller and the time.
@@ -410,9 +410,11 @@ fn caller_context(caller: &Caller, tags: Option<&Tags>, time: Timestamp) -> Cont
         tags.insert_into(&mut context, "aws:PrincipalTag");
     }
     if let Some(session) = &caller.session {
-        context.insert("aws:TokenIssueTime", session.issued_at.iso8601());
+        let issued_at = session.issued_at.iso8601();
+        context.set(const { Key::known("aws:tokenissuetime") }, issued_at);
         // Long-term keys have no such key, not "false" (reference_policies_condition-keys).
-        context.insert("aws:MultiFactorAuthPresent", session.mfa_at.is_some().to_string());
+        let present = truth(session.mfa_at.is_some());
+        context.set(const { Key::known("aws:multifactorauthpresent") }, present);
         if let Some(at) = session.mfa_at {
             context.insert("aws:MultiFactorAuthAge", time.since(at).as_secs().to_string());
         }
@@ -426,7 +428,7 @@ fn caller_context(caller: &Caller, tags: Option<&Tags>, time: Timestamp) -> Cont
             context.insert(&format!("aws:PrincipalTag/{key}"), value.to_string());
         }
         if let Some(source) = &session.source_identity {
-            context.insert("aws:SourceIdentity", source.to_string());
+            context.set(const { Key::known("aws:sourceidentity") }, source.to_string());
         }
         if let Some(instance) = &session.instance {
             context.insert("ec2:SourceInstanceARN", instance.to_string());

@@ -44,6 +44,19 @@ impl AccountId {
         self.0
     }
 
+    /// Its 12 digits.
+    #[must_use]
+    pub fn digits(self) -> [u8; 12] {
+        let mut digits = [b'0'; 12];
+        let mut rest = self.0;
+        for digit in digits.iter_mut().rev() {
+            // A remainder of ten is one digit.
+            *digit = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or_default());
+            rest /= 10;
+        }
+        digits
+    }
+
     /// Reads exactly 12 digits.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         if text.len() == 12
@@ -58,7 +71,7 @@ impl AccountId {
 
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:012}", self.0)
+        f.pad(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
@@ -86,12 +99,12 @@ fn shorten(text: &str) -> String {
 }
 
 /// Characters of IAM names: `[\w+=,.@-]`.
-fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '=' | ',' | '.' | '@' | '-')
+fn is_name_char(c: u8) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, b'_' | b'+' | b'=' | b',' | b'.' | b'@' | b'-')
 }
 
 fn check_length(field: &'static str, text: &str, min: usize, max: usize) -> Result<(), Invalid> {
-    let length = text.chars().count();
+    let length = if text.is_ascii() { text.len() } else { text.chars().count() };
     if length < min {
         return Err(Invalid::new(
             field,
@@ -106,7 +119,7 @@ fn check_length(field: &'static str, text: &str, min: usize, max: usize) -> Resu
 
 fn check_name(field: &'static str, text: &str, min: usize, max: usize) -> Result<(), Invalid> {
     check_length(field, text, min, max)?;
-    if text.chars().all(is_name_char) {
+    if text.bytes().all(is_name_char) {
         return Ok(());
     }
     Err(Invalid::new(
@@ -117,7 +130,7 @@ fn check_name(field: &'static str, text: &str, min: usize, max: usize) -> Result
 
 fn check_path(text: &str) -> Result<(), Invalid> {
     check_length("path", text, 1, 512)?;
-    let printable = text.chars().all(|c| ('\u{21}'..='\u{7e}').contains(&c));
+    let printable = text.bytes().all(|c| (0x21..=0x7e).contains(&c));
     if text.starts_with('/') && text.ends_with('/') && printable {
         return Ok(());
     }
@@ -262,16 +275,16 @@ impl AccessKeyId {
 /// `prefix` and 80 random bits in base32 (A-Z, 2-7): 16 characters after the prefix.
 #[must_use]
 pub fn base32_id(prefix: &str, random: [u8; 10]) -> String {
-    const ALPHABET: [char; 32] = [
-        'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'R',
-        'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', '2', '3', '4', '5', '6', '7',
-    ];
-    let bits = random.iter().fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
+    const ALPHABET: [u8; 32] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut id = String::with_capacity(prefix.len() + 16);
     id.push_str(prefix);
-    for group in (0..16_u32).rev() {
-        let index = usize::try_from((bits >> (group * 5)) & 31).unwrap_or(0);
-        id.push(ALPHABET.get(index).copied().unwrap_or('A'));
+    // Five bytes are eight characters.
+    for half in random.as_chunks::<5>().0 {
+        let bits = half.iter().fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
+        for group in (0..8_u32).rev() {
+            let index = usize::try_from((bits >> (group * 5)) & 31).unwrap_or(0);
+            id.push(char::from(ALPHABET.get(index).copied().unwrap_or(b'A')));
+        }
     }
     id
 }
@@ -282,22 +295,40 @@ pub fn base32_bytes(text: &str) -> Option<[u8; 10]> {
     if text.len() != 16 {
         return None;
     }
-    let bits = text.bytes().try_fold(0_u128, |bits, c| {
-        let value = match c {
-            b'A'..=b'Z' => c - b'A',
-            b'2'..=b'7' => c - b'2' + 26,
-            _ => return None,
-        };
-        Some((bits << 5) | u128::from(value))
-    })?;
-    bits.to_be_bytes().last_chunk::<10>().copied()
+    let half = |chars: &[u8; 8]| {
+        let bits = chars.iter().try_fold(0_u64, |bits, &c| {
+            let value = match c {
+                b'A'..=b'Z' => c - b'A',
+                b'2'..=b'7' => c - b'2' + 26,
+                _ => return None,
+            };
+            Some((bits << 5) | u64::from(value))
+        })?;
+        bits.to_be_bytes().last_chunk::<5>().copied()
+    };
+    let ([first, second], []) = text.as_bytes().as_chunks::<8>() else { return None };
+    let mut bytes = [0; 10];
+    let (start, end) = bytes.split_at_mut(5);
+    start.copy_from_slice(&half(first)?);
+    end.copy_from_slice(&half(second)?);
+    Some(bytes)
 }
 
 /// `prefix` and 68 random bits as 17 hexadecimal digits.
 #[must_use]
 pub fn hex_id(prefix: &str, random: [u8; 9]) -> String {
-    let bits = random.iter().fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
-    format!("{prefix}{:017x}", bits & ((1 << 68) - 1))
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digit =
+        |nibble: u8| char::from(DIGITS.get(usize::from(nibble & 0xf)).copied().unwrap_or_default());
+    let mut id = String::with_capacity(prefix.len() + 17);
+    id.push_str(prefix);
+    let [first, rest @ ..] = random;
+    id.push(digit(first));
+    for byte in rest {
+        id.push(digit(byte >> 4));
+        id.push(digit(byte));
+    }
+    id
 }
 
 #[cfg(test)]
@@ -306,7 +337,9 @@ mod tests {
 
     #[test]
     fn an_account_is_exactly_twelve_digits() {
-        assert_eq!(AccountId::parse("000000000001").unwrap().to_string(), "000000000001");
+        for text in ["000000000000", "000000000001", "123456789012", "999999999999"] {
+            assert_eq!(AccountId::parse(text).unwrap().to_string(), text);
+        }
         for bad in ["", "1", "1234567890123", "12345678901a", "+12345678901"] {
             assert!(AccountId::parse(bad).is_err(), "{bad}");
         }

@@ -156,7 +156,9 @@ impl Principal {
             Self::Anonymous => "anonymous".to_owned(),
             Self::Root { account } => account.to_string(),
             Self::User { id, .. } => id.to_string(),
-            Self::AssumedRole { role_id, session, .. } => format!("{role_id}:{session}"),
+            Self::AssumedRole { role_id, session, .. } => {
+                [role_id.as_str(), ":", session.as_str()].concat()
+            }
             Self::FederatedUser { account, name } => format!("{account}:{name}"),
             Self::Federated(name) | Self::Service(name) => name.to_string(),
             Self::Instance { account, id } => format!("{account}:{id}"),

@@ -53,6 +53,17 @@ pub enum Federator {
     },
 }
 
+impl Federator {
+    /// The unique id of the user; none for the account's root.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&UniqueId> {
+        match self {
+            Self::Root => None,
+            Self::User { id, .. } => Some(id),
+        }
+    }
+}
+
 impl Subject {
     /// The principal that acts in a session of this subject.
     #[must_use]

@@ -1,19 +1,30 @@
 //! The request context: condition keys and their values. Names of keys ignore case.
 
+use std::borrow::Cow;
+
 use super::value::Reading;
 use crate::identity::Principal;
 
 /// A condition key's name, in lower case, with its hash for quick lookup.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    // First, so that keys are ordered by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
     hash: u64,
-    text: Box<str>,
+    text: Cow<'static, str>,
 }
 
 impl Key {
     pub(super) fn new(name: &str) -> Self {
-        Self { hash: hash(name), text: name.to_ascii_lowercase().into_boxed_str() }
+        Self { hash: hash(name.as_bytes()), text: Cow::Owned(name.to_ascii_lowercase()) }
+    }
+
+    /// A key that every request has, hashed when compiling.
+    ///
+    /// # Panics
+    /// The name is not in lower case.
+    #[must_use]
+    pub const fn known(name: &'static str) -> Self {
+        assert!(is_lower(name.as_bytes()), "names of keys are kept in lower case");
+        Self { hash: hash(name.as_bytes()), text: Cow::Borrowed(name) }
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -23,25 +34,67 @@ impl Key {
 
 /// FNV-1a over the name in lower case. Whoever makes names collide gains nothing: equal hashes are told
 /// apart by their texts.
-fn hash(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x100_0000_01b3)
-    })
+const fn hash(mut name: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325;
+    while let [byte, rest @ ..] = name {
+        // A byte is never too much for 64 bits.
+        hash = (hash ^ byte.to_ascii_lowercase() as u64).wrapping_mul(0x100_0000_01b3);
+        name = rest;
+    }
+    hash
+}
+
+const fn is_lower(mut name: &[u8]) -> bool {
+    while let [byte, rest @ ..] = name {
+        if byte.is_ascii_uppercase() {
+            return false;
+        }
+        name = rest;
+    }
+    true
 }
 
 /// Condition keys with their values.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Context {
-    /// Sorted by key, which is by hash.
+    /// In the order in which they were set first.
     entries: Vec<Entry>,
+    /// The hashes of the keys, ascending, with the places of the entries: small to move about, since a
+    /// context is built for every request.
+    places: Vec<(u64, usize)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     key: Key,
-    values: Vec<String>,
-    /// One for each value.
-    readings: Box<[Reading]>,
+    values: Values,
+}
+
+/// Values and what they read as. Most keys have one, which then needs no list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Values {
+    One(String, Reading),
+    Many(Vec<String>, Box<[Reading]>),
+}
+
+impl Values {
+    fn of(values: Vec<String>) -> Self {
+        let readings = values.iter().map(|value| Reading::of(value)).collect();
+        Self::Many(values, readings)
+    }
+
+    fn texts(&self) -> &[String] {
+        self.readings().0
+    }
+
+    fn readings(&self) -> (&[String], &[Reading]) {
+        match self {
+            Self::One(value, reading) => {
+                (std::slice::from_ref(value), std::slice::from_ref(reading))
+            }
+            Self::Many(values, readings) => (values, readings),
+        }
+    }
 }
 
 impl Context {
@@ -51,56 +104,81 @@ impl Context {
     pub fn for_principal(principal: &Principal) -> Self {
         /// As many keys as most requests have.
         const USUAL: usize = 16;
-        let mut context = Self { entries: Vec::with_capacity(USUAL) };
-        context.insert("aws:PrincipalType", principal_type(principal).to_owned());
+        let mut context =
+            Self { entries: Vec::with_capacity(USUAL), places: Vec::with_capacity(USUAL) };
+        let kind = principal_type(principal).to_owned();
+        context.set(const { Key::known("aws:principaltype") }, kind);
+        const BY_SERVICE: Key = Key::known("aws:principalisawsservice");
         if let Principal::Service(name) = principal {
-            context.insert("aws:PrincipalIsAWSService", "true".to_owned());
+            context.set(BY_SERVICE, "true".to_owned());
             context.insert("aws:PrincipalServiceName", name.to_string());
             return context;
         }
-        context.insert("aws:PrincipalIsAWSService", "false".to_owned());
+        context.set(BY_SERVICE, "false".to_owned());
         if let Principal::Federated(provider) = principal {
             context.insert("aws:FederatedProvider", provider.to_string());
         }
         let Some(account) = principal.account() else { return context };
-        context.insert("aws:PrincipalAccount", account.to_string());
-        context.insert("aws:PrincipalArn", principal.principal_arn());
-        context.insert("aws:userid", principal.user_id());
+        context.set(const { Key::known("aws:principalaccount") }, account.to_string());
+        context.set(const { Key::known("aws:principalarn") }, principal.principal_arn());
+        context.set(const { Key::known("aws:userid") }, principal.user_id());
         if let Principal::User { name, .. } = principal {
-            context.insert("aws:username", name.to_string());
+            context.set(const { Key::known("aws:username") }, name.to_string());
         }
         context
     }
 
     /// Sets a key to one value.
     pub fn insert(&mut self, key: &str, value: String) {
-        self.insert_multi(key, vec![value]);
+        self.set(Key::new(key), value);
     }
 
     /// Sets a key to several values.
     pub fn insert_multi(&mut self, key: &str, values: Vec<String>) {
-        self.set(Key::new(key), values);
+        self.put(Entry { key: Key::new(key), values: Values::of(values) });
     }
 
-    fn set(&mut self, key: Key, values: Vec<String>) {
-        let readings = values.iter().map(|value| Reading::of(value)).collect();
-        self.put(Entry { key, values, readings });
+    /// Sets a key to one value.
+    pub fn set(&mut self, key: Key, value: String) {
+        let reading = Reading::of(&value);
+        self.put(Entry { key, values: Values::One(value, reading) });
     }
 
     fn put(&mut self, entry: Entry) {
-        match self.entries.binary_search_by(|other| other.key.cmp(&entry.key)) {
-            Ok(index) => {
-                if let Some(old) = self.entries.get_mut(index) {
+        match self.place(&entry.key) {
+            Ok(at) => {
+                if let Some(old) = self.entries.get_mut(at) {
                     *old = entry;
                 }
             }
-            Err(index) => self.entries.insert(index, entry),
+            Err(index) => {
+                self.places.insert(index, (entry.key.hash, self.entries.len()));
+                self.entries.push(entry);
+            }
         }
+    }
+
+    /// The place of a key's entry, or that of its hash among the places.
+    fn place(&self, key: &Key) -> Result<usize, usize> {
+        let start = self.places.partition_point(|(hash, _)| *hash < key.hash);
+        let same_hash = self.places.iter().skip(start).take_while(|(hash, _)| *hash == key.hash);
+        let mut same = same_hash.filter(|(_, at)| {
+            self.entries.get(*at).is_some_and(|entry| entry.key.text == key.text)
+        });
+        same.next().map(|(_, at)| *at).ok_or(start)
+    }
+
+    fn entry(&self, key: &Key) -> Option<&Entry> {
+        self.entries.get(self.place(key).ok()?)
     }
 
     /// Takes a key away.
     pub fn remove(&mut self, key: &str) {
-        self.entries.retain(|entry| !entry.key.as_str().eq_ignore_ascii_case(key));
+        let entries = std::mem::take(self).entries;
+        let others = entries.into_iter();
+        others.filter(|entry| !entry.key.as_str().eq_ignore_ascii_case(key)).for_each(|entry| {
+            self.put(entry);
+        });
     }
 
     /// The values of a key, if it is there.
@@ -110,13 +188,12 @@ impl Context {
     }
 
     pub(super) fn values_of(&self, key: &Key) -> Option<&[String]> {
-        self.readings_of(key).map(|(values, _)| values)
+        self.entry(key).map(|entry| entry.values.texts())
     }
 
     /// The values of a key with what they read as.
     pub(super) fn readings_of(&self, key: &Key) -> Option<(&[String], &[Reading])> {
-        let index = self.entries.binary_search_by(|other| other.key.cmp(key)).ok()?;
-        self.entries.get(index).map(|entry| (entry.values.as_slice(), &*entry.readings))
+        self.entry(key).map(|entry| entry.values.readings())
     }
 
     /// Takes over every key of `other`; its values win.
@@ -129,11 +206,20 @@ impl Context {
     /// Every key, in lower case and alphabetical order, with its values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         let mut sorted: Vec<_> =
-            self.entries.iter().map(|e| (e.key.as_str(), e.values.as_slice())).collect();
+            self.entries.iter().map(|e| (e.key.as_str(), e.values.texts())).collect();
         sorted.sort_unstable_by_key(|(key, _)| *key);
         sorted.into_iter()
     }
 }
+
+/// Whatever the order in which keys were set.
+impl PartialEq for Context {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries.len() == other.entries.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Context {}
 
 fn principal_type(principal: &Principal) -> &'static str {
     match principal {

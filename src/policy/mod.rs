@@ -29,7 +29,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
-pub use context::Context;
+pub use context::{Context, Key};
 pub use decision::{Decision, Verdict};
 pub use error::ParseError;
 pub use evaluate::{Level, Named, Policies, Request, SERVICE_LINKED_PATH, decide, explain};

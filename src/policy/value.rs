@@ -9,20 +9,42 @@ use time::{Date, Month, OffsetDateTime, Time};
 /// Nanoseconds since 1970.
 pub(super) type Instant = i128;
 
-/// What a text reads as: read once, and asked for by every condition on its key.
+/// What a text reads as: read once, and asked for by every condition on its key. No text is both: an address
+/// has a dot or a colon and no `T`, behind which alone dates have those.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reading {
-    pub(super) date: Option<Instant>,
-    pub(super) network: Option<Network>,
+pub(super) enum Reading {
+    #[default]
+    Word,
+    Date(Instant),
+    Network(Network),
 }
 
 impl Reading {
     pub(super) fn of(text: &str) -> Self {
         // Most values are words, which read as neither.
         let may_be = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'-' | b'+' | b':');
-        match text.as_bytes().first().filter(|byte| may_be(byte)) {
-            Some(_) => Self { date: instant(text), network: Network::parse(text) },
-            None => Self::default(),
+        if !text.as_bytes().first().is_some_and(may_be) {
+            return Self::Word;
+        }
+        let has = |sign: u8| text.bytes().any(|byte| byte == sign);
+        if !has(b'T') && (has(b'.') || has(b':')) {
+            Network::parse(text).map_or(Self::Word, Self::Network)
+        } else {
+            instant(text).map_or(Self::Word, Self::Date)
+        }
+    }
+
+    pub(super) fn date(self) -> Option<Instant> {
+        match self {
+            Self::Date(date) => Some(date),
+            _ => None,
+        }
+    }
+
+    pub(super) fn network(self) -> Option<Network> {
+        match self {
+            Self::Network(network) => Some(network),
+            _ => None,
         }
     }
 }

@@ -4,8 +4,9 @@
 //! Ids that were drawn here are 80 bits of base32 behind a prefix; they are sealed as 10 bytes, so that a
 //! link of the chain takes some 40 bytes of the token.
 
-use prost::Message;
+use std::borrow::Cow;
 
+use super::claims::wire::{Writer, read};
 use crate::clock::Timestamp;
 use crate::identity::{AccessKeyId, AccountId, InstanceId, UniqueId, base32_bytes, base32_id};
 
@@ -32,66 +33,78 @@ pub struct Ancestor {
     pub instance: Option<InstanceId>,
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct StoredAncestor {
-    #[prost(uint64, tag = "1")]
-    account: u64,
-    #[prost(bytes = "vec", tag = "2")]
-    key: Vec<u8>,
-    /// Packed, of the first prefix.
-    #[prost(bytes = "vec", tag = "3")]
-    role: Vec<u8>,
-    /// Packed, of the second prefix, or as text.
-    #[prost(bytes = "vec", tag = "4")]
-    other: Vec<u8>,
-    #[prost(int64, tag = "5")]
-    issued_at: i64,
-    #[prost(string, optional, tag = "6")]
-    instance: Option<String>,
-}
-
-/// Ten bytes for an id of this prefix, the text for any other.
-fn pack(prefix: &str, id: &str) -> Vec<u8> {
-    let packed = id.strip_prefix(prefix).and_then(base32_bytes);
-    packed.map_or_else(|| id.as_bytes().to_vec(), |bytes| bytes.to_vec())
-}
-
-fn unpack(prefix: &str, bytes: &[u8]) -> Option<String> {
-    match <[u8; 10]>::try_from(bytes) {
-        Ok(packed) => Some(base32_id(prefix, packed)),
-        Err(_) => String::from_utf8(bytes.to_vec()).ok(),
+/// Appends ten bytes for an id of this prefix, the text for any other.
+pub(super) fn write_id(writer: &mut Writer<'_>, tag: u64, prefix: &str, id: &str) {
+    match id.strip_prefix(prefix).and_then(base32_bytes) {
+        Some(bytes) => writer.bytes(tag, &bytes),
+        None => writer.bytes_if(tag, id.as_bytes()),
     }
+}
+
+/// Reads what `write_id` wrote: the text of an id is longer than ten bytes.
+pub(super) fn read_id<'a>(prefix: &str, bytes: &'a [u8]) -> Option<Cow<'a, str>> {
+    match <[u8; 10]>::try_from(bytes) {
+        Ok(packed) => Some(Cow::Owned(base32_id(prefix, packed))),
+        Err(_) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+    }
+}
+
+/// The fields of an ancestor.
+mod field {
+    pub(super) const ACCOUNT: u64 = 1;
+    pub(super) const KEY: u64 = 2;
+    /// Packed, of the first prefix.
+    pub(super) const ROLE: u64 = 3;
+    /// Packed, of the second prefix, or as text.
+    pub(super) const OTHER: u64 = 4;
+    pub(super) const ISSUED_AT: u64 = 5;
+    pub(super) const INSTANCE: u64 = 6;
 }
 
 impl Ancestor {
-    pub(super) fn stored(&self) -> StoredAncestor {
+    pub(super) fn write(&self, writer: &mut Writer<'_>) {
         let [role, user] = PRINCIPALS;
-        let id = self.principal_id.as_ref().map_or("", UniqueId::as_str);
-        let is_role = id.starts_with(role);
-        StoredAncestor {
-            account: self.account.get(),
-            key: pack(SESSION_KEY, self.key.as_str()),
-            role: if is_role { pack(role, id) } else { Vec::new() },
-            other: if is_role { Vec::new() } else { pack(user, id) },
-            issued_at: self.issued_at.as_unix_seconds(),
-            instance: self.instance.as_ref().map(ToString::to_string),
+        writer.number_if(field::ACCOUNT, self.account.get());
+        write_id(writer, field::KEY, SESSION_KEY, self.key.as_str());
+        match self.principal_id.as_ref().map(UniqueId::as_str) {
+            Some(id) if id.starts_with(role) => write_id(writer, field::ROLE, role, id),
+            Some(id) => write_id(writer, field::OTHER, user, id),
+            None => {}
+        }
+        writer.number_if(field::ISSUED_AT, self.issued_at.as_unix_seconds().cast_unsigned());
+        if let Some(instance) = &self.instance {
+            writer.bytes(field::INSTANCE, instance.as_str().as_bytes());
         }
     }
 
-    pub(super) fn of(stored: &StoredAncestor) -> Option<Self> {
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let [role, user] = PRINCIPALS;
-        let id = match (stored.role.as_slice(), stored.other.as_slice()) {
+        let (mut account, mut issued_at) = (0, 0);
+        let (mut key, mut of_role, mut other) = ([].as_slice(), [].as_slice(), [].as_slice());
+        let mut instance = None;
+        read(bytes, |tag, value| {
+            match tag {
+                field::ACCOUNT => account = value.number()?,
+                field::KEY => key = value.bytes()?,
+                field::ROLE => of_role = value.bytes()?,
+                field::OTHER => other = value.bytes()?,
+                field::ISSUED_AT => issued_at = value.signed()?,
+                field::INSTANCE => instance = Some(InstanceId::parse(value.text()?).ok()?),
+                _ => {}
+            }
+            Some(())
+        })?;
+        let id = match (of_role, other) {
             ([], []) => None,
-            ([], other) => Some(unpack(user, other)?),
-            (packed, _) => Some(unpack(role, packed)?),
+            ([], other) => Some(read_id(user, other)?),
+            (packed, _) => Some(read_id(role, packed)?),
         };
-        let instance = stored.instance.as_deref().map(InstanceId::parse);
         Some(Self {
-            account: AccountId::new(stored.account)?,
-            key: AccessKeyId::parse(&unpack(SESSION_KEY, &stored.key)?).ok()?,
+            account: AccountId::new(account)?,
+            key: AccessKeyId::parse(&read_id(SESSION_KEY, key)?).ok()?,
             principal_id: id.map(|id| UniqueId::parse(&id)).transpose().ok()?,
-            issued_at: Timestamp::from_unix_seconds(stored.issued_at),
-            instance: instance.transpose().ok()?,
+            issued_at: Timestamp::from_unix_seconds(issued_at),
+            instance,
         })
     }
 }
@@ -121,9 +134,14 @@ mod tests {
             ancestor("a_key_of_another_kind", Some("AROA00000000000000000"), None),
             ancestor("ASIA_not_base32_at_all", Some("XYZA7777777777777777"), None),
         ];
+        let written = |ancestor: &Ancestor| {
+            let mut bytes = Vec::new();
+            ancestor.write(&mut Writer::new(&mut bytes));
+            bytes
+        };
         for ancestor in all {
-            assert_eq!(Ancestor::of(&ancestor.stored()), Some(ancestor));
+            assert_eq!(Ancestor::read(&written(&ancestor)), Some(ancestor));
         }
-        assert!(drawn.stored().encoded_len() <= 40, "{}", drawn.stored().encoded_len());
+        assert!(written(&drawn).len() <= 40, "{}", written(&drawn).len());
     }
 }

@@ -1,11 +1,10 @@
 //! What a session token says of its session, and how much room its caller may take in it.
 
 mod stored;
+pub(super) mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use prost::Message as _;
 
 use super::chain::Ancestor;
 use crate::clock::Timestamp;
@@ -65,8 +64,7 @@ impl Packed<'_> {
     /// `PackedPolicySize` of STS. Over 100 no token can be sealed.
     #[must_use]
     pub fn percent(&self, account: AccountId) -> u32 {
-        let bytes = stored::of(self, account).encoded_len();
-        let percent = bytes.saturating_mul(100).div_ceil(PACKED_BYTES_MAX);
+        let percent = self.bytes(account).saturating_mul(100).div_ceil(PACKED_BYTES_MAX);
         u32::try_from(percent).unwrap_or(u32::MAX)
     }
 }

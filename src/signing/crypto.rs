@@ -67,18 +67,39 @@ impl hkdf::KeyType for Length {
 
 /// HKDF-Expand of `N` bytes from a uniformly random key: without the extract step, which is for
 /// keys that are not uniform (RFC 5869, section 3.3).
-#[expect(clippy::expect_used, reason = "fails only over 255 * 32 bytes, and N is a small constant")]
 pub(super) fn derive<const N: usize>(
     key: &[u8; KEY_BYTES],
     purpose: Purpose,
     context: &[u8],
 ) -> Zeroizing<[u8; N]> {
-    let mut out = Zeroizing::new([0; N]);
-    hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, key)
-        .expand(&[purpose.label(), context], Length(N))
-        .and_then(|okm| okm.fill(out.as_mut_slice()))
-        .expect("HKDF of a constant length");
-    out
+    Expander::new(key).expand(purpose, context)
+}
+
+/// A key that several values are derived from in a row. Not to be kept: ring does not wipe it.
+pub(super) struct Expander(hkdf::Prk);
+
+impl Expander {
+    pub(super) fn new(key: &[u8; KEY_BYTES]) -> Self {
+        Self(hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, key))
+    }
+
+    /// See `derive`.
+    #[expect(
+        clippy::expect_used,
+        reason = "fails only over 255 * 32 bytes, and N is a small constant"
+    )]
+    pub(super) fn expand<const N: usize>(
+        &self,
+        purpose: Purpose,
+        context: &[u8],
+    ) -> Zeroizing<[u8; N]> {
+        let mut out = Zeroizing::new([0; N]);
+        self.0
+            .expand(&[purpose.label(), context], Length(N))
+            .and_then(|okm| okm.fill(out.as_mut_slice()))
+            .expect("HKDF of a constant length");
+        out
+    }
 }
 
 #[expect(
@@ -118,12 +139,14 @@ pub(super) fn open<'a>(
 
 /// Appends the SHA-256 of `data` in lower-case hexadecimal.
 pub(super) fn push_sha256_hex(out: &mut String, data: &[u8]) {
-    let mut text = [0; 2 * digest::SHA256_OUTPUT_LEN];
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 0xf)).copied().unwrap_or_default();
     let digest = digest::digest(&digest::SHA256, data);
-    // Both lengths are fixed: neither step can fail.
-    if hex::encode_to_slice(digest, &mut text).is_ok() {
-        out.push_str(std::str::from_utf8(&text).unwrap_or_default());
+    let mut text = [0; 2 * digest::SHA256_OUTPUT_LEN];
+    for ([high, low], byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(digest.as_ref()) {
+        (*high, *low) = (digit(byte >> 4), digit(*byte));
     }
+    out.push_str(std::str::from_utf8(&text).unwrap_or_default());
 }
 
 /// SHA-256 in lower-case hexadecimal.

@@ -38,8 +38,9 @@
 //! tell less. Whoever can write to the folder can put an older wrapping in place, which opens to the same
 //! key, or damage one, which is found at the start; neither gives a key.
 //!
-//! *Not covered*: whoever reads the server's memory while it runs. Keys are wiped when dropped; HMAC and
-//! AES key schedules within ring are not.
+//! *Not covered*: whoever reads the server's memory while it runs. Keys are wiped when dropped, those of an
+//! account when its deletion is applied (`sts::forget`); HMAC and AES key schedules within ring are not, so
+//! that none is kept: each lives for one operation.
 
 mod cache;
 mod chain;

@@ -69,45 +69,68 @@ const CODES: [u8; 44] = [
 /// Stands before a control character that means itself.
 const LITERAL: u8 = 0;
 
+/// For each byte, the phrases that begin with it: bit n for the nth.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "computed when compiling, where a wrong index is an error"
+)]
+const BEGINNING: [u64; 256] = {
+    let mut beginning = [0; 256];
+    let mut index = 0;
+    while index < PHRASES.len() {
+        beginning[PHRASES[index].as_bytes()[0] as usize] |= 1 << index;
+        index += 1;
+    }
+    beginning
+};
+
 /// The phrase that a byte stands for.
 fn phrase(code: u8) -> Option<&'static str> {
     let index = match code {
-        1..=31 => usize::from(code).checked_sub(1)?,
-        _ => CODES.iter().position(|known| *known == code)?,
+        1..=31 => code - 1,
+        0xc0 | 0xc1 => code - 0xc0 + 31,
+        0xf5..=0xff => code - 0xf5 + 33,
+        _ => return None,
     };
-    PHRASES.get(index).copied()
+    PHRASES.get(usize::from(index)).copied()
 }
 
-/// The longest phrase that the text begins with.
-fn longest(text: &str) -> Option<(u8, &'static str)> {
-    let known = CODES.iter().copied().zip(PHRASES);
-    known.filter(|(_, phrase)| text.starts_with(phrase)).max_by_key(|(_, phrase)| phrase.len())
-}
-
-/// Packs a text; `unpacked` gives it back.
-pub(super) fn packed(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        let taken = match longest(rest) {
-            Some((code, phrase)) => {
-                bytes.push(code);
-                phrase.len()
-            }
-            None => {
-                if u32::from(next) < 32 {
-                    bytes.push(LITERAL);
-                }
-                bytes.extend_from_slice(next.encode_utf8(&mut [0; 4]).as_bytes());
-                next.len_utf8()
-            }
-        };
-        rest = rest.get(taken..).unwrap_or_default();
+/// The longest phrase that the bytes, of which `first` is the first, begin with.
+fn longest(first: u8, bytes: &[u8]) -> Option<(u8, &'static str)> {
+    let mut candidates = BEGINNING.get(usize::from(first)).copied().unwrap_or_default();
+    let mut found: Option<(u8, &'static str)> = None;
+    while candidates != 0 {
+        let index = usize::try_from(candidates.trailing_zeros()).unwrap_or(usize::MAX);
+        candidates &= candidates - 1;
+        if let (Some(&code), Some(&phrase)) = (CODES.get(index), PHRASES.get(index))
+            && found.is_none_or(|(_, longer)| phrase.len() > longer.len())
+            && bytes.starts_with(phrase.as_bytes())
+        {
+            found = Some((code, phrase));
+        }
     }
-    bytes
+    found
 }
 
-/// The text of packed bytes; none if `packed` did not write them. A text is at most as many times longer
+/// Appends a text as packed; `unpacked` gives it back.
+pub(super) fn pack(bytes: &mut Vec<u8>, text: &str) {
+    // Phrases begin with ASCII, so that none begins within a character.
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        if let Some((code, phrase)) = longest(first, rest) {
+            bytes.push(code);
+            rest = rest.get(phrase.len()..).unwrap_or_default();
+        } else {
+            if first < 32 {
+                bytes.push(LITERAL);
+            }
+            bytes.push(first);
+            rest = after;
+        }
+    }
+}
+
+/// The text of packed bytes; none if `pack` did not write them. A text is at most as many times longer
 /// than its bytes as the longest phrase has characters.
 pub(super) fn unpacked(bytes: &[u8]) -> Option<String> {
     let mut text = Vec::with_capacity(bytes.len().saturating_mul(2));
@@ -144,6 +167,12 @@ mod tests {
 
     use super::*;
 
+    fn packed(text: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        pack(&mut bytes, text);
+        bytes
+    }
+
     const READER: &str = r#"{
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"],
@@ -153,6 +182,9 @@ mod tests {
     /// Protects sessions whose tokens are out: a phrase that changed would change their policies.
     #[test]
     fn phrases_keep_their_codes() {
+        for (code, text) in CODES.into_iter().zip(PHRASES) {
+            assert_eq!((phrase(code), packed(text)), (Some(text), vec![code]));
+        }
         let minified = minified(READER);
         // Written down once, and computed apart from this code.
         assert_eq!(

@@ -6,7 +6,8 @@
 //!
 //! All before the sealed claims, the nonce too, is authenticated. The sealing key is derived from
 //! the account's key and the access key id, so that a token opens only in its account and only
-//! under its own id. Sealing draws nothing: the same fact is the same token on every node.
+//! under its own id. The version stands for the key's as well: an account has one key while it lives (what is
+//! rotated is the root key that wraps it), and a second one would be another version. Sealing draws nothing: the same fact is the same token on every node.
 //!
 //! Why no nonce repeats under a key: an access key id names one issue of credentials, so a sealing
 //! key sees one plaintext. Even where it should see more (a node of a newer version adds a field
@@ -21,7 +22,7 @@ use ring::hmac;
 
 use super::chain::CHAIN_SESSIONS_MAX;
 use super::claims::{Claims, PACKED_BYTES_MAX};
-use super::crypto::{self, NONCE_BYTES, Purpose, TAG_BYTES};
+use super::crypto::{self, Expander, Key, NONCE_BYTES, Purpose, TAG_BYTES};
 use super::derive::AccountKey;
 use crate::identity::{AccessKeyId, AccountId};
 
@@ -30,6 +31,8 @@ use crate::identity::{AccessKeyId, AccountId};
 pub const TOKEN_CHARS_MAX: usize = 4608;
 
 const VERSION: u8 = 1;
+/// Room for the claims of most sessions.
+const USUAL_CLAIMS_BYTES: usize = 256;
 
 /// Why a token cannot be made or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,28 +61,28 @@ pub fn seal(
     account: AccountId,
     claims: &Claims,
 ) -> Result<String, TokenError> {
-    if claims.packed().percent(account) > 100 {
+    let id = key.as_str().as_bytes();
+    let mut sealed = Vec::with_capacity(USUAL_CLAIMS_BYTES);
+    if claims.encode(account, &mut sealed) > PACKED_BYTES_MAX {
         return Err(TokenError::TooLarge);
     }
-    let id = key.as_str().as_bytes();
-    let mut sealed = claims.encode(account);
-    sealed.reserve_exact(TAG_BYTES);
+    sealed.reserve(TAG_BYTES);
     let mut token = Vec::with_capacity(TOKEN_CHARS_MAX.min(64 + id.len() + sealed.len()));
     token.push(VERSION);
     token.extend_from_slice(&account.get().to_be_bytes());
     token.push(u8::try_from(id.len()).map_err(|_| TokenError::Malformed)?);
     token.extend_from_slice(id);
-    let nonce = nonce(account_key, id, &token, &sealed);
+    let keys = Expander::new(account_key.bytes());
+    let nonce = nonce(&keys.expand(Purpose::TokenNonce, id), &token, &sealed);
     token.extend_from_slice(&nonce);
-    let sealing_key = crypto::derive(account_key.bytes(), Purpose::TokenSeal, id);
+    let sealing_key = keys.expand(Purpose::TokenSeal, id);
     crypto::seal(&sealing_key, nonce, &token, &mut sealed);
     token.extend_from_slice(&sealed);
     let text = URL_SAFE_NO_PAD.encode(&token);
     if text.len() > TOKEN_CHARS_MAX { Err(TokenError::TooLarge) } else { Ok(text) }
 }
 
-fn nonce(account_key: &AccountKey, id: &[u8], header: &[u8], claims: &[u8]) -> [u8; NONCE_BYTES] {
-    let key = crypto::derive::<32>(account_key.bytes(), Purpose::TokenNonce, id);
+fn nonce(key: &Key, header: &[u8], claims: &[u8]) -> [u8; NONCE_BYTES] {
     let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()));
     // The header says its own length, so that header and claims cannot be divided otherwise.
     mac.update(header);

@@ -170,8 +170,8 @@ impl Test {
             }
             Self::Typed(kind, expected) => {
                 let given = match kind {
-                    Kind::Date(_) => Value::Date(reading.date?),
-                    Kind::Ip => Value::Network(reading.network?),
+                    Kind::Date(_) => Value::Date(reading.date()?),
+                    Kind::Ip => Value::Network(reading.network()?),
                     _ => value(*kind, given)?,
                 };
                 return typed(*kind, expected, &given, context);

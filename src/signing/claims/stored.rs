@@ -10,38 +10,115 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prost::Message;
-
+use super::wire::{Writer, read};
 use super::{Claims, Packed};
 use crate::clock::Timestamp;
 use crate::identity::{
     AccountId, Arn, Federator, InstanceId, Path, RoleDelivery, RoleName, SessionName,
-    SourceIdentity, Subject, UniqueId, UserName, WebIdentity, base32_bytes, base32_id, hex_id,
+    SourceIdentity, Subject, UniqueId, UserName, WebIdentity, hex_id,
 };
-use crate::signing::chain::{Ancestor, StoredAncestor};
-use crate::signing::pack::{minified, packed, unpacked};
+use crate::signing::chain::{Ancestor, read_id, write_id};
+use crate::signing::pack::{minified, pack, unpacked};
 
-/// The fields of what the caller chose.
-pub(super) fn of(parts: &Packed<'_>, account: AccountId) -> Stored {
-    let arns = parts.policy_arns.iter().map(|arn| {
-        let own = arn.as_str().strip_prefix(&own_policies(account));
-        packed(own.filter(|rest| rest.starts_with('/')).unwrap_or(arn.as_str()))
-    });
-    let bits = parts.tags.keys().enumerate().map(|(index, key)| {
-        let transitive = parts.transitive_tag_keys.contains(key);
-        u64::from(transitive).checked_shl(u32::try_from(index).unwrap_or(u32::MAX)).unwrap_or(0)
-    });
-    Stored {
-        policy: parts.policy.map(|policy| packed(&minified(policy))),
-        policy_arns: arns.collect(),
-        tags: parts.tags.iter().flat_map(|(key, value)| [packed(key), packed(value)]).collect(),
-        transitive: bits.fold(0, |all, bit| all | bit),
-        web_identity: parts.web_identity.map(|web| StoredWebIdentity {
-            issuer: web.issuer.to_string(),
-            subject: web.subject.to_string(),
-            audience: web.audience.to_string(),
-        }),
-        ..Stored::default()
+/// The fields of claims.
+mod field {
+    pub(super) const ISSUED_AT: u64 = 1;
+    /// In seconds.
+    pub(super) const LIFETIME: u64 = 2;
+    /// One of these is the subject.
+    pub(super) const ROLE: u64 = 3;
+    pub(super) const USER: u64 = 4;
+    pub(super) const ROOT: u64 = 5;
+    pub(super) const FEDERATED: u64 = 13;
+    pub(super) const POLICY: u64 = 6;
+    pub(super) const POLICY_ARN: u64 = 7;
+    /// Keys and values by turns.
+    pub(super) const TAG: u64 = 8;
+    /// Bit n says that the nth tag is transitive.
+    pub(super) const TRANSITIVE: u64 = 9;
+    pub(super) const SOURCE_IDENTITY: u64 = 10;
+    pub(super) const CHAIN_DEPTH: u64 = 11;
+    pub(super) const INSTANCE: u64 = 12;
+    /// Seconds before the issue.
+    pub(super) const MFA_AGE: u64 = 14;
+    pub(super) const WEB_IDENTITY: u64 = 15;
+    /// The version of the metadata protocol.
+    pub(super) const DELIVERY: u64 = 16;
+    pub(super) const ANCESTOR: u64 = 20;
+}
+
+/// The fields of a role or user.
+mod holder {
+    /// Empty for `/`.
+    pub(super) const PATH: u64 = 1;
+    pub(super) const NAME: u64 = 2;
+    pub(super) const ID: u64 = 3;
+    /// Of a role's session; not there where it is the instance's id.
+    pub(super) const SESSION: u64 = 4;
+}
+
+/// The fields of a federated user.
+mod federated {
+    pub(super) const NAME: u64 = 1;
+    /// A user; not there for the account's root.
+    pub(super) const BY: u64 = 2;
+}
+
+/// The fields of an instance.
+mod instance {
+    pub(super) const REGION: u64 = 1;
+    pub(super) const NUMBER: u64 = 2;
+    pub(super) const ARN: u64 = 3;
+}
+
+/// The fields of a web identity.
+mod web {
+    pub(super) const ISSUER: u64 = 1;
+    pub(super) const SUBJECT: u64 = 2;
+    pub(super) const AUDIENCE: u64 = 3;
+}
+
+const ROLE_ID: &str = "AROA";
+const USER_ID: &str = "AIDA";
+
+impl Packed<'_> {
+    /// How many bytes the fields of what the caller chose take.
+    pub(super) fn bytes(&self, account: AccountId) -> usize {
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes);
+        self.write(account, &mut writer);
+        self.write_web_identity(&mut writer);
+        writer.len()
+    }
+
+    fn write(&self, account: AccountId, writer: &mut Writer<'_>) {
+        if let Some(policy) = self.policy {
+            writer.nested(field::POLICY, |writer| pack(writer.out(), &minified(policy)));
+        }
+        for arn in self.policy_arns {
+            let own = arn.as_str().strip_prefix(&own_policies(account));
+            let text = own.filter(|rest| rest.starts_with('/')).unwrap_or(arn.as_str());
+            writer.nested(field::POLICY_ARN, |writer| pack(writer.out(), text));
+        }
+        let mut transitive = 0;
+        for (index, (key, value)) in self.tags.iter().enumerate() {
+            writer.nested(field::TAG, |writer| pack(writer.out(), key));
+            writer.nested(field::TAG, |writer| pack(writer.out(), value));
+            let bit = u64::from(self.transitive_tag_keys.contains(key));
+            let place = u32::try_from(index).unwrap_or(u32::MAX);
+            transitive |= bit.checked_shl(place).unwrap_or_default();
+        }
+        writer.number_if(field::TRANSITIVE, transitive);
+    }
+
+    fn write_web_identity(&self, writer: &mut Writer<'_>) {
+        if let Some(identity) = self.web_identity {
+            writer.nested(field::WEB_IDENTITY, |writer| {
+                writer.bytes_if(web::ISSUER, identity.issuer.as_bytes());
+                writer.bytes_if(web::SUBJECT, identity.subject.as_bytes());
+                writer.bytes_if(web::AUDIENCE, identity.audience.as_bytes());
+            });
+        }
     }
 }
 
@@ -51,59 +128,67 @@ fn own_policies(account: AccountId) -> String {
 }
 
 impl Claims {
-    /// The bytes to seal in a token of `account`.
-    pub(in crate::signing) fn encode(&self, account: AccountId) -> Vec<u8> {
+    /// Appends the bytes to seal in a token of `account`; gives how many of them are the caller's choice.
+    pub(in crate::signing) fn encode(&self, account: AccountId, out: &mut Vec<u8>) -> usize {
         let issued_at = self.issued_at.as_unix_seconds();
         let before = |time: Timestamp| issued_at.saturating_sub(time.as_unix_seconds());
-        let stored = Stored {
-            issued_at,
-            lifetime: before(self.expires_at).saturating_neg(),
-            subject: Some(self.stored_subject()),
-            source_identity: self.source_identity.as_ref().map(ToString::to_string),
-            chain_depth: self.chain_depth.into(),
-            instance: self.instance.as_ref().map(|arn| stored_instance(account, arn)),
-            mfa_age: self.mfa_at.map(before),
-            delivery: match self.delivery {
-                None => 0,
-                Some(RoleDelivery::Version1) => 1,
-                Some(RoleDelivery::Version2) => 2,
-            },
-            ancestors: self.ancestors.iter().map(Ancestor::stored).collect(),
-            ..of(&self.packed(), account)
+        let lifetime = before(self.expires_at).saturating_neg();
+        let packed = self.packed();
+        let mut writer = Writer::new(out);
+        writer.number_if(field::ISSUED_AT, issued_at.cast_unsigned());
+        writer.number_if(field::LIFETIME, lifetime.cast_unsigned());
+        self.write_subject(&mut writer);
+        let start = writer.len();
+        packed.write(account, &mut writer);
+        let chosen = writer.len().saturating_sub(start);
+        if let Some(source) = &self.source_identity {
+            writer.bytes(field::SOURCE_IDENTITY, source.as_str().as_bytes());
+        }
+        writer.number_if(field::CHAIN_DEPTH, self.chain_depth.into());
+        if let Some(arn) = &self.instance {
+            writer.nested(field::INSTANCE, |writer| write_instance(writer, account, arn));
+        }
+        if let Some(at) = self.mfa_at {
+            writer.signed(field::MFA_AGE, before(at));
+        }
+        let start = writer.len();
+        packed.write_web_identity(&mut writer);
+        let chosen = chosen.saturating_add(writer.len().saturating_sub(start));
+        let delivery = match self.delivery {
+            None => 0,
+            Some(RoleDelivery::Version1) => 1,
+            Some(RoleDelivery::Version2) => 2,
         };
-        stored.encode_to_vec()
+        writer.number_if(field::DELIVERY, delivery);
+        for ancestor in &self.ancestors {
+            writer.nested(field::ANCESTOR, |writer| ancestor.write(writer));
+        }
+        chosen
     }
 
-    fn stored_subject(&self) -> StoredSubject {
-        let path =
-            |path: &Path| Some(path.to_string()).filter(|text| text != "/").unwrap_or_default();
+    fn write_subject(&self, writer: &mut Writer<'_>) {
         match &self.subject {
-            Subject::Role { path: at, role, role_id, session } => {
-                let instance = self.instance.as_ref().map(Arn::resource_name);
-                let named = instance != Some(session.as_str());
-                StoredSubject::Role(StoredRole {
-                    path: path(at),
-                    role: role.to_string(),
-                    role_id: id_bytes("AROA", role_id),
-                    session: named.then(|| session.to_string()),
+            Subject::Role { path, role, role_id, session } => {
+                writer.nested(field::ROLE, |writer| {
+                    write_path(writer, path);
+                    writer.bytes_if(holder::NAME, role.as_str().as_bytes());
+                    write_id(writer, holder::ID, ROLE_ID, role_id.as_str());
+                    let instance = self.instance.as_ref().map(Arn::resource_name);
+                    if instance != Some(session.as_str()) {
+                        writer.bytes(holder::SESSION, session.as_str().as_bytes());
+                    }
                 })
             }
-            Subject::User { path: at, name, id } => StoredSubject::User(StoredUser {
-                path: path(at),
-                name: name.to_string(),
-                id: id_bytes("AIDA", id),
-            }),
-            Subject::Root => StoredSubject::Root(true),
-            Subject::Federated { name, by } => StoredSubject::Federated(StoredFederated {
-                name: name.to_string(),
-                by: match by {
-                    Federator::Root => None,
-                    Federator::User { name, id } => Some(StoredUser {
-                        path: String::new(),
-                        name: name.to_string(),
-                        id: id_bytes("AIDA", id),
-                    }),
-                },
+            Subject::User { path, name, id } => {
+                writer.nested(field::USER, |writer| write_user(writer, path, name, id));
+            }
+            Subject::Root => writer.number(field::ROOT, 1),
+            Subject::Federated { name, by } => writer.nested(field::FEDERATED, |writer| {
+                writer.bytes_if(federated::NAME, name.as_str().as_bytes());
+                if let Federator::User { name, id } = by {
+                    let path = Path::default();
+                    writer.nested(federated::BY, |writer| write_user(writer, &path, name, id));
+                }
             }),
         }
     }
@@ -111,244 +196,256 @@ impl Claims {
     /// Reads what `encode` wrote for a token of `account`; none for anything that a newer version may
     /// have written otherwise.
     pub(in crate::signing) fn decode(account: AccountId, bytes: &[u8]) -> Option<Self> {
-        let stored = Stored::decode(bytes).ok()?;
-        let instance = match stored.instance {
-            Some(instance) => Some(instance_arn(account, instance)?),
-            None => None,
-        };
-        let subject = subject(stored.subject?, instance.as_ref())?;
-        let issued_at = Timestamp::from_unix_seconds(stored.issued_at);
-        let after =
-            |seconds: i64| Some(issued_at.plus(Duration::from_secs(u64::try_from(seconds).ok()?)));
-        let before =
-            |seconds: i64| Some(issued_at.minus(Duration::from_secs(u64::try_from(seconds).ok()?)));
-        let arns = stored.policy_arns.iter().map(|bytes| {
-            let text = unpacked(bytes)?;
-            let own = text.starts_with('/');
-            Arn::parse(&if own { own_policies(account) + &text } else { text }).ok()
-        });
-        let texts: Option<Vec<Arc<str>>> =
-            stored.tags.iter().map(|bytes| unpacked(bytes).map(Arc::from)).collect();
-        let pairs = texts?;
-        let (pairs, []) = pairs.as_chunks::<2>() else { return None };
+        let mut read_claims = Reading::default();
+        read(bytes, |tag, value| {
+            match tag {
+                field::ISSUED_AT => read_claims.issued_at = value.signed()?,
+                field::LIFETIME => read_claims.lifetime = value.signed()?,
+                field::ROLE | field::USER | field::FEDERATED => {
+                    read_claims.subject = Some((tag, value.bytes()?));
+                }
+                field::ROOT => {
+                    value.number()?;
+                    read_claims.subject = Some((tag, &[]));
+                }
+                field::POLICY => read_claims.policy = Some(Arc::from(unpacked(value.bytes()?)?)),
+                field::POLICY_ARN => {
+                    read_claims.policy_arns.push(read_policy_arn(account, value.bytes()?)?);
+                }
+                field::TAG => read_claims.tags.push(Arc::from(unpacked(value.bytes()?)?)),
+                field::TRANSITIVE => read_claims.transitive = value.number()?,
+                field::SOURCE_IDENTITY => {
+                    read_claims.source_identity = Some(SourceIdentity::parse(value.text()?).ok()?);
+                }
+                field::CHAIN_DEPTH => {
+                    read_claims.chain_depth = u8::try_from(value.number()?).ok()?;
+                }
+                field::INSTANCE => {
+                    read_claims.instance = Some(read_instance(account, value.bytes()?)?);
+                }
+                field::MFA_AGE => read_claims.mfa_age = Some(value.signed()?),
+                field::WEB_IDENTITY => {
+                    read_claims.web_identity = Some(read_web_identity(value.bytes()?)?);
+                }
+                field::DELIVERY => {
+                    read_claims.delivery = match value.number()? {
+                        0 => None,
+                        1 => Some(RoleDelivery::Version1),
+                        2 => Some(RoleDelivery::Version2),
+                        _ => return None,
+                    };
+                }
+                field::ANCESTOR => read_claims.ancestors.push(Ancestor::read(value.bytes()?)?),
+                _ => {}
+            }
+            Some(())
+        })?;
+        read_claims.finish()
+    }
+}
+
+/// What was read of claims so far.
+#[derive(Default)]
+struct Reading<'a> {
+    issued_at: i64,
+    lifetime: i64,
+    /// Which it is, and its fields.
+    subject: Option<(u64, &'a [u8])>,
+    policy: Option<Arc<str>>,
+    policy_arns: Vec<Arn>,
+    /// Keys and values by turns.
+    tags: Vec<Arc<str>>,
+    transitive: u64,
+    source_identity: Option<SourceIdentity>,
+    chain_depth: u8,
+    instance: Option<Arn>,
+    mfa_age: Option<i64>,
+    web_identity: Option<WebIdentity>,
+    delivery: Option<RoleDelivery>,
+    ancestors: Vec<Ancestor>,
+}
+
+impl Reading<'_> {
+    fn finish(self) -> Option<Claims> {
+        let subject = read_subject(self.subject?, self.instance.as_ref())?;
+        let issued_at = Timestamp::from_unix_seconds(self.issued_at);
+        let seconds = |seconds: i64| Some(Duration::from_secs(u64::try_from(seconds).ok()?));
+        let (pairs, []) = self.tags.as_chunks::<2>() else { return None };
         let tags: BTreeMap<_, _> =
             pairs.iter().map(|[key, value]| (key.clone(), value.clone())).collect();
         let transitive = tags.keys().enumerate().filter(|(index, _)| {
             u32::try_from(*index)
                 .ok()
-                .and_then(|index| stored.transitive.checked_shr(index))
+                .and_then(|index| self.transitive.checked_shr(index))
                 .is_some_and(|bits| bits & 1 == 1)
         });
         let transitive_tag_keys = transitive.map(|(_, key)| key.clone()).collect();
-        let policy = match stored.policy {
-            Some(bytes) => Some(Arc::from(unpacked(&bytes)?)),
-            None => None,
-        };
-        let source_identity = stored.source_identity.map(|text| SourceIdentity::parse(&text));
-        Some(Self {
+        Some(Claims {
             subject,
             issued_at,
-            expires_at: after(stored.lifetime)?,
-            policy,
-            policy_arns: arns.collect::<Option<_>>()?,
+            expires_at: issued_at.plus(seconds(self.lifetime)?),
+            policy: self.policy,
+            policy_arns: self.policy_arns,
             tags,
             transitive_tag_keys,
-            source_identity: source_identity.transpose().ok()?,
-            chain_depth: u8::try_from(stored.chain_depth).ok()?,
-            instance,
-            delivery: match stored.delivery {
-                0 => None,
-                1 => Some(RoleDelivery::Version1),
-                2 => Some(RoleDelivery::Version2),
-                _ => return None,
-            },
-            ancestors: stored.ancestors.iter().map(Ancestor::of).collect::<Option<_>>()?,
-            mfa_at: match stored.mfa_age {
-                Some(age) => Some(before(age)?),
+            source_identity: self.source_identity,
+            chain_depth: self.chain_depth,
+            instance: self.instance,
+            delivery: self.delivery,
+            ancestors: self.ancestors,
+            mfa_at: match self.mfa_age {
+                Some(age) => Some(issued_at.minus(seconds(age)?)),
                 None => None,
             },
-            web_identity: stored.web_identity.map(|web| WebIdentity {
-                issuer: web.issuer.into(),
-                subject: web.subject.into(),
-                audience: web.audience.into(),
-            }),
+            web_identity: self.web_identity,
         })
     }
 }
 
-fn subject(stored: StoredSubject, instance: Option<&Arn>) -> Option<Subject> {
-    let path = |text: String| match text.as_str() {
-        "" => Some(Path::default()),
-        text => Path::parse(text).ok(),
-    };
-    Some(match stored {
-        StoredSubject::Role(role) => Subject::Role {
-            path: path(role.path)?,
-            role: RoleName::parse(&role.role).ok()?,
-            role_id: id_of("AROA", &role.role_id)?,
-            session: match role.session {
-                Some(session) => SessionName::parse(&session).ok()?,
-                None => SessionName::parse(instance?.resource_name()).ok()?,
-            },
-        },
-        StoredSubject::User(user) => Subject::User {
-            path: path(user.path)?,
-            name: UserName::parse(&user.name).ok()?,
-            id: id_of("AIDA", &user.id)?,
-        },
-        StoredSubject::Root(_) => Subject::Root,
-        StoredSubject::Federated(federated) => Subject::Federated {
-            name: SessionName::parse(&federated.name).ok()?,
-            by: match federated.by {
-                None => Federator::Root,
-                Some(user) => Federator::User {
-                    name: UserName::parse(&user.name).ok()?,
-                    id: id_of("AIDA", &user.id)?,
-                },
-            },
-        },
+fn write_path(writer: &mut Writer<'_>, path: &Path) {
+    if path.as_str() != "/" {
+        writer.bytes_if(holder::PATH, path.as_str().as_bytes());
+    }
+}
+
+fn write_user(writer: &mut Writer<'_>, path: &Path, name: &UserName, id: &UniqueId) {
+    write_path(writer, path);
+    writer.bytes_if(holder::NAME, name.as_str().as_bytes());
+    write_id(writer, holder::ID, USER_ID, id.as_str());
+}
+
+/// A role or user, or what of it there is.
+#[derive(Default)]
+struct Holder<'a> {
+    path: &'a str,
+    name: &'a str,
+    id: &'a [u8],
+    session: Option<&'a str>,
+}
+
+impl<'a> Holder<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let mut found = Self::default();
+        read(bytes, |tag, value| {
+            match tag {
+                holder::PATH => found.path = value.text()?,
+                holder::NAME => found.name = value.text()?,
+                holder::ID => found.id = value.bytes()?,
+                holder::SESSION => found.session = Some(value.text()?),
+                _ => {}
+            }
+            Some(())
+        })?;
+        Some(found)
+    }
+
+    fn path(&self) -> Option<Path> {
+        match self.path {
+            "" => Some(Path::default()),
+            text => Path::parse(text).ok(),
+        }
+    }
+
+    fn id(&self, prefix: &str) -> Option<UniqueId> {
+        UniqueId::parse(&read_id(prefix, self.id)?).ok()
+    }
+}
+
+fn read_subject((kind, bytes): (u64, &[u8]), instance: Option<&Arn>) -> Option<Subject> {
+    Some(match kind {
+        field::ROLE => {
+            let role = Holder::read(bytes)?;
+            let session = match role.session {
+                Some(session) => session,
+                None => instance?.resource_name(),
+            };
+            Subject::Role {
+                path: role.path()?,
+                role: RoleName::parse(role.name).ok()?,
+                role_id: role.id(ROLE_ID)?,
+                session: SessionName::parse(session).ok()?,
+            }
+        }
+        field::USER => {
+            let user = Holder::read(bytes)?;
+            let (path, id) = (user.path()?, user.id(USER_ID)?);
+            Subject::User { path, name: UserName::parse(user.name).ok()?, id }
+        }
+        field::FEDERATED => {
+            let (mut name, mut by) = ("", Federator::Root);
+            read(bytes, |tag, value| {
+                match tag {
+                    federated::NAME => name = value.text()?,
+                    federated::BY => {
+                        let user = Holder::read(value.bytes()?)?;
+                        let (name, id) = (UserName::parse(user.name).ok()?, user.id(USER_ID)?);
+                        by = Federator::User { name, id };
+                    }
+                    _ => {}
+                }
+                Some(())
+            })?;
+            Subject::Federated { name: SessionName::parse(name).ok()?, by }
+        }
+        _ => Subject::Root,
     })
 }
 
-/// The random bits of a unique id in its usual form, the text of any other.
-fn id_bytes(prefix: &str, id: &UniqueId) -> Vec<u8> {
-    let bits = id.as_str().strip_prefix(prefix).and_then(base32_bytes);
-    bits.map_or_else(|| id.as_str().as_bytes().to_vec(), |bits| bits.to_vec())
+fn read_policy_arn(account: AccountId, bytes: &[u8]) -> Option<Arn> {
+    let text = unpacked(bytes)?;
+    let own = text.starts_with('/');
+    Arn::parse(&if own { own_policies(account) + &text } else { text }).ok()
 }
 
-fn id_of(prefix: &str, bytes: &[u8]) -> Option<UniqueId> {
-    // An id's text is longer than its bits.
-    match <[u8; 10]>::try_from(bytes) {
-        Ok(bits) => UniqueId::parse(&base32_id(prefix, bits)).ok(),
-        Err(_) => UniqueId::parse(std::str::from_utf8(bytes).ok()?).ok(),
-    }
+fn read_web_identity(bytes: &[u8]) -> Option<WebIdentity> {
+    let (mut issuer, mut subject, mut audience) = ("", "", "");
+    read(bytes, |tag, value| {
+        match tag {
+            web::ISSUER => issuer = value.text()?,
+            web::SUBJECT => subject = value.text()?,
+            web::AUDIENCE => audience = value.text()?,
+            _ => {}
+        }
+        Some(())
+    })?;
+    Some(WebIdentity { issuer: issuer.into(), subject: subject.into(), audience: audience.into() })
 }
 
 /// An instance of the token's own account by its region and number, any other by its ARN.
-fn stored_instance(account: AccountId, arn: &Arn) -> StoredInstance {
+fn write_instance(writer: &mut Writer<'_>, account: AccountId, arn: &Arn) {
     let digits = arn.resource_name().strip_prefix("i-").filter(|digits| digits.len() == 17);
     let bits = digits.and_then(|digits| u128::from_str_radix(digits, 16).ok());
-    let number = bits.and_then(|bits| bits.to_be_bytes().get(7..).map(<[u8]>::to_vec));
+    let number = bits.and_then(|bits| bits.to_be_bytes().last_chunk::<9>().copied());
     let number = number.filter(|number| {
-        let again = instance_of(account, arn.region(), number);
+        let again = instance_of(account, arn.region(), *number);
         again.as_ref() == Some(arn)
     });
     match number {
-        Some(number) => StoredInstance { region: arn.region().to_owned(), number, arn: None },
-        None => StoredInstance { arn: Some(arn.to_string()), ..StoredInstance::default() },
+        Some(number) => {
+            writer.bytes_if(instance::REGION, arn.region().as_bytes());
+            writer.bytes(instance::NUMBER, &number);
+        }
+        None => writer.bytes(instance::ARN, arn.as_str().as_bytes()),
     }
 }
 
-fn instance_of(account: AccountId, region: &str, number: &[u8]) -> Option<Arn> {
-    let id = hex_id("i-", <[u8; 9]>::try_from(number).ok()?);
-    Some(Arn::instance(region, account, &InstanceId::parse(&id).ok()?))
-}
-
-fn instance_arn(account: AccountId, stored: StoredInstance) -> Option<Arn> {
-    match stored.arn {
-        Some(arn) => Arn::parse(&arn).ok(),
-        None => instance_of(account, &stored.region, &stored.number),
+fn read_instance(account: AccountId, bytes: &[u8]) -> Option<Arn> {
+    let (mut region, mut number, mut arn) = ("", [].as_slice(), None);
+    read(bytes, |tag, value| {
+        match tag {
+            instance::REGION => region = value.text()?,
+            instance::NUMBER => number = value.bytes()?,
+            instance::ARN => arn = Some(value.text()?),
+            _ => {}
+        }
+        Some(())
+    })?;
+    match arn {
+        Some(arn) => Arn::parse(arn).ok(),
+        None => instance_of(account, region, <[u8; 9]>::try_from(number).ok()?),
     }
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Stored {
-    #[prost(int64, tag = "1")]
-    issued_at: i64,
-    /// In seconds.
-    #[prost(int64, tag = "2")]
-    lifetime: i64,
-    #[prost(oneof = "StoredSubject", tags = "3, 4, 5, 13")]
-    subject: Option<StoredSubject>,
-    #[prost(bytes = "vec", optional, tag = "6")]
-    policy: Option<Vec<u8>>,
-    #[prost(bytes = "vec", repeated, tag = "7")]
-    policy_arns: Vec<Vec<u8>>,
-    /// Keys and values by turns.
-    #[prost(bytes = "vec", repeated, tag = "8")]
-    tags: Vec<Vec<u8>>,
-    /// Bit n says that the nth tag is transitive.
-    #[prost(uint64, tag = "9")]
-    transitive: u64,
-    #[prost(string, optional, tag = "10")]
-    source_identity: Option<String>,
-    #[prost(uint32, tag = "11")]
-    chain_depth: u32,
-    #[prost(message, optional, tag = "12")]
-    instance: Option<StoredInstance>,
-    /// Seconds before the issue.
-    #[prost(int64, optional, tag = "14")]
-    mfa_age: Option<i64>,
-    #[prost(message, optional, tag = "15")]
-    web_identity: Option<StoredWebIdentity>,
-    /// The version of the metadata protocol.
-    #[prost(uint32, tag = "16")]
-    delivery: u32,
-    #[prost(message, repeated, tag = "20")]
-    ancestors: Vec<StoredAncestor>,
-}
-
-#[derive(Clone, PartialEq, prost::Oneof)]
-enum StoredSubject {
-    #[prost(message, tag = "3")]
-    Role(StoredRole),
-    #[prost(message, tag = "4")]
-    User(StoredUser),
-    #[prost(bool, tag = "5")]
-    Root(bool),
-    #[prost(message, tag = "13")]
-    Federated(StoredFederated),
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredRole {
-    /// Empty for `/`.
-    #[prost(string, tag = "1")]
-    path: String,
-    #[prost(string, tag = "2")]
-    role: String,
-    #[prost(bytes = "vec", tag = "3")]
-    role_id: Vec<u8>,
-    /// The instance's id where there is none.
-    #[prost(string, optional, tag = "4")]
-    session: Option<String>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredUser {
-    #[prost(string, tag = "1")]
-    path: String,
-    #[prost(string, tag = "2")]
-    name: String,
-    #[prost(bytes = "vec", tag = "3")]
-    id: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredFederated {
-    #[prost(string, tag = "1")]
-    name: String,
-    /// None for the account's root.
-    #[prost(message, optional, tag = "2")]
-    by: Option<StoredUser>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredInstance {
-    #[prost(string, tag = "1")]
-    region: String,
-    #[prost(bytes = "vec", tag = "2")]
-    number: Vec<u8>,
-    #[prost(string, optional, tag = "3")]
-    arn: Option<String>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredWebIdentity {
-    #[prost(string, tag = "1")]
-    issuer: String,
-    #[prost(string, tag = "2")]
-    subject: String,
-    #[prost(string, tag = "3")]
-    audience: String,
+fn instance_of(account: AccountId, region: &str, number: [u8; 9]) -> Option<Arn> {
+    Some(Arn::instance(region, account, &InstanceId::parse(&hex_id("i-", number)).ok()?))
 }

@@ -37,7 +37,8 @@ pub(super) fn request<'n>(
     presigned: bool,
 ) -> Result<String, String> {
     let values = request.headers.iter().map(|(name, value)| name.len() + value.len());
-    let room = request.path.len() + request.query.len() + 2 * values.sum::<usize>() + 128;
+    // Names stand twice; paths and queries may grow when they are encoded, and then the text does.
+    let room = request.path.len() + request.query.len() + values.sum::<usize>() + 256;
     let mut text = String::with_capacity(room);
     text.push_str(request.method);
     text.push('\n');
@@ -77,6 +78,11 @@ fn push_header(text: &mut String, headers: &[(&str, &str)], name: &str) -> Resul
 
 /// Without white space at the ends, and with one space for every run of it within.
 fn push_trimmed(text: &mut String, value: &str) {
+    // Most values, and all long ones, are one word; told so without a branch for each byte.
+    if !value.bytes().fold(false, |blank, byte| blank | (byte <= b' ')) {
+        text.push_str(value);
+        return;
+    }
     for (i, word) in value.split_ascii_whitespace().enumerate() {
         if i > 0 {
             text.push(' ');
@@ -99,8 +105,16 @@ fn push_path(out: &mut String, path: &str, style: PathStyle) {
             }
         }
         PathStyle::S3 => {
-            for segment in path.strip_prefix('/').unwrap_or(path).split('/') {
-                out.push('/');
+            out.push('/');
+            let path = path.strip_prefix('/').unwrap_or(path);
+            if path.bytes().all(|byte| byte == b'/' || is_unreserved(byte)) {
+                out.push_str(path);
+                return;
+            }
+            for (i, segment) in path.split('/').enumerate() {
+                if i > 0 {
+                    out.push('/');
+                }
                 push_encoded(out, &decode(segment));
             }
         }
@@ -124,6 +138,9 @@ fn normalized(path: &str) -> Vec<&str> {
 
 /// The canonical query of an encoded query; a presigned one leaves its signature out.
 fn push_query(out: &mut String, query: &str, presigned: bool) {
+    if query.is_empty() {
+        return;
+    }
     let mut pairs: Vec<(String, String)> = pairs(query)
         .filter(|(name, _)| !(presigned && name.as_ref() == SIGNATURE_PARAMETER.as_bytes()))
         .map(|(name, value)| (encoded(&name), encoded(&value)))
@@ -159,7 +176,7 @@ pub(super) fn push_encoded(out: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
     for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+        if is_unreserved(byte) {
             out.push(char::from(byte));
         } else {
             out.push('%');
@@ -167,6 +184,11 @@ pub(super) fn push_encoded(out: &mut String, bytes: &[u8]) {
             out.push(char::from(digit(byte & 0xf)));
         }
     }
+}
+
+/// RFC 3986, section 2.3.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// Resolves `%XX`; an incomplete escape stays as it is.

@@ -102,6 +102,8 @@ pub struct Credential<'a> {
     ends: [usize; 4],
     signed_headers: Cow<'a, str>,
     signed_at: Timestamp,
+    /// The same, as it is signed.
+    date: time::BasicTime,
     session_token: Option<Cow<'a, str>>,
     presigned_seconds: Option<u32>,
     signature: [u8; SIGNATURE_BYTES],

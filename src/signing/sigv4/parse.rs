@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::canonical::{SIGNATURE_PARAMETER, pairs};
 use super::error::shorten;
-use super::time::{parse_basic, parse_http};
+use super::time::{basic, parse_basic, parse_http};
 use super::{
     ALGORITHM, Credential, Incomplete, Mismatch, SIGNATURE_BYTES, SignatureError, TERMINATION,
 };
@@ -206,6 +206,7 @@ impl<'a> Parts<'a, '_> {
             ends: [key, day, region, service],
             signed_headers: self.signed_headers,
             signed_at: self.signed_at,
+            date: basic(self.signed_at),
             session_token: self.session_token,
             presigned_seconds: self.presigned_seconds,
             signature,

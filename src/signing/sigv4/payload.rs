@@ -13,7 +13,7 @@
 use subtle::ConstantTimeEq;
 
 use super::error::shorten;
-use super::time::{BasicTime, basic};
+use super::time::BasicTime;
 use super::{Credential, EMPTY_SHA256, Incomplete, Mismatch, SIGNATURE_BYTES, SignatureError};
 use super::{SigningKey, body_sha256};
 
@@ -214,7 +214,7 @@ impl ChunkVerifier {
     /// For the body of a request whose own signature was verified with this key.
     #[must_use]
     pub fn new(key: SigningKey, credential: &Credential<'_>) -> Self {
-        let (date, previous) = (basic(credential.signed_at), credential.signature);
+        let (date, previous) = (credential.date, credential.signature);
         Self { key, date, scope: credential.scope().to_owned(), previous }
     }
 

@@ -12,7 +12,6 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::error::shorten;
-use super::time::basic;
 use super::{
     Credential, Incomplete, Mismatch, SIGNATURE_BYTES, Signable, SignatureError, TERMINATION,
     canonical,
@@ -56,7 +55,7 @@ impl<'a> Expectations<'a> {
     }
 
     fn check_scope(&self, credential: &Credential<'_>) -> Result<(), Mismatch> {
-        let date = basic(credential.signed_at);
+        let date = &credential.date;
         if credential.date() != date.day() {
             let (scope, day) = (shorten(credential.date()), date.day().to_owned());
             return Err(Mismatch::Day { scope, day, date: date.to_string() });
@@ -199,8 +198,7 @@ pub fn compare(
     let presigned = credential.presigned_seconds.is_some();
     let canonical = canonical::request(request, credential.signed_headers(), presigned)
         .map_err(|name| Mismatch::NotThere(shorten(&name)))?;
-    let date = basic(credential.signed_at);
-    let text = canonical::string_to_sign(&date, credential.scope(), &canonical);
+    let text = canonical::string_to_sign(&credential.date, credential.scope(), &canonical);
     if bool::from(key.sign(text.as_bytes()).ct_eq(&credential.signature)) {
         Ok(())
     } else {
