@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::request::Parts;
 
-use super::{Refusal, Settings};
+use super::{Refusal, Settings, checksum};
 use crate::proto::v1::{SignedChunk, SignedHeader, SignedRequest};
 use crate::signing::sigv4::payload::{Chunking, Frame, Payload, next_frame, trailers_sha256};
 use crate::signing::sigv4::{
@@ -27,6 +27,9 @@ pub(super) struct Shown {
     pub(super) source_ip: Option<IpAddr>,
     pub(super) user_agent: String,
 }
+
+/// Names in lower case and values of what follows a body.
+type Trailers = Vec<(String, String)>;
 
 /// A chunk or the trailers: SHA-256 and signature.
 pub(super) struct Piece {
@@ -70,12 +73,17 @@ impl Shown {
             source_ip: parts.extensions.get::<SocketAddr>().map(SocketAddr::ip),
             user_agent: agent.and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned(),
         };
-        let body = shown.cover(body, settings).map_err(|error| told(&error))?;
+        let (body, trailers) = shown.cover(body, settings).map_err(|error| told(&error))?;
+        checksum::check(&shown.headers, &trailers, &body)?;
         Ok((shown, body))
     }
 
-    /// Finds what stands for the body in the signature.
-    fn cover(&mut self, body: Bytes, settings: &Settings) -> Result<Bytes, SignatureError> {
+    /// Finds what stands for the body in the signature; gives the body itself, and its trailers.
+    fn cover(
+        &mut self,
+        body: Bytes,
+        settings: &Settings,
+    ) -> Result<(Bytes, Trailers), SignatureError> {
         let headers: Vec<_> = self.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let payload = Payload::of(&headers)?;
         let presigned = self.query.contains("X-Amz-Signature=");
@@ -102,12 +110,17 @@ impl Shown {
                 Err(Incomplete::Payload(self.body_sha256.clone()).into())
             }
             Some(Payload::Chunked(chunking)) => self.unchunk(&body, chunking),
-            _ => Ok(body),
+            _ => Ok((body, Trailers::new())),
         }
     }
 
-    fn unchunk(&mut self, body: &Bytes, chunking: Chunking) -> Result<Bytes, SignatureError> {
+    fn unchunk(
+        &mut self,
+        body: &Bytes,
+        chunking: Chunking,
+    ) -> Result<(Bytes, Trailers), SignatureError> {
         let mut data = BytesMut::with_capacity(body.len());
+        let seen;
         let mut rest: &[u8] = body;
         loop {
             let (frame, used) = next_frame(rest, chunking)?.ok_or(Incomplete::Chunk)?;
@@ -121,13 +134,18 @@ impl Shown {
                     self.push(body_sha256(b""), signature);
                     self.trailers = trailer_signature
                         .map(|signature| Piece { sha256: trailers_sha256(&trailers), signature });
+                    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+                    seen = trailers.into_iter().map(owned).collect();
                     break;
                 }
             }
         }
         let announced = self.headers.iter().find(|(n, _)| n == "x-amz-decoded-content-length");
         let whole = announced.is_none_or(|(_, length)| length.parse() == Ok(data.len()));
-        if rest.is_empty() && whole { Ok(data.freeze()) } else { Err(Incomplete::Chunk.into()) }
+        if !rest.is_empty() || !whole {
+            return Err(Incomplete::Chunk.into());
+        }
+        Ok((data.freeze(), seen))
     }
 
     fn push(&mut self, sha256: String, signature: Option<[u8; 32]>) {

@@ -1,7 +1,7 @@
 //! Makes a service take requests signed with Locum's credentials: a tower layer for `http` requests, so for
 //! axum, hyper and whatever else speaks tower.
 //!
-//! ```ignore
+//! ```no_run
 //! # async fn example(app: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
 //! use locum::client::authorize::{Asked, Authorizer, Settings};
 //! use locum::client::{Credentials, connect};
@@ -50,6 +50,7 @@
 //! what happened between is not known.
 
 mod body;
+mod checksum;
 mod follower;
 mod grant;
 mod layer;
