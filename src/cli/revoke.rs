@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::proto::v1::revocation_service_client::RevocationServiceClient;
 use crate::proto::v1::{
     IssuedSession, ListSessionsRequest, RevokeInstanceSessionsRequest, RevokeRoleSessionsRequest,
-    RevokeSessionRequest,
+    RevokeSessionRequest, RevokeUserSessionsRequest,
 };
 
 /// Pages of sessions that are shown; what comes after is voided too and counted by nobody.
@@ -25,6 +25,8 @@ pub(super) enum RevokeCommand {
     Instance(ManyArgs),
     /// All sessions of a role; instances that have it get new credentials at once.
     Role(ManyArgs),
+    /// All sessions that a user asked for itself: of GetSessionToken and of GetFederationToken.
+    User(ManyArgs),
 }
 
 #[derive(Args)]
@@ -37,7 +39,7 @@ pub(super) struct KeyArgs {
 
 #[derive(Args)]
 pub(super) struct ManyArgs {
-    /// The instance's id or the role's name.
+    /// The instance's id, or the name of the role or user.
     name: String,
     /// Only those issued before this, such as 2026-11-24T04:08:00Z; all until now if not given.
     #[arg(long)]
@@ -70,6 +72,7 @@ pub(super) async fn run(command: RevokeCommand) -> Result<(), Failure> {
             (args.how, Call::Instance(args.name, args.before, args.chained))
         }
         RevokeCommand::Role(args) => (args.how, Call::Role(args.name, args.before, args.chained)),
+        RevokeCommand::User(args) => (args.how, Call::User(args.name, args.before, args.chained)),
     };
     match &call {
         Call::Session(key, chained) => {
@@ -82,6 +85,10 @@ pub(super) async fn run(command: RevokeCommand) -> Result<(), Failure> {
         }
         Call::Role(name, before, chained) => {
             list.role_name.clone_from(name);
+            (list.issued_before, list.chained) = (before.map(stamp), *chained);
+        }
+        Call::User(name, before, chained) => {
+            list.user_name.clone_from(name);
             (list.issued_before, list.chained) = (before.map(stamp), *chained);
         }
     }
@@ -102,6 +109,7 @@ enum Call {
     Session(String, bool),
     Instance(String, Option<Timestamp>, bool),
     Role(String, Option<Timestamp>, bool),
+    User(String, Option<Timestamp>, bool),
 }
 
 type Client = RevocationServiceClient<crate::client::SignedChannel>;
@@ -132,6 +140,13 @@ impl Call {
                 let request =
                     RevokeRoleSessionsRequest { role_name, before, chained, idempotency_token };
                 let answer = client.revoke_role_sessions(request).await;
+                answer.map_err(|status| told(&status))?.into_inner().sequence
+            }
+            Self::User(user_name, before, chained) => {
+                let before = before.map(stamp);
+                let request =
+                    RevokeUserSessionsRequest { user_name, before, chained, idempotency_token };
+                let answer = client.revoke_user_sessions(request).await;
                 answer.map_err(|status| told(&status))?.into_inner().sequence
             }
         })

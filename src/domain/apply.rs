@@ -131,6 +131,7 @@ impl Account {
             enabled: true,
             key: key.clone(),
             users: OrdMap::new(),
+            users_by_id: OrdMap::new(),
             groups: OrdMap::new(),
             roles: OrdMap::new(),
             policies: OrdMap::new(),
@@ -224,10 +225,12 @@ impl Account {
                     tags: Tags::default(),
                     groups: OrdSet::new(),
                 };
+                self.users_by_id.insert(id.clone(), key_of(name.as_str()));
                 self.users.insert(key_of(name.as_str()), Arc::new(user));
             }
             EventKind::UserDeleted { name } => {
                 let user = self.users.remove(&*key_of(name.as_str()))?;
+                self.users_by_id.remove(&user.id);
                 self.leave_boundary(user.permissions.boundary.as_deref());
             }
             EventKind::AccessKeyCreated { key, owner } => {

@@ -81,6 +81,8 @@ pub enum RevocationTarget {
     Instance(InstanceId),
     /// All of a role.
     Role(RoleName),
+    /// All that a user asked for itself, of GetSessionToken and of GetFederationToken.
+    User(UserName),
 }
 
 /// Everything that can be asked.

@@ -1,8 +1,8 @@
 //! Revocations: which sessions are void though their tokens are whole and their time is not over.
 //!
 //! A token is checked without a look-up of its session, so the state holds no sessions, only what is
-//! revoked: single sessions by key, and for a role or an instance the moment before which sessions count no
-//! more. An entry is forgotten once everything that it could void has ended. Entries belong to an account
+//! revoked: single sessions by key, and for a role, a user or an instance the moment before which sessions
+//! count no more. An entry is forgotten once everything that it could void has ended. Entries belong to an account
 //! and void only what that account issued; a session further down the chain tells of its ancestors itself
 //! and asks the account of each.
 
@@ -45,6 +45,8 @@ pub enum RevocationScope {
     Instance(InstanceId),
     /// All of a role, by its unique id.
     Role(UniqueId),
+    /// All that a user asked for itself, by its unique id: of GetSessionToken and of GetFederationToken.
+    User(UniqueId),
 }
 
 impl fmt::Display for RevocationScope {
@@ -53,6 +55,7 @@ impl fmt::Display for RevocationScope {
             Self::Session(key) => write!(f, "session/{key}"),
             Self::Instance(id) => write!(f, "instance/{id}"),
             Self::Role(id) => write!(f, "role/{id}"),
+            Self::User(id) => write!(f, "user/{id}"),
         }
     }
 }
@@ -73,7 +76,8 @@ pub struct Cutoff {
 pub struct Facts<'a> {
     /// Its access key.
     pub key: &'a AccessKeyId,
-    /// Its role's or user's unique id; none for an account's root.
+    /// The unique id of its role or user, or of the user who asked for a federated user's; none for an
+    /// account's root.
     pub principal_id: Option<&'a UniqueId>,
     /// When it was issued.
     pub issued_at: Timestamp,
@@ -86,7 +90,8 @@ pub struct Facts<'a> {
 pub struct Revocations {
     sessions: OrdMap<AccessKeyId, Cutoff>,
     instances: OrdMap<InstanceId, Cutoff>,
-    roles: OrdMap<UniqueId, Cutoff>,
+    /// Of roles and of users: their ids have prefixes of their own.
+    principals: OrdMap<UniqueId, Cutoff>,
     by_end: OrdSet<(Timestamp, RevocationScope)>,
 }
 
@@ -112,7 +117,7 @@ impl Revocations {
         match scope {
             RevocationScope::Session(key) => self.sessions.get(key),
             RevocationScope::Instance(id) => self.instances.get(id),
-            RevocationScope::Role(id) => self.roles.get(id),
+            RevocationScope::Role(id) | RevocationScope::User(id) => self.principals.get(id),
         }
     }
 
@@ -144,25 +149,25 @@ impl Revocations {
         if self.by_end.is_empty() {
             return false;
         }
-        let of_role = session.principal_id.and_then(|id| self.roles.get(id));
+        let of_principal = session.principal_id.and_then(|id| self.principals.get(id));
         let of_instance = session.instance.and_then(|id| self.instances.get(id));
-        let found = [self.sessions.get(session.key), of_role, of_instance];
+        let found = [self.sessions.get(session.key), of_principal, of_instance];
         found.into_iter().flatten().any(is_void)
     }
 
-    /// The first moment at which a session of the role, for the instance if it is for one, may be said to
-    /// be issued so that no revocation voids it.
+    /// The first moment at which a session of the role or user, for the instance if it is for one, may be
+    /// said to be issued so that no revocation voids it.
     #[must_use]
-    pub fn issue_from(&self, role: &UniqueId, instance: Option<&InstanceId>) -> Timestamp {
-        let of_role = self.roles.get(role);
+    pub fn issue_from(&self, principal: &UniqueId, instance: Option<&InstanceId>) -> Timestamp {
+        let of_principal = self.principals.get(principal);
         let of_instance = instance.and_then(|id| self.instances.get(id));
-        let cutoffs = [of_role, of_instance].into_iter().flatten();
+        let cutoffs = [of_principal, of_instance].into_iter().flatten();
         cutoffs.map(|cutoff| cutoff.before).max().unwrap_or_default()
     }
 
-    /// The latest moment to which sessions of any role were put off.
-    pub(super) fn latest_of_roles(&self) -> Timestamp {
-        self.roles.values().map(|cutoff| cutoff.before).max().unwrap_or_default()
+    /// The latest moment to which sessions of any role or user were put off.
+    pub(super) fn latest_of_principals(&self) -> Timestamp {
+        self.principals.values().map(|cutoff| cutoff.before).max().unwrap_or_default()
     }
 
     /// The latest moment to which sets of any instance were put off.
@@ -195,7 +200,9 @@ impl Revocations {
         match scope.clone() {
             RevocationScope::Session(key) => self.sessions.insert(key, cutoff),
             RevocationScope::Instance(id) => self.instances.insert(id, cutoff),
-            RevocationScope::Role(id) => self.roles.insert(id, cutoff),
+            RevocationScope::Role(id) | RevocationScope::User(id) => {
+                self.principals.insert(id, cutoff)
+            }
         };
         self.by_end.insert((cutoff.until, scope.clone()));
     }
@@ -209,7 +216,7 @@ impl Revocations {
             match &scope {
                 RevocationScope::Session(key) => self.sessions.remove(key),
                 RevocationScope::Instance(id) => self.instances.remove(id),
-                RevocationScope::Role(id) => self.roles.remove(id),
+                RevocationScope::Role(id) | RevocationScope::User(id) => self.principals.remove(id),
             };
             self.by_end.remove(&(until, scope));
         }

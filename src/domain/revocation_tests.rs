@@ -1,14 +1,16 @@
 //! Revocations as commands and what they void.
 
+use std::time::Duration;
+
 use super::access::Caller;
 use super::command::{Action, RevocationTarget};
 use super::event::{EventKind, RoleCredentials};
 use super::revocation::{Ancestor, Facts, Void};
-use super::session::Session;
+use super::session::{Operation, Session, SessionDraft, SessionRequest};
 use super::state::{Association, key_of};
 use super::testing::*;
 use crate::clock::Timestamp;
-use crate::identity::{AccessKeyId, InstanceId, Principal};
+use crate::identity::{AccessKeyId, Federator, InstanceId, Principal, base32_id};
 use crate::policy::{Policy, PolicyKind};
 
 fn revoke(world: &mut World, target: RevocationTarget, chained: bool) -> Action {
@@ -30,14 +32,24 @@ fn assume(world: &mut World, by: Caller, account: &str, name: &str) -> (Session,
 }
 
 fn void(world: &World, session: &Session, holder: &Caller) -> Option<Void> {
-    let Principal::AssumedRole { account, role_id, .. } = &holder.principal else { panic!() };
-    let facts = Facts {
-        key: &session.key,
-        principal_id: Some(role_id),
-        issued_at: session.issued_at,
-        instance: None,
+    let principal_id = match (&holder.principal, &session.subject) {
+        (Principal::AssumedRole { role_id: id, .. } | Principal::User { id, .. }, _) => Some(id),
+        (_, subject) => subject.federator().and_then(Federator::user_id),
     };
-    world.state.void(*account, &facts, &session.ancestors)
+    let facts =
+        Facts { key: &session.key, principal_id, issued_at: session.issued_at, instance: None };
+    world.state.void(holder.principal.account().unwrap(), &facts, &session.ancestors)
+}
+
+/// A session that a user asks for itself, and its holder.
+fn own_session(world: &mut World, by: Caller, operation: Operation) -> (Session, Caller) {
+    let draft = SessionDraft::plain(base32_id("ASIA", world.random()).parse().unwrap());
+    let duration = Duration::from_secs(3600);
+    let session = Box::new(SessionRequest { draft, duration, external_id: None, mfa: None });
+    let kinds = world.by(by, A, Action::IssueSession { operation, session }).unwrap();
+    let EventKind::SessionIssued { session } = &kinds[0] else { panic!() };
+    let holder = Caller::of_session(account(A), session).unwrap();
+    (session.clone(), Caller { key: Some(session.key.clone()), ..holder })
 }
 
 /// Roles that everybody may assume: First in A, Second in B, which First's sessions may assume too.
@@ -111,6 +123,44 @@ fn sessions_after_the_moment_go_on() {
     world.root(A, Action::RevokeSessions { target, before, chained: false, minting });
     assert_eq!(void(&world, &old, &holder), Some(Void::Revoked));
     assert_eq!(void(&world, &new, &holder), None);
+}
+
+/// Protects a user whose sessions leaked: all that they asked for themselves is void at once, with `chained`
+/// what came from it too; others' sessions, the user's key and what the user asks for next go on.
+#[test]
+fn a_users_own_sessions_end_together() {
+    let mut world = two_accounts();
+    world.create_user(A, "bob");
+    world.put_policy(A, of_user("ana"), allow(&["sts:*"], "*"));
+    let (ana, bob) = (world.user(A, "ana"), world.user(A, "bob"));
+    let federation = || Operation::GetFederationToken("guest".parse().unwrap());
+    let (first, holder) = own_session(&mut world, ana.clone(), Operation::GetSessionToken);
+    let (guest, as_guest) = own_session(&mut world, ana.clone(), federation());
+    let (other, as_other) = own_session(&mut world, bob.clone(), Operation::GetSessionToken);
+    let (below, as_below) = assume(&mut world, holder.clone(), A, "First");
+    let (direct, as_direct) = assume(&mut world, ana.clone(), A, "First");
+    let user = |name: &str| RevocationTarget::User(name.parse().unwrap());
+    let action = revoke(&mut world, user("ana"), false);
+    assert_eq!(world.by(bob.clone(), A, action).unwrap_err().code(), "AccessDenied");
+    let action = revoke(&mut world, user("nobody"), false);
+    assert_eq!(world.by(root(A), A, action).unwrap_err().code(), "NoSuchEntity");
+
+    let action = revoke(&mut world, user("ana"), false);
+    world.root(A, action);
+    assert_eq!(void(&world, &first, &holder), Some(Void::Revoked));
+    assert_eq!(void(&world, &guest, &as_guest), Some(Void::Revoked));
+    assert_eq!(void(&world, &below, &as_below), None);
+    let action = revoke(&mut world, user("ana"), true);
+    world.root(A, action);
+    assert_eq!(void(&world, &below, &as_below), Some(Void::Revoked));
+    for (session, holder) in [(&other, &as_other), (&direct, &as_direct)] {
+        assert_eq!(void(&world, session, holder), None);
+    }
+    for operation in [Operation::GetSessionToken, federation()] {
+        let (next, holder) = own_session(&mut world, ana.clone(), operation);
+        assert_eq!(void(&world, &next, &holder), None);
+        assert_eq!(next.expires_at.since(next.issued_at).as_secs(), 3600);
+    }
 }
 
 /// Protects what a leaked session was used for: with `chained` everything below it is void, in another

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::access::{Caller, Question, judge};
 use super::command::Action;
+use super::entity::EntityAction;
 use super::event::EventKind;
 use super::oidc::{KeySource, OidcAction, OidcProvider};
 use super::rejection::Rejection;
@@ -117,6 +118,34 @@ fn a_session_is_no_longer_than_its_role_allows() {
         issued(assume(&mut world, &ana, "one", |r| r.duration = Duration::from_secs(7200)));
     assert_eq!(session.expires_at.since(session.issued_at), Duration::from_secs(7200));
     assert_eq!((session.chain_depth, session.parent), (0, None));
+}
+
+/// Protects users who are given another name: their sessions keep the permissions and tags of the user, by
+/// unique id; a new user of the old name lends them nothing.
+#[test]
+fn sessions_of_a_renamed_user_go_on() {
+    let mut world = world();
+    world.put_policy(A, of_user("ana"), allow(&["s3:*", "sts:*"], "*"));
+    let ana = world.user(A, "ana");
+    let holder = |session| Caller::of_session(account(A), &session).unwrap();
+    let own = issued(of_sts(&mut world, ana.clone(), Operation::GetSessionToken));
+    let guest = Operation::GetFederationToken("guest".parse().unwrap());
+    let mut guest = issued(of_sts(&mut world, ana, guest));
+    guest.policy = Some(Arc::from(allow(&["s3:*"], "*").text()));
+    let sessions = [holder(own), holder(guest)];
+    let all = |world: &World| sessions.each_ref().map(|s| may(world, s, "s3:GetObject", "*"));
+    assert_eq!(all(&world), [true, true]);
+    let name = "ana".parse().unwrap();
+    let (new_name, new_path) = (Some("eve".parse().unwrap()), None);
+    let update = EntityAction::UpdateUser { name, new_name, new_path };
+    world.root(A, Action::Entity(update));
+    assert_eq!(all(&world), [true, true]);
+    world.create_user(A, "ana");
+    assert_eq!(all(&world), [true, true]);
+    let (owner, name) = (of_user("eve"), "main".parse().unwrap());
+    world.root(A, Action::DeleteInlinePolicy { owner, name });
+    world.put_policy(A, of_user("ana"), allow(&["s3:*"], "*"));
+    assert_eq!(all(&world), [false, false]);
 }
 
 /// Protects the hour of chains: whatever kind of temporary credentials assumes a role, it gets an hour.

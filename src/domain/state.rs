@@ -59,6 +59,8 @@ pub struct Account {
     pub enabled: bool,
     pub key: WrappedAccountKey,
     pub users: OrdMap<Box<str>, Arc<User>>,
+    /// The same users by unique id: sessions name them so, whatever they are called by now.
+    pub(super) users_by_id: OrdMap<UniqueId, Box<str>>,
     pub groups: OrdMap<Box<str>, Arc<Group>>,
     pub roles: OrdMap<Box<str>, Arc<Role>>,
     pub policies: OrdMap<Box<str>, Arc<ManagedPolicy>>,
@@ -347,6 +349,12 @@ impl Account {
     #[must_use]
     pub fn user(&self, name: &UserName) -> Option<&Arc<User>> {
         self.users.get(&*key_of(name.as_str()))
+    }
+
+    /// The user of this unique id.
+    #[must_use]
+    pub fn user_by_id(&self, id: &UniqueId) -> Option<&Arc<User>> {
+        self.users.get(self.users_by_id.get(id)?)
     }
 
     /// The group of this name, in any case.

@@ -247,6 +247,7 @@ fn use_and_revoke(world: &mut World, id: crate::identity::InstanceId) {
         RevocationTarget::Session("ASIAAAAAAAAAAAAAAAAA".parse().unwrap()),
         RevocationTarget::Instance(id),
         RevocationTarget::Role("Get-pics".parse().unwrap()),
+        RevocationTarget::User("bob".parse().unwrap()),
     ];
     let found = world.state.account(account(A)).unwrap();
     let (name, id) = (found.roles["other"].name.clone(), found.roles["other"].id.clone());

@@ -15,6 +15,7 @@ use crate::proto::v1::{
     ListRevocationsRequest, ListRevocationsResponse, ListSessionsRequest, ListSessionsResponse,
     RevokeInstanceSessionsRequest, RevokeInstanceSessionsResponse, RevokeRoleSessionsRequest,
     RevokeRoleSessionsResponse, RevokeSessionRequest, RevokeSessionResponse,
+    RevokeUserSessionsRequest, RevokeUserSessionsResponse,
 };
 use crate::sts::{IssuedSession, RequestInfo, Wanted};
 
@@ -59,6 +60,19 @@ impl RevocationService for Front {
         let token = &request.idempotency_token;
         let sequence = self.revoke(&info, token, target, before, request.chained).await?;
         Ok(Response::new(RevokeRoleSessionsResponse { sequence }))
+    }
+
+    async fn revoke_user_sessions(
+        &self,
+        request: Request<RevokeUserSessionsRequest>,
+    ) -> Result<Response<RevokeUserSessionsResponse>, Status> {
+        let info = Self::info(&request)?;
+        let request = request.into_inner();
+        let target = RevocationTarget::User(field("user_name", &request.user_name)?);
+        let before = moment("before", request.before)?;
+        let token = &request.idempotency_token;
+        let sequence = self.revoke(&info, token, target, before, request.chained).await?;
+        Ok(Response::new(RevokeUserSessionsResponse { sequence }))
     }
 
     async fn list_revocations(
@@ -140,8 +154,17 @@ fn wanted(account: &Account, request: &ListSessionsRequest) -> Result<Wanted, St
             Some(role.ok_or_else(gone)?.id.clone())
         }
     };
+    let user = match request.user_name.as_str() {
+        "" => None,
+        name => {
+            let user = account.user(&field("user_name", name)?);
+            let gone = || Status::not_found(format!("the user with name {name} cannot be found"));
+            Some(user.ok_or_else(gone)?.id.clone())
+        }
+    };
     Ok(Wanted {
         role,
+        user,
         instance: optional("instance_id", &request.instance_id)?,
         key: optional("access_key_id", &request.access_key_id)?,
         issued_before: moment("issued_before", request.issued_before)?,

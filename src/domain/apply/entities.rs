@@ -98,6 +98,7 @@ impl Account {
             members.remove(&old)?;
             members.insert(new.clone());
         }
+        self.users_by_id.insert(user.id.clone(), new.clone());
         self.users.insert(new, user);
         Some(())
     }

@@ -1,4 +1,4 @@
-//! Revoking sessions: of a role, of an instance, or one by its key, in the caller's own account.
+//! Revoking sessions: of a role, of a user, of an instance, or one by its key, in the caller's own account.
 //!
 //! Sessions are issued in whole seconds. A revocation reaches to the end of the second in which it is
 //! decided, so that nothing issued before it is left out; what is issued after it, in the same second even,
@@ -55,11 +55,17 @@ impl Decider<'_> {
     /// The first whole second after the time of issue of every session of the target that there is.
     fn after_all_issued(&self, target: &RevocationTarget) -> Timestamp {
         let revocations = &self.account.revocations;
-        let (roles, instances) = (revocations.latest_of_roles(), revocations.latest_of_instances());
-        // Sessions are put off by a revocation of their role and, an instance's, by one of the instance.
+        let principals = revocations.latest_of_principals();
+        let instances = revocations.latest_of_instances();
+        // Sessions are put off by a revocation of their role or user and, an instance's, by one of the
+        // instance.
         let put_off = match target {
-            RevocationTarget::Session(_) => roles.max(instances),
-            RevocationTarget::Instance(id) => roles.max(revocations.of_instance(id)),
+            RevocationTarget::Session(_) => principals.max(instances),
+            RevocationTarget::Instance(id) => principals.max(revocations.of_instance(id)),
+            RevocationTarget::User(name) => {
+                let user = self.account.user(name);
+                user.map(|user| revocations.issue_from(&user.id, None)).unwrap_or_default()
+            }
             RevocationTarget::Role(name) => {
                 let role = self.account.role(name);
                 let own = role.map(|role| revocations.issue_from(&role.id, None));
@@ -88,6 +94,12 @@ impl Decider<'_> {
                 let role = role.ok_or_else(|| Rejection::missing("role", name))?;
                 let arn = Arn::role(account, &role.path, &role.name);
                 (RevocationScope::Role(role.id.clone()), arn.to_string())
+            }
+            RevocationTarget::User(name) => {
+                let user = self.account.user(name);
+                let user = user.ok_or_else(|| Rejection::missing("user", name))?;
+                let arn = Arn::user(account, &user.path, &user.name);
+                (RevocationScope::User(user.id.clone()), arn.to_string())
             }
         })
     }

@@ -36,6 +36,7 @@ pub(super) fn stored(kind: &EventKind) -> Kind {
                 RevocationScope::Session(key) => Scope::Session(key.to_string()),
                 RevocationScope::Instance(id) => Scope::Instance(id.to_string()),
                 RevocationScope::Role(id) => Scope::RoleId(id.to_string()),
+                RevocationScope::User(id) => Scope::UserId(id.to_string()),
             };
             Kind::SessionsRevoked(stored::SessionsRevoked {
                 scope: Some(scope),
@@ -99,6 +100,7 @@ fn revoked(revoked: stored::SessionsRevoked) -> Decoded<EventKind> {
         Scope::Session(key) => RevocationScope::Session(read(&key)?),
         Scope::Instance(id) => RevocationScope::Instance(read(&id)?),
         Scope::RoleId(id) => RevocationScope::Role(read(&id)?),
+        Scope::UserId(id) => RevocationScope::User(read(&id)?),
     };
     Ok(EventKind::SessionsRevoked {
         scope,

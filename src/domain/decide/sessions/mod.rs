@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Decider, mfa};
+use crate::clock::Timestamp;
 use crate::domain::command::Command;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::rejection::{Denied, Rejection};
@@ -55,7 +56,8 @@ impl Decider<'_> {
         };
         self.check_duration_of_caller(request.duration)?;
         let accepted = mfa::accept(self.state, self.command, request.mfa.as_ref())?;
-        let mut session = draft_session(self.command, request, subject)?;
+        let revoked_before = self.revoked_before();
+        let mut session = draft_session(self.command, request, subject, revoked_before)?;
         session.mfa_at = accepted.as_ref().map(|_| self.command.time.floor_to_second());
         self.events.extend(accepted);
         self.emit(EventKind::SessionIssued { session });
@@ -90,10 +92,19 @@ impl Decider<'_> {
         self.check_duration_of_caller(request.duration)?;
         check_policies(self.account, request)?;
         let tags = carried.tags;
-        let session = Session { tags, ..draft_session(self.command, request, subject)? };
+        let draft = draft_session(self.command, request, subject, self.revoked_before())?;
+        let session = Session { tags, ..draft };
         check_packed(self.command.account, &session)?;
         self.emit(EventKind::SessionIssued { session });
         Ok(())
+    }
+
+    /// Until when the sessions that the calling user asked for are void.
+    fn revoked_before(&self) -> Timestamp {
+        match &self.command.caller.principal {
+            Principal::User { id, .. } => self.account.revocations.issue_from(id, None),
+            _ => Timestamp::default(),
+        }
     }
 
     fn refused(&self, operation: &str) -> Rejection {
@@ -120,13 +131,15 @@ fn within(asked: Duration, max: Duration) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// A session that is issued now, or when the revocations so far end.
 fn draft_session(
     command: &Command,
     request: &SessionRequest,
     subject: Subject,
+    revoked_before: Timestamp,
 ) -> Result<Session, Rejection> {
     let draft = &request.draft;
-    let issued_at = command.time.floor_to_second();
+    let issued_at = command.time.floor_to_second().max(revoked_before);
     let ancestors = command.caller.chain();
     if ancestors.len() > CHAIN_SESSIONS_MAX {
         return Err(Rejection::LimitExceeded { quota: "RoleChain", max: CHAIN_SESSIONS_MAX });

@@ -71,17 +71,15 @@ pub(in crate::domain::decide) fn issue(
         role_id: role.id.clone(),
         session,
     };
-    let mut session = Session {
+    let revoked_before = account.revocations.issue_from(&role.id, None);
+    let session = Session {
         tags: carried.tags,
         transitive_tag_keys: carried.transitive,
         source_identity: carried.source_identity,
         chain_depth: chain_depth(command),
         web_identity: proven.map(|proven| proven.identity.clone()),
-        ..draft_session(command, request, subject)?
+        ..draft_session(command, request, subject, revoked_before)?
     };
-    let revoked_before = account.revocations.issue_from(&role.id, None);
-    session.issued_at = session.issued_at.max(revoked_before);
-    session.expires_at = session.issued_at.plus(request.duration);
     check_packed(command.account, &session)?;
     let mut events: Vec<_> = accepted.into_iter().collect();
     events.push(issued(command.account, session));
