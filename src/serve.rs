@@ -209,6 +209,10 @@ pub async fn run(
         let service = service.clone();
         async move { service.keep_recording_uses().await }
     });
+    background.spawn({
+        let service = service.clone();
+        async move { service.keep_forgetting_accounts().await }
+    });
     background.spawn(source.clone().keep_up());
     background.spawn(report(service.clone(), book.clone(), config.metadata_report_interval));
     let limits =

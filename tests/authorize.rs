@@ -17,6 +17,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Extension;
 use axum::routing::put;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -276,6 +278,148 @@ async fn a_service_learns_of_other_accounts_the_verdict_alone() {
         }
     }
     assert!(stream.message().await.unwrap().is_none());
+}
+
+/// Protects verifiers that speak other forms than Kubernetes': the URL itself, and the signed form that Vault's
+/// AWS login sends, which is bound to a server by a signed header.
+#[test]
+fn a_login_token_is_a_url_or_what_vault_sends() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let bob = user(&server, &server.dev, "bob");
+    let verified = |token: &str, flags: &[&str]| {
+        server.admin(&[&["identity", "verify", token], flags].concat())
+    };
+    let made = Command::new(support::LOCUM)
+        .args(["identity", "token", "--format", "url", "--host", "sts.eu-west-1.amazonaws.com"])
+        .env("AWS_ACCESS_KEY_ID", bob["accessKeyId"].as_str().unwrap())
+        .env("AWS_SECRET_ACCESS_KEY", bob["secretAccessKey"].as_str().unwrap())
+        .output()
+        .unwrap();
+    let url = String::from_utf8(made.stdout).unwrap();
+    assert!(
+        url.starts_with("https://sts.eu-west-1.amazonaws.com/?Action=GetCallerIdentity"),
+        "{url}"
+    );
+    let of_host = ["--host", "sts.eu-west-1.amazonaws.com"];
+    let who = verified(url.trim(), &of_host).unwrap();
+    assert_eq!(who["arn"], "arn:aws:iam::111111111111:user/bob");
+    let elsewhere = verified(url.trim(), &[]).unwrap_err();
+    assert!(elsewhere.contains("was signed for the host"), "{elsewhere}");
+    let other_call = url.trim().replace("GetCallerIdentity", "GetSessionToken");
+    assert!(verified(&other_call, &of_host).unwrap_err().contains("no signed GetCallerIdentity"));
+
+    let token = |body: &str| vault_token(&bob, body);
+    let call = "Action=GetCallerIdentity&Version=2011-06-15";
+    let of_server = ["--header", "X-Vault-AWS-IAM-Server-ID: vault.example.com"];
+    let who = verified(&token(call), &of_server).unwrap();
+    assert_eq!(who["arn"], "arn:aws:iam::111111111111:user/bob");
+    let other_server = ["--header", "X-Vault-AWS-IAM-Server-ID: other.example.com"];
+    let other = verified(&token(call), &other_server).unwrap_err();
+    assert!(other.contains("x-vault-aws-iam-server-id as required"), "{other}");
+    let assume = verified(&token("Action=AssumeRole&Version=2011-06-15"), &of_server).unwrap_err();
+    assert!(assume.contains("no signed GetCallerIdentity"), "{assume}");
+    server.stop();
+}
+
+/// A POST to STS as Vault's `login` takes it, signed with the server's name.
+fn vault_token(key: &Value, body: &str) -> String {
+    let credentials = credentials(key);
+    let signer = Signer {
+        access_key: &credentials.access_key_id,
+        secret: &credentials.secret_access_key,
+        session_token: None,
+        region: "us-east-1",
+        service: "sts",
+    };
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded; charset=utf-8"),
+        ("host", "sts.us-east-1.amazonaws.com"),
+        ("x-vault-aws-iam-server-id", "vault.example.com"),
+    ];
+    let request = Signable {
+        method: "POST",
+        path: "/",
+        query: "",
+        headers: &headers,
+        body_sha256: &body_sha256(body.as_bytes()),
+        path_style: PathStyle::Normalized,
+    };
+    let added = signer.sign(&request, Clock::System.now());
+    let all = headers.into_iter().map(|(name, value)| (name, value.to_owned())).chain(added);
+    let all: serde_json::Map<_, _> =
+        all.map(|(name, value)| (name.to_owned(), serde_json::json!([value]))).collect();
+    let base64 = |text: &str| STANDARD.encode(text);
+    let token = serde_json::json!({
+        "iam_http_request_method": "POST",
+        "iam_request_url": base64("https://sts.us-east-1.amazonaws.com/"),
+        "iam_request_body": base64(body),
+        "iam_request_headers": base64(&Value::Object(all).to_string()),
+    });
+    token.to_string()
+}
+
+/// Protects uploads in chunks: what follows the body is checked against it, and nothing that was not announced
+/// is taken; both modes, as the body is taken apart before either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunked_upload_is_what_its_trailer_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let ana = user(&server, &server.dev, "ana");
+    may_write(&server, &server.dev, "ana");
+    let settings = Settings { unsigned_bodies: true, ..Settings::new("s3", "us-east-1") };
+    let guard = Authorizer::remote(channel(&server, &server.dev), settings).await.unwrap();
+    let app = app(&guard);
+    let upload = |announced: &str, trailer: &str| {
+        let body = format!("9\r\n123456789\r\n0\r\n{trailer}\r\n");
+        chunked(&ana, "/photos/cat.jpg", announced, body)
+    };
+    let crc32 = "x-amz-checksum-crc32";
+    let whole = told(&app, upload(crc32, "x-amz-checksum-crc32:y/Q5Jg==\r\n")).await;
+    assert_eq!((whole.0, whole.1.ends_with("wrote 9 bytes")), (StatusCode::OK, true), "{whole:?}");
+    for (announced, trailer, code) in [
+        (crc32, "x-amz-checksum-crc32:AAAAAA==\r\n", "BadDigest"),
+        (crc32, "", "MalformedTrailerError"),
+        (crc32, "x-amz-checksum-crc32c:4waSgw==\r\n", "MalformedTrailerError"),
+        ("x-amz-checksum-md5", "x-amz-checksum-md5:AA==\r\n", "InvalidRequest"),
+    ] {
+        let refused = told(&app, upload(announced, trailer)).await;
+        assert_eq!(refused.0, StatusCode::BAD_REQUEST, "{refused:?}");
+        assert!(refused.1.contains(code), "{trailer}: {refused:?}");
+    }
+}
+
+/// A signed PUT of a body in unsigned chunks, with a trailer.
+fn chunked(key: &Value, path: &str, announced: &str, body: String) -> Request<Body> {
+    const MARKER: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
+    let credentials = credentials(key);
+    let signer = Signer {
+        access_key: &credentials.access_key_id,
+        secret: &credentials.secret_access_key,
+        session_token: None,
+        region: "us-east-1",
+        service: "s3",
+    };
+    let headers = [
+        ("host", HOST),
+        ("x-amz-content-sha256", MARKER),
+        ("x-amz-decoded-content-length", "9"),
+        ("x-amz-trailer", announced),
+    ];
+    let signable = Signable {
+        method: "PUT",
+        path,
+        query: "",
+        headers: &headers,
+        body_sha256: MARKER,
+        path_style: PathStyle::S3,
+    };
+    let added = signer.sign(&signable, Clock::System.now());
+    let mut request = Request::builder().method("PUT").uri(path);
+    for (name, value) in headers.into_iter().map(|(n, v)| (n, v.to_owned())).chain(added) {
+        request = request.header(name, value);
+    }
+    request.body(Body::from(body)).unwrap()
 }
 
 /// Protects who sees a login token: it says who made it, for the host and cluster it was made for only.

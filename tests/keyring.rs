@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use locum::identity::AccountId;
 use locum::log::EventLog;
 use locum::signing::Keyring;
+use ring::rand::SystemRandom;
 use serde_json::Value;
 use support::{LOCUM, Server, locum};
 
@@ -89,6 +90,42 @@ fn a_rotation_breaks_no_session() {
     let more = [&more[..], &["--keyring"]].concat();
     let words = [&words[..], &more[..], &[old.to_str().unwrap()]].concat();
     assert!(locum(&words).unwrap_err().contains("no key version 2"));
+}
+
+/// Protects operators who make a new root key apart from the server: it takes the file on SIGHUP and moves the
+/// keys, while sessions go on; a file that does not follow changes nothing.
+#[test]
+fn a_keyring_that_was_advanced_elsewhere_is_taken_on_hangup() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = Server::start(folder, &[]);
+    let issued = session(&server, &server.dev);
+    let file = folder.join("keyring.json");
+    let shows = |text: &str| {
+        let began = Instant::now();
+        while !keyring(&server, folder, &["list"]).unwrap().contains(text) {
+            assert!(began.elapsed() < PATIENCE, "{text} is not shown");
+        }
+    };
+    let stranger = locum(&["keyring", "new"]).unwrap();
+    let right = fs::read(&file).unwrap();
+    fs::write(&file, stranger).unwrap();
+    server.hang_up();
+    fs::write(&file, right).unwrap();
+    for version in [2, 3] {
+        let mut keys = Keyring::load(&file).unwrap();
+        assert_eq!(keys.prepare_next(&SystemRandom::new()).unwrap(), version);
+        keys.activate_next().unwrap();
+        keys.save(&file).unwrap();
+        server.hang_up();
+        shows(&format!("{version}  active"));
+        shows("wraps 2 keys");
+        assert!(works(&server, &issued));
+    }
+    server.stop();
+    let server = Server::start(folder, &[]);
+    assert!(works(&server, &issued));
+    server.stop();
 }
 
 /// Protects accounts from a crash in the middle of a rotation: the next start goes on with it.

@@ -404,6 +404,37 @@ fn a_thousand_instances_fit_in_50_mib() {
     assert!(cfg!(debug_assertions) || whole < 50 << 10, "{whole} KiB");
 }
 
+/// Protects hosts from each other when an agent's key, or an instance's, is taken: it reads its own instances
+/// alone, calls nothing else, and is nothing once the agent is deleted.
+#[test]
+fn a_key_of_a_host_reads_its_own_instances_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    app(&server);
+    let agent = |name: &str| {
+        let made = server.admin(&["iam", "create-agent", "--agent-name", name]).unwrap();
+        made["accessKey"].clone()
+    };
+    let (taken, other) = (agent("host-1"), agent("host-2"));
+    let own = launch(&server, host(11), &["--agent-name", "host-1"]);
+    let foreign = launch(&server, host(12), &["--agent-name", "host-2"]);
+    let read = |key: &Value, id: &str| {
+        server.call(key, &["metadata", "get-instance-metadata", "--instance-id", id])
+    };
+    assert_eq!(read(&taken, &own).unwrap()["metadata"]["instance"]["instanceId"], own.as_str());
+    let not_yours = read(&taken, &foreign).unwrap_err();
+    let absent = read(&taken, "i-00000000000000000").unwrap_err();
+    assert_eq!(not_yours.replace(&foreign, "ID"), absent.replace("i-00000000000000000", "ID"));
+    assert!(read(&other, &foreign).is_ok());
+    for words in [&["iam", "list-roles"], &["instance", "describe-instances"]] {
+        let told = server.call(&taken, words).unwrap_err();
+        assert!(told.contains("AccessDenied"), "{told}");
+    }
+    server.admin(&["iam", "delete-agent", "--agent-name", "host-1"]).unwrap();
+    assert!(read(&taken, &own).unwrap_err().contains("InvalidClientTokenId"));
+    server.stop();
+}
+
 /// Launches instances of the agent `host-1`, over one connection.
 fn launch_many(server: &Server, count: u32) {
     use locum::client::{Credentials, connect};

@@ -7,8 +7,14 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use locum::client::{Credentials, SignedChannel, connect};
+use locum::proto::v1::event_service_client::EventServiceClient;
+use locum::proto::v1::sts_service_client::StsServiceClient;
+use locum::proto::v1::{FollowEventsRequest, GetCallerIdentityRequest};
+use locum::signing::Secret;
 use serde_json::Value;
 use support::{Server, locum};
+use tokio::runtime::Runtime;
 
 const TRUST_EC2: &str = r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
 const TRUST_ALL: &str =
@@ -31,6 +37,49 @@ fn assume(server: &Server, by: &Value, arn: &str) -> Value {
 
 fn whoami(server: &Server, credentials: &Value) -> Result<Value, String> {
     server.call(credentials, &["sts", "get-caller-identity"])
+}
+
+fn connected(server: &Server, credentials: &Value) -> SignedChannel {
+    let text = |name: &str| credentials[name].as_str().unwrap_or_default();
+    let token = Some(text("sessionToken")).filter(|token| !token.is_empty());
+    let credentials = Credentials {
+        access_key_id: text("accessKeyId").to_owned(),
+        secret_access_key: Secret::new(text("secretAccessKey")),
+        session_token: token.map(Secret::new),
+    };
+    connect(server.dev["endpoint"].as_str().unwrap(), "us-east-1", credentials).unwrap()
+}
+
+/// Holders of sessions over connections that stand, so that what is measured is how soon a revocation works and
+/// not how long a process takes to start.
+struct Holders(Runtime, Vec<StsServiceClient<SignedChannel>>);
+
+impl Holders {
+    /// All of whom are let in.
+    fn of(server: &Server, sessions: &[&Value]) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let clients = runtime.block_on(async {
+            let mut clients = Vec::new();
+            for session in sessions {
+                let mut client = StsServiceClient::new(connected(server, session));
+                client.get_caller_identity(GetCallerIdentityRequest {}).await.unwrap();
+                clients.push(client);
+            }
+            clients
+        });
+        Self(runtime, clients)
+    }
+
+    /// Each of them is refused at the next request.
+    fn have_ended(mut self) {
+        let began = Instant::now();
+        for client in &mut self.1 {
+            let called = client.get_caller_identity(GetCallerIdentityRequest {});
+            let refused = self.0.block_on(called).unwrap_err();
+            assert!(refused.message().contains("is expired"), "{refused:?}");
+        }
+        assert!(began.elapsed() < EFFECTIVE, "{:?}", began.elapsed());
+    }
 }
 
 fn key(credentials: &Value) -> &str {
@@ -76,13 +125,11 @@ fn a_leaked_session_and_all_below_it_end_within_a_second() {
 
     let refused = revoke(&server, admin, &["chain", "AKIAAAAAAAAAAAAAAAAA", "--yes"]);
     assert!(refused.unwrap_err().contains("ValidationError"));
+    let holders = Holders::of(&server, &[&leaked, &below]);
     let told = revoke(&server, admin, &["chain", key(&leaked), "--yes"]).unwrap();
-    let voided = Instant::now();
+    holders.have_ended();
     assert!(told.contains("voided, as record"), "{told}");
-    for session in [&leaked, &below] {
-        assert!(whoami(&server, session).unwrap_err().contains("ExpiredToken"));
-    }
-    assert!(voided.elapsed() < EFFECTIVE, "{:?}", voided.elapsed());
+    assert!(whoami(&server, &below).unwrap_err().contains("ExpiredToken"));
     assert!(whoami(&server, &kept).is_ok() && whoami(&server, &beside).is_ok());
 
     let told = revoke(&server, admin, &["role", "first", "--chained", "--yes"]).unwrap();
@@ -96,6 +143,82 @@ fn a_leaked_session_and_all_below_it_end_within_a_second() {
     let server = Server::start(folder.path(), &[]);
     assert!(whoami(&server, &below).unwrap_err().contains("ExpiredToken"), "after a restart too");
     assert!(whoami(&server, &again).is_ok());
+}
+
+/// Protects a user whose laptop was lost: all sessions that the user asked for end within a second, at the next
+/// request, and after a restart; the user's key and another user's sessions go on.
+#[test]
+fn a_users_own_sessions_end_within_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let admin = folder.path().join("dev.json");
+    let admin = admin.to_str().unwrap();
+    let [ana, bob] = ["ana", "bob"].map(|name| {
+        server.admin(&["iam", "create-user", "--user-name", name]).unwrap();
+        let put = ["iam", "put-inline-policy", "--owner-user-name", name, "--policy-name", "p"];
+        let policy = r#"{"Statement":{"Effect":"Allow","Action":"sts:*","Resource":"*"}}"#;
+        server.admin(&[&put[..], &["--policy", policy]].concat()).unwrap();
+        let key = server.admin(&["iam", "create-access-key", "--user-name", name]).unwrap();
+        key["accessKey"].clone()
+    });
+    let session =
+        |by: &Value| server.call(by, &["sts", "get-session-token"]).unwrap()["credentials"].clone();
+    let federated = ["sts", "get-federation-token", "--name", "guest"];
+    let guest = server.call(&ana, &federated).unwrap()["credentials"].clone();
+    let (first, second, others) = (session(&ana), session(&ana), session(&bob));
+    let shown = revoke(&server, admin, &["user", "ana"]).unwrap();
+    for leaked in [&first, &second, &guest] {
+        assert!(shown.contains(key(leaked)), "{shown}");
+        assert!(whoami(&server, leaked).is_ok());
+    }
+    assert!(!shown.contains(key(&others)) && shown.contains("nothing was voided"), "{shown}");
+    let holders = Holders::of(&server, &[&first, &second, &guest]);
+    let told = revoke(&server, admin, &["user", "ana", "--yes"]).unwrap();
+    holders.have_ended();
+    assert!(told.contains("voided, as record"), "{told}");
+    let next = session(&ana);
+    assert!([&others, &ana, &next].into_iter().all(|goes_on| whoami(&server, goes_on).is_ok()));
+    let listed = server.admin(&["revocation", "list-revocations"]).unwrap();
+    assert!(listed["revocations"][0]["scope"].as_str().unwrap().starts_with("user/AIDA"));
+    server.stop();
+    let server = Server::start(folder.path(), &[]);
+    assert!(whoami(&server, &guest).unwrap_err().contains("ExpiredToken"));
+    assert!(whoami(&server, &next).is_ok());
+    server.stop();
+}
+
+/// Protects whoever switches a leaked key off: streams that the key holds open end within a second, as does
+/// everything else it could do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_switched_off_ends_its_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    server.admin(&["iam", "create-user", "--user-name", "ana"]).unwrap();
+    let put = ["iam", "put-inline-policy", "--owner-user-name", "ana", "--policy-name", "p"];
+    let all = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    server.admin(&[&put[..], &["--policy", all]].concat()).unwrap();
+    let made = server.admin(&["iam", "create-access-key", "--user-name", "ana"]).unwrap();
+    let ana = &made["accessKey"];
+    let mut events = EventServiceClient::new(connected(&server, ana));
+    let request = FollowEventsRequest::default();
+    let mut events = events.follow_events(request).await.unwrap().into_inner();
+    server.admin(&["iam", "create-user", "--user-name", "bob"]).unwrap();
+    let told = events.message().await.unwrap().unwrap();
+    assert_eq!(told.event.unwrap().kind, "UserCreated");
+    let off = ["iam", "update-access-key", "--user-name", "ana", "--access-key-id", key(ana)];
+    server.admin(&[&off[..], &["--active", "false"]].concat()).unwrap();
+    let ended = async {
+        loop {
+            match events.message().await {
+                Ok(Some(_)) => {}
+                other => break other,
+            }
+        }
+    };
+    let ended = tokio::time::timeout(EFFECTIVE, ended).await.unwrap().unwrap_err();
+    assert_eq!(ended.code(), tonic::Code::Unauthenticated);
+    assert!(whoami(&server, ana).unwrap_err().contains("InvalidClientTokenId"));
+    server.stop();
 }
 
 /// Protects workloads: a revoked instance, and every instance of a revoked role, has new credentials within

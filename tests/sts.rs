@@ -11,13 +11,17 @@
 mod issuer;
 mod support;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use issuer::{Answers, Issuer, Signer};
 use locum::clock::Clock;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use ring::hmac;
 use serde_json::{Value, json};
-use support::Server;
+use support::{LOCUM, Server};
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ServerConfig, crypto};
 
 const ACCOUNT: &str = "111111111111";
 
@@ -335,6 +339,62 @@ fn tokens_of_a_real_issuer_lead_to_credentials() {
     server.admin(&delete).unwrap();
     let late = assume_with(&server, "web", &issuer.token(&new, now(), &json!({})));
     refused(late, "No OpenIDConnect provider found");
+}
+
+/// A certificate authority, and what serves under a certificate of it for `host`.
+fn authority() -> CertifiedIssuer<'static, KeyPair> {
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(DnType::CommonName, "an authority of the tests");
+    CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn certified(by: &CertifiedIssuer<'_, KeyPair>, host: &str) -> Arc<ServerConfig> {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec![host.to_owned()]).unwrap();
+    let certificate = certificate.signed_by(&key, by).unwrap();
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let provider = Arc::new(crypto::ring::default_provider());
+    let config =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.unwrap().with_no_client_auth();
+    Arc::new(config.with_single_cert(vec![certificate.der().clone()], key).unwrap())
+}
+
+/// Protects the keys on their way: an issuer is taken over TLS with a certificate that the system's roots vouch
+/// for, of its own name; one of another authority or name is told as one that cannot be reached.
+#[test]
+fn keys_come_over_tls_from_whom_the_roots_vouch_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trusted, other) = (authority(), authority());
+    let roots = folder.path().join("roots.pem");
+    std::fs::write(&roots, trusted.pem()).unwrap();
+    let start = format!("SSL_CERT_FILE={} exec {LOCUM} dev", roots.display());
+    let server = Server::start_under(&start, &folder.path().join("data"), &[]);
+    let key = Signer::p256("1");
+    let start = |tls| Issuer::start_tls(&[&key], tls);
+    let good = start(certified(&trusted, "localhost"));
+    let forged = start(certified(&other, "localhost"));
+    let misnamed = start(certified(&trusted, "id.example.com"));
+    assert!(good.url.starts_with("https://"));
+    let assume =
+        |role, issuer: &Issuer| assume_with(&server, role, &issuer.token(&key, now(), &json!({})));
+    for (role, issuer) in [("good", &good), ("forged", &forged), ("misnamed", &misnamed)] {
+        register(&server, issuer, role, &[]);
+    }
+    for (role, issuer) in [("forged", &forged), ("misnamed", &misnamed)] {
+        refused(assume(role, issuer), "IDPCommunicationError");
+        assert_eq!(
+            issuer.requests(),
+            0,
+            "{role}: nothing is asked before the certificate is judged"
+        );
+    }
+    let assumed = assume("good", &good).unwrap();
+    let me = server.call(&assumed["credentials"], &["sts", "get-caller-identity"]).unwrap();
+    assert_eq!(me["arn"], format!("arn:aws:sts::{ACCOUNT}:assumed-role/good/web"));
+    assert_eq!(good.requests(), 1);
+    server.stop();
 }
 
 /// Protects callers and the service from issuers that do not answer, and from URLs that lead elsewhere.

@@ -141,3 +141,16 @@ fn protos_keep_to_the_rules() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Protects operators who trust THREAT_MODEL.md: each test that it names is there.
+#[test]
+fn the_threat_model_names_tests_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("THREAT_MODEL.md")).unwrap();
+    let named: Vec<_> = text.split('`').filter_map(|word| word.split_once("::")).collect();
+    assert!(named.len() > 40, "{} tests are named", named.len());
+    for (file, test) in named {
+        let source = fs::read_to_string(root.join(file)).unwrap_or_else(|_| panic!("no {file}"));
+        assert!(source.contains(&format!("fn {test}()")), "{file} has no test {test}");
+    }
+}

@@ -10,7 +10,7 @@ use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::event::KeyOwner;
 use crate::domain::revocation::{self, Facts, Void};
 use crate::domain::state::{Account, State};
-use crate::identity::{AccessKeyId, AccountId, Arn, Principal};
+use crate::identity::{AccessKeyId, AccountId, Arn, Federator, Principal};
 use crate::policy::{Policy, PolicyKind};
 use crate::signing::sigv4::{
     Credential, Expectations, Signable, SignatureError, SigningKey, check, compare, parse,
@@ -122,11 +122,6 @@ impl Service {
         Ok(self.authenticate(&credential, request, Ok(()), &expectations)?.0)
     }
 
-    /// Forgets the secrets of an account that is gone.
-    pub(super) fn forget_signers(&self, account: AccountId) {
-        self.signers.retain(|_, (signer, _)| signer.account != account);
-    }
-
     /// Whether who authenticated a while ago would still: for calls that stay.
     #[must_use]
     pub fn stands(&self, state: &State, caller: &Caller) -> bool {
@@ -181,6 +176,7 @@ impl Service {
         compare(&key, credential, request)?;
         if is_new && signer.is_small() {
             self.signers.insert(Box::from(credential.scoped()), (signer.clone(), key.clone()));
+            self.forget_if_gone(signer.account);
         }
         if !account.enabled {
             return Err(AuthError::AccountDisabled);
@@ -222,6 +218,10 @@ impl Service {
 }
 
 impl Signer {
+    pub(super) fn account(&self) -> AccountId {
+        self.account
+    }
+
     /// Whether the entry is of the holder of this token, or of none, and its secrets come from the key
     /// that the account has.
     fn is(&self, token: Option<&str>, state: &State) -> bool {
@@ -254,6 +254,7 @@ impl Signer {
             return Ok((account, Signed { caller, expires_at: None }));
         };
         let account = state.account(self.account).ok_or_else(invalid)?;
+        let caller = Caller { principal: called_now(account, caller.principal), ..caller };
         if now >= session.expires_at {
             return Err(AuthError::ExpiredToken);
         }
@@ -261,6 +262,19 @@ impl Signer {
             return Err(error);
         }
         Ok((account, Signed { caller, expires_at: Some(session.expires_at) }))
+    }
+}
+
+/// A user by the name and path of now: a session outlives its user's change of name.
+fn called_now(account: &Account, principal: Principal) -> Principal {
+    match principal {
+        Principal::User { account: id, path, name, id: user_id } => {
+            let user = account.user_by_id(&user_id);
+            let (path, name) =
+                user.map_or((path, name), |user| (user.path.clone(), user.name.clone()));
+            Principal::User { account: id, path, name, id: user_id }
+        }
+        other => other,
     }
 }
 
@@ -289,7 +303,7 @@ fn void(state: &State, caller: &Caller) -> Option<AuthError> {
     let principal_id = match &caller.principal {
         Principal::AssumedRole { role_id, .. } => Some(role_id),
         Principal::User { id, .. } => Some(id),
-        _ => None,
+        _ => session.federator.as_ref().and_then(Federator::user_id),
     };
     let facts = Facts {
         key,

@@ -44,6 +44,7 @@ impl Service {
         let bytes = key.bytes.as_deref().ok_or(KeyringError::WrongKeyring { account, version })?;
         let unwrapped = self.root_keys.current().unwrap_account_key(account, version, bytes)?;
         self.account_keys.insert(account, (key.clone(), unwrapped.clone()));
+        self.forget_if_gone(account);
         Ok(unwrapped)
     }
 

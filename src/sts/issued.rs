@@ -34,6 +34,8 @@ pub enum IssuedError {
 pub struct Wanted {
     /// Those of this role.
     pub role: Option<UniqueId>,
+    /// Those that this user asked for itself.
+    pub user: Option<UniqueId>,
     /// Those of this instance.
     pub instance: Option<InstanceId>,
     /// This one.
@@ -51,9 +53,10 @@ pub struct Wanted {
 pub struct IssuedSession {
     /// `ASIA...`
     pub key: AccessKeyId,
-    /// `role/NAME/SESSION`, `user/NAME` or `root`.
+    /// `role/NAME/SESSION`, `user/NAME`, `federated-user/NAME` or `root`.
     pub subject: String,
-    /// Its role's or user's unique id; none for an account's root.
+    /// The unique id of its role or user, or of the user who asked for a federated user's; none for an
+    /// account's root.
     pub principal_id: Option<UniqueId>,
     /// When it was issued.
     pub issued_at: Timestamp,
@@ -137,9 +140,10 @@ impl Wanted {
             return self.chained && session.came_from(found);
         }
         let role = self.role.is_none() || self.role == session.principal_id;
+        let user = self.user.is_none() || self.user == session.principal_id;
         let instance = self.instance.is_none() || self.instance == session.instance;
         let key = self.key.as_ref().is_none_or(|key| *key == session.key);
-        (role && instance && key) || (self.chained && session.came_from(found))
+        (role && user && instance && key) || (self.chained && session.came_from(found))
     }
 }
 
@@ -167,7 +171,9 @@ fn session_of(sequence: u64, fact: &Fact, event: &Event) -> Option<IssuedSession
                 }
                 Subject::User { name, id, .. } => (format!("user/{name}"), Some(id.clone())),
                 Subject::Root => ("root".to_owned(), None),
-                Subject::Federated { name, .. } => (format!("federated-user/{name}"), None),
+                Subject::Federated { name, by } => {
+                    (format!("federated-user/{name}"), by.user_id().cloned())
+                }
             };
             let source = session.source_identity.as_ref();
             Some(IssuedSession {

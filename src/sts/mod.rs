@@ -6,6 +6,7 @@ mod authorize;
 mod denial;
 mod document;
 mod explain;
+mod forget;
 mod grant;
 mod issue;
 mod issued;

@@ -189,8 +189,7 @@ impl Service {
         account: AccountId,
     ) -> Result<Receipt, ServiceError> {
         let receipt = self.perform(info, token, account, Action::DeleteAccount).await?;
-        self.account_keys.retain(|id, _| *id != account);
-        self.forget_signers(account);
+        self.forget_account(account);
         self.erase().await?;
         Ok(receipt)
     }

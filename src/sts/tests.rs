@@ -7,10 +7,11 @@ use crate::domain::command::RevocationTarget;
 use crate::domain::event::{EventKind, KeyOwner};
 use crate::domain::tags::Tags;
 use crate::domain::testing::{TRUST_EC2, allow, of_role};
-use crate::identity::{Arn, Path, Principal};
+use crate::identity::{Arn, Path, Principal, Subject, UniqueId};
 use crate::log::EventLog;
 use crate::policy::{Policy, PolicyKind};
 use crate::signing::grpc::{Call, CallSigner, sign_call};
+use crate::signing::{Claims, seal};
 
 const PATH: &str = "/locum.v1.StsService/GetCallerIdentity";
 const START: i64 = 1_764_000_000;
@@ -244,6 +245,84 @@ async fn a_revoked_session_authenticates_nobody() {
     desk.own(a, revoke).await;
     assert_eq!(call().unwrap_err(), AuthError::ExpiredToken);
     assert!(!stands());
+}
+
+/// Protects other accounts, and bounds the harm, when an account's key has leaked: what is forged with it is
+/// refused everywhere else, may nothing in the name of a role that is not there, and ends with its role's
+/// revocation unless it claims to be younger.
+#[tokio::test]
+async fn what_a_leaked_account_key_forges_is_bounded() {
+    let desk = desk();
+    let (a, _) = desk.account("111111111111").await;
+    let (b, _) = desk.account("222222222222").await;
+    desk.instance_credentials(a).await;
+    let policy = allow(&["*"], "*");
+    let name = "all".parse().unwrap();
+    desk.own(a, Action::PutInlinePolicy { owner: of_role("Get-pics"), name, policy }).await;
+    let view = desk.service.view();
+    let (found, other) = (view.state.account(a).unwrap(), view.state.account(b).unwrap());
+    let role = found.role(&"Get-pics".parse().unwrap()).unwrap();
+    let leaked = desk.service.account_key(a, &found.key).unwrap();
+    let forged = |account: AccountId, role_id: &UniqueId, age: i64| {
+        let (path, role) = (role.path.clone(), role.name.clone());
+        let (role_id, session) = (role_id.clone(), "forged".parse().unwrap());
+        let subject = Subject::Role { path, role, role_id, session };
+        let at = |seconds| Timestamp::from_unix_seconds(START + seconds);
+        let claims = Claims::new(subject, at(-age), at(3600));
+        let key: AccessKeyId = desk.service.draw_id("ASIA").unwrap();
+        let token = seal(&leaked, &key, account, &claims).unwrap();
+        desk.call(key.as_str(), leaked.secret(&key).expose(), Some(&token))
+    };
+    let may = |caller| {
+        let info = RequestInfo { caller, ..desk.service.own_request("test") };
+        desk.service.require(&view.state, &info, a, "iam:ListRoles", "*").is_ok()
+    };
+    assert!(may(forged(a, &role.id, 0).unwrap()), "the leak is real");
+    assert_eq!(forged(other.id, &role.id, 0).unwrap_err(), AuthError::InvalidClientTokenId);
+    assert!(!may(forged(a, &"AROAAAAAAAAAAAAAAAAA".parse().unwrap(), 0).unwrap()));
+    let target = RevocationTarget::Role(role.name.clone());
+    let minting = desk.service.draw_minting().unwrap();
+    let revoke = Action::RevokeSessions { target, before: None, chained: false, minting };
+    desk.own(a, revoke).await;
+    assert_eq!(forged(a, &role.id, 0).unwrap_err(), AuthError::ExpiredToken);
+    assert!(forged(a, &role.id, -10).is_ok(), "as the threat model says");
+    desk.own(a, Action::DisableAccount).await;
+    assert_eq!(forged(a, &role.id, -10).unwrap_err(), AuthError::AccountDisabled);
+}
+
+/// Protects tenants that left: once the deletion is applied, whoever asked for it, no key of the account is in
+/// memory, and a request that began before puts none back.
+#[tokio::test]
+async fn keys_of_a_deleted_account_are_forgotten() {
+    let desk = desk();
+    let (a, root) = desk.account("111111111111").await;
+    let (b, _) = desk.account("222222222222").await;
+    let secret = |id, key: &AccessKeyId| {
+        let view = desk.service.view();
+        desk.service.secret_of(view.state.account(id).unwrap(), key).unwrap()
+    };
+    let (before, own) = (desk.service.view(), secret(a, &root));
+    secret(b, &root);
+    desk.call(root.as_str(), own.expose(), None).unwrap();
+    let kept = || [a, b].map(|id| desk.service.account_keys.get(&id).is_some());
+    assert_eq!((kept(), desk.service.signers.len()), ([true, true], 1));
+    let deletion = async {
+        desk.own(a, Action::DisableAccount).await;
+        desk.own(a, Action::DeleteAccount).await;
+        while kept() != [false, true] || !desk.service.signers.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let done = tokio::time::timeout(Duration::from_secs(10), async {
+        tokio::select! {
+            biased;
+            () = desk.service.keep_forgetting_accounts() => panic!("it ends with the ledger"),
+            () = deletion => {}
+        }
+    });
+    done.await.unwrap();
+    let late = desk.service.secret_of(before.state.account(a).unwrap(), &root).unwrap();
+    assert_eq!((late, kept()), (own, [false, true]));
 }
 
 /// Protects what a deleted role's sessions could do: nothing, nor when a role of its name is made anew.

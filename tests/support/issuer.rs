@@ -1,8 +1,8 @@
 //! An OpenID Connect issuer on a loopback address: discovery, a key set, and tokens signed with keys that can
 //! be changed while it runs. It counts what it is asked, and can be slow, dead or wrong.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use ring::signature::{
     RsaKeyPair,
 };
 use serde_json::{Value, json};
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// How an issuer answers.
 #[derive(Clone, Debug)]
@@ -42,17 +43,37 @@ struct Shared {
 }
 
 impl Issuer {
-    /// Starts one that publishes the keys.
+    /// Starts one that publishes the keys, without TLS.
     pub(crate) fn start(keys: &[&Signer]) -> Self {
+        Self::start_with(keys, None)
+    }
+
+    /// Starts one at `https://localhost:PORT` with this certificate.
+    #[allow(dead_code, reason = "not every test that includes this file asks for it")]
+    pub(crate) fn start_tls(keys: &[&Signer], tls: Arc<ServerConfig>) -> Self {
+        Self::start_with(keys, Some(tls))
+    }
+
+    fn start_with(keys: &[&Signer], tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let url = match &tls {
+            Some(_) => format!("https://localhost:{}", address.port()),
+            None => format!("http://{address}"),
+        };
         let shared = Shared { keys: Vec::new(), answers: Answers::Well, requests: 0 };
         let shared = Arc::new(Mutex::new(shared));
         let (issuer, serving) = (url.clone(), shared.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (issuer, serving) = (issuer.clone(), serving.clone());
-                std::thread::spawn(move || serve(stream.unwrap(), &issuer, &serving));
+                let (issuer, serving, tls) = (issuer.clone(), serving.clone(), tls.clone());
+                std::thread::spawn(move || match tls {
+                    Some(tls) => {
+                        let connection = ServerConnection::new(tls).unwrap();
+                        serve(StreamOwned::new(connection, stream.unwrap()), &issuer, &serving);
+                    }
+                    None => serve(stream.unwrap(), &issuer, &serving),
+                });
             }
         });
         let issuer = Self { url, shared };
@@ -87,7 +108,7 @@ impl Issuer {
     }
 }
 
-fn serve(mut stream: TcpStream, issuer: &str, shared: &Mutex<Shared>) {
+fn serve(mut stream: impl Read + Write, issuer: &str, shared: &Mutex<Shared>) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         let mut byte = [0];

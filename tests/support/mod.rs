@@ -82,6 +82,12 @@ impl Server {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
+    /// Has the process read again what it reads on SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    }
+
     /// Ends the process as an operator does, and waits.
     pub(crate) fn stop(mut self) {
         let pid = self.process.id().to_string();
