@@ -141,7 +141,7 @@ fn a_users_own_sessions_end_together() {
     let (direct, as_direct) = assume(&mut world, ana.clone(), A, "First");
     let user = |name: &str| RevocationTarget::User(name.parse().unwrap());
     let action = revoke(&mut world, user("ana"), false);
-    assert_eq!(world.by(bob.clone(), A, action).unwrap_err().code(), "AccessDenied");
+    assert_eq!(world.by(bob, A, action).unwrap_err().code(), "AccessDenied");
     let action = revoke(&mut world, user("nobody"), false);
     assert_eq!(world.by(root(A), A, action).unwrap_err().code(), "NoSuchEntity");
 
