@@ -42,12 +42,11 @@ fn launched(number: u64) -> EventKind {
         instance_type: Arc::from("m1.small"),
         region: Arc::from("us-east-1"),
         zone: Arc::from("us-east-1a"),
-        private_ip: None,
         agent: None,
         tags: std::collections::BTreeMap::new(),
         metadata: MetadataOptions::default(),
     };
-    EventKind::InstanceLaunched { id, facts }
+    EventKind::InstanceLaunched { id, facts, private_ip: None }
 }
 
 fn report(what: &str, began: Instant, bare: Option<f64>) -> f64 {

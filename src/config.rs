@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::oidc::Reach;
+use crate::pace::Pace;
 
 /// A length of time as people write it: `90s`, `15m`, `6h`, `1d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -163,16 +164,11 @@ const LIFETIME_MIN: Duration = Duration::from_secs(10);
 /// The longest life of credentials: sessions of roles end after 12 hours.
 const LIFETIME_MAX: Duration = Duration::from_secs(43_200);
 
-/// What is left of credentials when they are handed out, at least: SDKs renew theirs 15 minutes ahead of the end,
-/// and do so at each call where they cannot get better ones.
-pub const SERVED_LIFE_MIN: Duration = Duration::from_secs(20 * 60);
-
 impl Config {
-    /// Whether credentials of instances have `SERVED_LIFE_MIN` to live whenever they are handed out, while
-    /// rotation is in time.
+    /// When instances' credentials are renewed and when they end.
     #[must_use]
-    pub fn serves_long_lives(&self) -> bool {
-        self.credentials_lifetime.saturating_sub(self.rotation_interval) >= SERVED_LIFE_MIN
+    pub fn pace(&self) -> Pace {
+        Pace { interval: self.rotation_interval, lifetime: self.credentials_lifetime }
     }
 }
 

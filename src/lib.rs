@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! identity  clock  proto                       who and when, as pure values; generated messages
-//! policy  signing  oidc  log  metrics          the IAM language | keys, tokens, SigV4 | others' tokens | RocksDB |
-//!                                              what is measured
+//! policy  signing  oidc  log  pace  metrics    the IAM language | keys, tokens, SigV4 | others' tokens | RocksDB |
+//!                                              lives of credentials | what is measured
 //! telemetry                                    logs, traces and the export of metrics
 //! domain                                       commands, events, state and the rules between them, pure
 //! ledger  config                               the one path from a command to a recorded fact | settings
@@ -28,6 +28,7 @@ pub mod ledger;
 pub mod log;
 pub mod metrics;
 pub mod oidc;
+pub mod pace;
 pub mod policy;
 pub mod proto;
 pub mod rewrap;

@@ -203,7 +203,7 @@ pub async fn run(
     let book = Arc::new(UsageBook::default());
     let source = ByAddress::new(service.clone(), book.clone());
     let mut background = JoinSet::new();
-    background.spawn(rotation::run(service.clone(), config.rotation_interval));
+    background.spawn(rotation::run(service.clone(), config.pace()));
     background.spawn(rewrap::run(service.clone()));
     background.spawn({
         let service = service.clone();

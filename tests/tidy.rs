@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Modules and the layer they are in; each may use only modules of lower layers.
-const LAYERS: [(&str, u8); 22] = [
+const LAYERS: [(&str, u8); 23] = [
     ("identity", 0),
     ("clock", 0),
     ("proto", 0),
@@ -18,6 +18,7 @@ const LAYERS: [(&str, u8); 22] = [
     ("signing", 1),
     ("log", 1),
     ("oidc", 1),
+    ("pace", 1),
     ("telemetry", 2),
     ("domain", 2),
     ("config", 3),

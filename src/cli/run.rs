@@ -11,10 +11,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, ServeArgs, say};
 use crate::client::Credentials;
-use crate::config::{Config, Layer, SERVED_LIFE_MIN, Span};
+use crate::config::{Config, Layer, Span};
 use crate::domain::event::EventKind;
 use crate::identity::{AccessKeyId, AccountId};
 use crate::oidc::Reach;
+use crate::pace::SERVED_LIFE_MIN;
 use crate::serve::{Addresses, Listeners, Opened, open, run};
 use crate::signing::{Keyring, KeyringSource, Secret};
 use crate::sts::Service;
@@ -93,7 +94,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let opened = open(&config).await?;
     let Addresses { grpc, aws, metadata, health } = listeners.addresses()?;
     tracing::info!(%grpc, %aws, %metadata, %health, "serving");
-    if !config.serves_long_lives() {
+    if !config.pace().serves_long_lives() {
         tracing::warn!(
             "credentials are handed out with less than {} minutes to live, which makes SDKs renew theirs at \
              every call: `credentials_lifetime` is too short or `rotation_interval` too long",

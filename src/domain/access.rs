@@ -13,8 +13,8 @@ use super::state::{Account, Permissions, State};
 use super::tags::Tags;
 use crate::clock::Timestamp;
 use crate::identity::{
-    AccessKeyId, AccountId, Arn, Federator, Principal, RoleDelivery, SourceIdentity, UniqueId,
-    WebIdentity,
+    AccessKeyId, AccountId, Arn, Federator, InstanceId, Principal, RoleDelivery, SourceIdentity,
+    UniqueId, WebIdentity,
 };
 use crate::policy::{
     self, Context, Decision, Key, Level, Named, Policies, Policy, PolicyKind, Request, Trace,
@@ -268,8 +268,8 @@ pub fn gathered<T>(
 fn source_address(state: &State, caller: &Caller) -> Option<Ipv4Addr> {
     let arn = caller.session.as_ref()?.instance.as_ref()?;
     let account = state.account(caller.principal.account()?)?;
-    let instance = account.instances.get(arn.resource_name())?;
-    match instance.facts.private_ip? {
+    let id = arn.resource_name().parse::<InstanceId>().ok()?;
+    match account.instances.record((&id).into())?.address()? {
         IpAddr::V4(address) => Some(address),
         IpAddr::V6(_) => None,
     }

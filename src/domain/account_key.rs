@@ -88,6 +88,7 @@ impl State {
             for key in account.access_keys.keys() {
                 self.keys.remove(key);
             }
+            self.directory.forget(&account);
         }
         for kind in [GuardrailKind::ServiceControl, GuardrailKind::ResourceControl] {
             self.guardrails.remove(&(kind, Some(id)));

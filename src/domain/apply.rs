@@ -2,6 +2,7 @@
 //! be there, or the history is not one that `decide` wrote, and the caller is told which fact it was.
 
 mod entities;
+mod instances;
 mod policies;
 
 use std::sync::Arc;
@@ -11,10 +12,12 @@ use imbl::{OrdMap, OrdSet, Vector};
 use super::account_key::WrappedAccountKey;
 use super::entity::EntityEvent;
 use super::event::{Event, EventKind, Fact, Idempotency, KeyOwner};
+use super::fleet::Fleet;
 use super::revocation::Revocations;
+use super::rotation::RotationEvent;
 use super::state::{
-    AccessKey, Account, Agent, Association, Group, IDEMPOTENCY_TOKENS_MAX, IDEMPOTENCY_WINDOW,
-    Instance, Permissions, Profile, Remembered, Role, State, User, key_of,
+    AccessKey, Account, Agent, Group, IDEMPOTENCY_TOKENS_MAX, IDEMPOTENCY_WINDOW, Permissions,
+    Profile, Remembered, Role, State, User, key_of,
 };
 use super::tags::Tags;
 use crate::clock::Timestamp;
@@ -82,6 +85,9 @@ impl State {
                 }
                 return Some(());
             }
+            EventKind::AccessKeyCreated { key, owner: KeyOwner::Instance(id) } => {
+                self.directory.add_key(event.account, id, key)?;
+            }
             EventKind::AccessKeyCreated { key, owner } => {
                 self.keys.insert(key.clone(), (event.account, owner.clone()));
             }
@@ -91,8 +97,17 @@ impl State {
             EventKind::Entity(EntityEvent::UserUpdated { name, new_name, .. }) => {
                 self.rename_key_owner(event.account, name, new_name)?;
             }
+            EventKind::InstanceLaunched { id, private_ip, .. } => {
+                self.directory.launch(event.account, id, *private_ip);
+            }
             EventKind::InstanceTerminated { id } => {
-                self.forget_keys(event, &KeyOwner::Instance(id.clone()));
+                let account = self.accounts.get(&event.account)?;
+                self.directory.terminate(account, id.into())?;
+            }
+            EventKind::CredentialsUsed { uses } => self.apply_instance_uses(event.account, uses),
+            EventKind::Rotation(RotationEvent::Demanded { everywhere: true, before }) => {
+                self.renew_before = self.renew_before.max(*before);
+                return Some(());
             }
             EventKind::AgentDeleted { name } => {
                 self.forget_keys(event, &KeyOwner::Agent(name.clone()));
@@ -102,17 +117,11 @@ impl State {
         Arc::make_mut(self.accounts.get_mut(&event.account)?).apply(time, &event.kind)
     }
 
-    /// Drops the keys of an instance or agent that ends.
+    /// Drops the keys of an agent that ends.
     fn forget_keys(&mut self, event: &Event, owner: &KeyOwner) {
         let Some(account) = self.accounts.get_mut(&event.account) else { return };
         let account = Arc::make_mut(account);
-        let keys: Vec<_> = match owner {
-            KeyOwner::Instance(id) => {
-                let instance = account.instances.get(id);
-                instance.and_then(|instance| instance.identity_key.clone()).into_iter().collect()
-            }
-            _ => account.keys_of(owner).map(|(id, _)| id.clone()).collect(),
-        };
+        let keys: Vec<_> = account.keys_of(owner).map(|(id, _)| id.clone()).collect();
         for key in keys {
             account.access_keys.remove(&key);
             account.keys_by_owner.remove(&(owner.clone(), key.clone()));
@@ -142,8 +151,9 @@ impl Account {
             oidc_providers: OrdMap::new(),
             access_keys: OrdMap::new(),
             keys_by_owner: OrdSet::new(),
-            instances: OrdMap::new(),
-            associations: OrdMap::new(),
+            instances: Fleet::default(),
+            pace: None,
+            renew_before: Timestamp::EPOCH,
             revocations: Revocations::default(),
             alias: None,
             deletion_tasks: Vector::new(),
@@ -193,7 +203,9 @@ impl Account {
             | EventKind::ProfileAssociated { .. }
             | EventKind::ProfileDisassociated { .. }
             | EventKind::CredentialsRotated { .. }
-            | EventKind::CredentialsRefused { .. } => return self.apply_instance(time, kind),
+            | EventKind::CredentialsRefused { .. }
+            | EventKind::InstancesRetold { .. } => return self.apply_instance(time, kind),
+            EventKind::Rotation(event) => return self.apply_rotation(event),
             EventKind::CredentialsUsed { uses } => self.apply_uses(uses),
             EventKind::SessionsRevoked { scope, before, chained, until } => {
                 self.revocations.add(scope, *before, *chained, *until);
@@ -234,6 +246,9 @@ impl Account {
                 self.leave_boundary(user.permissions.boundary.as_deref());
             }
             EventKind::AccessKeyCreated { key, owner } => {
+                if let KeyOwner::Instance(id) = owner {
+                    return self.instances.set_identity_key(id, key);
+                }
                 let access_key = AccessKey {
                     owner: owner.clone(),
                     active: true,
@@ -241,11 +256,7 @@ impl Account {
                     last_use: None,
                 };
                 self.access_keys.insert(key.clone(), access_key);
-                if let KeyOwner::Instance(id) = owner {
-                    Arc::make_mut(self.instances.get_mut(id)?).identity_key = Some(key.clone());
-                } else {
-                    self.keys_by_owner.insert((owner.clone(), key.clone()));
-                }
+                self.keys_by_owner.insert((owner.clone(), key.clone()));
             }
             EventKind::AccessKeyStatusChanged { key, active } => {
                 self.access_keys.get_mut(key)?.active = *active;
@@ -355,76 +366,6 @@ impl Account {
             EventKind::ProfileRoleRemoved { profile, .. } => {
                 let profile = self.profiles.get_mut(&*key_of(profile.as_str()))?;
                 Arc::make_mut(profile).role = None;
-            }
-            _ => {}
-        }
-        Some(())
-    }
-
-    fn apply_instance(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
-        match kind {
-            EventKind::InstanceLaunched { id, facts } => {
-                let instance = Instance {
-                    id: id.clone(),
-                    facts: facts.clone(),
-                    launched_at: time,
-                    running: true,
-                    identity_key: None,
-                    generation: 0,
-                    association: None,
-                    ended: None,
-                    usage: None,
-                };
-                self.instances.insert(id.clone(), Arc::new(instance));
-            }
-            EventKind::InstanceTerminated { id } => {
-                let instance = Arc::make_mut(self.instances.get_mut(id)?);
-                instance.running = false;
-                instance.identity_key = None;
-            }
-            EventKind::MetadataOptionsChanged { instance, options } => {
-                Arc::make_mut(self.instances.get_mut(instance)?).facts.metadata = *options;
-            }
-            EventKind::MetadataUsed { instance, usage } => {
-                let instance = Arc::make_mut(self.instances.get_mut(instance)?);
-                Arc::make_mut(instance.usage.get_or_insert_default()).add(usage);
-            }
-            EventKind::ProfileAssociated {
-                association,
-                instance,
-                profile,
-                profile_id,
-                generation,
-            } => {
-                self.associations.insert(association.clone(), instance.clone());
-                let instance = Arc::make_mut(self.instances.get_mut(instance)?);
-                instance.generation = *generation;
-                instance.association = Some(Association {
-                    id: association.clone(),
-                    profile: profile.clone(),
-                    profile_id: profile_id.clone(),
-                    since: time,
-                    credentials: None,
-                    refused: None,
-                });
-            }
-            EventKind::ProfileDisassociated { association, instance, generation } => {
-                self.associations.remove(association);
-                let instance = Arc::make_mut(self.instances.get_mut(instance)?);
-                instance.generation = *generation;
-                instance.association = None;
-                instance.ended = Some(association.clone());
-            }
-            EventKind::CredentialsRotated { instance, credentials, .. } => {
-                let instance = Arc::make_mut(self.instances.get_mut(instance)?);
-                let association = instance.association.as_mut()?;
-                association.credentials = Some(credentials.clone());
-                association.refused = None;
-            }
-            EventKind::CredentialsRefused { instance, code, message, .. } => {
-                let instance = Arc::make_mut(self.instances.get_mut(instance)?);
-                let association = instance.association.as_mut()?;
-                association.refused = Some((code.clone(), message.clone(), time));
             }
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! Commands: what may be asked of an account. A command carries everything a decision needs that is
 //! not in the state: the caller, the time, and every random id, drawn before it is submitted.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::last_use::CredentialUse;
 use super::metadata::MetadataChange;
 use super::mfa::MfaAction;
 use super::oidc::OidcAction;
+use super::rotation::RotationAction;
 use super::session::{Operation, SessionRequest};
 use super::tags::Tags;
 use super::usage::MetadataUsage;
@@ -57,6 +59,8 @@ pub struct Launch {
     pub id: InstanceId,
     /// `AKIA...`, the key by which it itself calls.
     pub identity_key: AccessKeyId,
+    /// The address by which an agent knows it.
+    pub private_ip: Option<IpAddr>,
     /// The association, used only with a profile.
     pub association: AssociationId,
     /// Its first credentials.
@@ -260,14 +264,6 @@ pub enum Action {
         name: AgentName,
     },
 
-    LaunchInstance {
-        id: InstanceId,
-        facts: InstanceFacts,
-        identity_key: AccessKeyId,
-        profile: Option<ProfileRef>,
-        association: AssociationId,
-        minting: Minting,
-    },
     /// Instances that are alike: all of them or none.
     LaunchInstances {
         launches: Vec<Launch>,
@@ -304,11 +300,8 @@ pub enum Action {
     DisassociateProfile {
         association: AssociationId,
     },
-    /// The scheduler's: new credentials ahead of the end of the old.
-    RotateCredentials {
-        instance: InstanceId,
-        minting: Minting,
-    },
+    /// New credentials ahead of the end of the old.
+    Rotation(RotationAction),
 
     /// Voids the target's sessions that were issued before a moment; all until now without one. `chained`
     /// voids what came from them too. `minting` is for an instance that goes on.

@@ -340,8 +340,8 @@ fn a_renamed_user_keeps_what_it_has() {
     let ana = world.user(A, "ana");
     assert_eq!(code(world.by(ana, A, rename("ana", "root"))), "AccessDenied");
     world.root(A, rename("ana", "Anna"));
-    let (_, owner, _) = world.state.key_owner(&key).unwrap();
-    assert_eq!(*owner, KeyOwner::User("Anna".parse().unwrap()));
+    let owner = world.state.key(&key).unwrap().owner;
+    assert_eq!(owner, KeyOwner::User("Anna".parse().unwrap()));
     let anna = world.user(A, "anna");
     assert_eq!(anna.principal.arn(), "arn:aws:iam::111111111111:user/moved/Anna");
     let delete = Action::DeleteRole { name: "Worker".parse().unwrap() };

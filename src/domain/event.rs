@@ -18,7 +18,9 @@ use super::metadata::MetadataOptions;
 use super::mfa::MfaEvent;
 use super::oidc::OidcEvent;
 use super::revocation::RevocationScope;
+use super::rotation::RotationEvent;
 use super::session::Session;
+use super::state::Instance;
 use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::{
@@ -141,8 +143,6 @@ pub struct InstanceFacts {
     pub region: Arc<str>,
     /// The availability zone.
     pub zone: Arc<str>,
-    /// The address by which an agent knows the instance.
-    pub private_ip: Option<IpAddr>,
     /// The host agent that serves it.
     pub agent: Option<AgentName>,
     /// Tags of the instance.
@@ -321,6 +321,8 @@ pub enum EventKind {
     InstanceLaunched {
         id: InstanceId,
         facts: InstanceFacts,
+        /// The address by which an agent knows the instance.
+        private_ip: Option<IpAddr>,
     },
     InstanceTerminated {
         id: InstanceId,
@@ -355,6 +357,13 @@ pub enum EventKind {
         instance: InstanceId,
         code: Arc<str>,
         message: Arc<str>,
+    },
+
+    /// Many sets at once, and what is set and told of them.
+    Rotation(RotationEvent),
+    /// Instances as they are. Of snapshots alone: it makes them known, and `State::index_instances` found.
+    InstancesRetold {
+        instances: Vec<Instance>,
     },
 
     SessionIssued {

@@ -1,7 +1,8 @@
 //! Many instances in one request: all of it is done or nothing.
 
-use super::command::{Action, Launch};
-use super::event::EventKind;
+use super::access::Caller;
+use super::command::Action;
+use super::event::{EventKind, KeyOwner};
 use super::testing::*;
 use crate::identity::InstanceId;
 
@@ -10,11 +11,10 @@ fn launches(world: &mut World, count: usize) -> (Vec<InstanceId>, Action) {
     let mut same = None;
     for _ in 0..count {
         let (_, launch) = world.launch(None);
-        let Action::LaunchInstance { id, facts, identity_key, association, minting, .. } = launch
-        else {
+        let Action::LaunchInstances { launches, facts, .. } = launch else {
             unreachable!("a launch")
         };
-        all.push(Launch { id, identity_key, association, minting });
+        all.extend(launches);
         same = Some(facts);
     }
     let ids = all.iter().map(|launch| launch.id.clone()).collect();
@@ -50,4 +50,58 @@ fn instances_come_and_go_together() {
     let twice = [ids[1].clone(), ids[0].clone(), ids[1].clone()];
     let ended = world.root(A, terminate(&twice));
     assert_eq!(ended, [EventKind::InstanceTerminated { id: ids[1].clone() }]);
+}
+
+/// Launches an instance at an address that ends in `last`.
+fn launch_at(world: &mut World, account: &str, last: u8) -> InstanceId {
+    let (id, mut launch) = world.launch(None);
+    if let Action::LaunchInstances { launches, .. } = &mut launch {
+        launches[0].private_ip = Some([10, 0, 0, last].into());
+    }
+    world.root(account, launch);
+    id
+}
+
+/// Protects instances from each other: an address of two is nobody's, it is the other's again when one of them ends,
+/// and what followed the facts is what a look at everything finds.
+#[test]
+fn an_address_of_two_is_nobodys() {
+    let mut world = World::default();
+    world.create_account(A);
+    world.create_account(B);
+    let first = launch_at(&mut world, A, 1);
+    launch_at(&mut world, A, 2);
+    let at_one = |world: &World| world.state.instance_at([10, 0, 0, 1].into());
+    assert_eq!(at_one(&world), Some((account(A), first.clone())));
+    let same = launch_at(&mut world, B, 1);
+    launch_at(&mut world, B, 3);
+    assert_eq!(at_one(&world), None);
+    world.root(A, terminate(&first));
+    assert_eq!(at_one(&world), Some((account(B), same.clone())));
+    assert_eq!((world.state.home_of(&same), world.state.home_of(&first)), (Some(account(B)), None));
+    let mut anew = world.state.clone();
+    anew.index_instances();
+    assert_eq!(anew, world.state);
+    world.by(Caller::service(), B, Action::DisableAccount).unwrap();
+    world.by(Caller::service(), B, Action::DeleteAccount).unwrap();
+    assert_eq!((at_one(&world), world.state.home_of(&same)), (None, None));
+}
+
+fn terminate(id: &InstanceId) -> Action {
+    Action::TerminateInstance { id: id.clone() }
+}
+
+/// Protects the keys of instances: each is found by its key while the instance runs, and by nothing after that.
+#[test]
+fn an_instances_own_key_ends_with_it() {
+    let mut world = World::default();
+    world.create_account(A);
+    let (id, launch) = world.launch(None);
+    let Action::LaunchInstances { launches, .. } = &launch else { unreachable!("a launch") };
+    let key = launches[0].identity_key.clone();
+    world.root(A, launch);
+    let held = world.state.key(&key).unwrap();
+    assert_eq!((held.owner, held.active), (KeyOwner::Instance(id.clone()), true));
+    world.root(A, terminate(&id));
+    assert!(world.state.key(&key).is_none());
 }

@@ -4,14 +4,17 @@
 use std::sync::Arc;
 
 use super::entity::{EntityEvent, TagOwner};
-use super::event::{Event, EventKind, Fact, GuardrailRef, Idempotency, KeyOwner, PolicyOwner};
+use super::event::{Event, EventKind, Fact, GuardrailRef, Idempotency, PolicyOwner};
 use super::last_use::USES_PER_EVENT_MAX;
 use super::oidc::OidcEvent;
-use super::state::{Account, Instance, ManagedPolicy, Permissions, State};
+use super::rotation::RotationEvent;
+use super::state::{Account, ManagedPolicy, Permissions, State};
 use super::tags::Tags;
-use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::AccountId;
+
+/// Instances told by one fact: some tens of kilobytes.
+const INSTANCES_PER_FACT: usize = 512;
 
 /// A fact with the sequence number that `State::apply` is to be told; 0 where it does not matter.
 pub type Numbered = (u64, Fact);
@@ -38,6 +41,11 @@ impl State {
                 let events = vec![Event { account: AccountId::OPERATOR, kind }];
                 take((0, unsigned(Timestamp::from_millis(0), None, events)))?;
             }
+        }
+        if let Some(event) = demanded(true, self.renew_before) {
+            let kind = EventKind::Rotation(event);
+            let events = vec![Event { account: AccountId::OPERATOR, kind }];
+            take((0, unsigned(Timestamp::EPOCH, None, events)))?;
         }
         for account in self.deleted() {
             let events = vec![Event { account, kind: EventKind::AccountDeleted }];
@@ -102,9 +110,7 @@ impl<E> Teller<'_, E> {
         let alias = alias.map(|alias| EntityEvent::AccountAliasCreated { alias });
         let kinds = tasks.chain(alias).map(EventKind::Entity).collect();
         self.say(account.created_at, kinds)?;
-        for instance in account.instances.values() {
-            self.tell_instance(instance)?;
-        }
+        self.tell_instances()?;
         self.tell_revocations()?;
         for uses in account.uses().chunks(USES_PER_EVENT_MAX) {
             let kind = EventKind::CredentialsUsed { uses: uses.to_vec() };
@@ -245,10 +251,6 @@ impl<E> Teller<'_, E> {
             self.say(agent.created_at, vec![kind])?;
         }
         for (id, key) in &account.access_keys {
-            // The keys of instances are told with their instance.
-            if matches!(key.owner, KeyOwner::Instance(_)) {
-                continue;
-            }
             self.tell_key(id, key)?;
         }
         Ok(())
@@ -295,59 +297,26 @@ impl<E> Teller<'_, E> {
         Ok(())
     }
 
-    fn tell_instance(&mut self, instance: &Instance) -> Result<(), E> {
-        let id = instance.id.clone();
-        let launched =
-            EventKind::InstanceLaunched { id: id.clone(), facts: instance.facts.clone() };
-        self.say(instance.launched_at, vec![launched])?;
+    /// In the order of their ids, many to a fact.
+    fn tell_instances(&mut self) -> Result<(), E> {
         let account = self.account.clone();
-        let owner = KeyOwner::Instance(id.clone());
-        if let Some(key_id) = &instance.identity_key
-            && let Some(key) = account.access_keys.get(key_id).filter(|key| key.owner == owner)
-        {
-            self.tell_key(key_id, key)?;
+        let mut instances = account.instances.iter().peekable();
+        while instances.peek().is_some() {
+            let instances = instances.by_ref().take(INSTANCES_PER_FACT).collect();
+            self.say(account.created_at, vec![EventKind::InstancesRetold { instances }])?;
         }
-        if let Some(ended) = instance.ended.clone() {
-            let kind = EventKind::ProfileDisassociated {
-                association: ended,
-                instance: id.clone(),
-                generation: instance.generation,
-            };
-            self.say(instance.launched_at, vec![kind])?;
-        }
-        if !instance.running {
-            self.say(instance.launched_at, vec![EventKind::InstanceTerminated { id: id.clone() }])?;
-        }
-        if let Some(usage) = &instance.usage {
-            let kind = EventKind::MetadataUsed {
-                instance: id.clone(),
-                usage: MetadataUsage::clone(usage),
-            };
-            self.say(instance.launched_at, vec![kind])?;
-        }
-        let Some(association) = &instance.association else { return Ok(()) };
-        let mut kinds = vec![EventKind::ProfileAssociated {
-            association: association.id.clone(),
-            instance: id.clone(),
-            profile: association.profile.clone(),
-            profile_id: association.profile_id.clone(),
-            generation: instance.generation,
-        }];
-        if let Some(credentials) = association.credentials.clone() {
-            kinds.push(EventKind::CredentialsRotated {
-                association: association.id.clone(),
-                instance: id.clone(),
-                credentials,
-            });
-        }
-        self.say(association.since, kinds)?;
-        if let Some((code, message, time)) = association.refused.clone() {
-            let association = association.id.clone();
-            let kind = EventKind::CredentialsRefused { association, instance: id, code, message };
-            self.say(time, vec![kind])?;
-        }
-        Ok(())
+        let configured = account
+            .pace
+            .map(|pace| RotationEvent::Configured { association: None, pace: Some(pace) });
+        let demanded = demanded(false, account.renew_before);
+        let kinds = configured.into_iter().chain(demanded).map(EventKind::Rotation).collect();
+        self.say(account.created_at, kinds)
     }
+}
+
+/// The demand to renew what was issued before a time, if there ever was one.
+fn demanded(everywhere: bool, before: Timestamp) -> Option<RotationEvent> {
+    (before > Timestamp::EPOCH).then_some(RotationEvent::Demanded { everywhere, before })
 }
 
 fn permissions(

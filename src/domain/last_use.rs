@@ -40,7 +40,9 @@ impl Decider<'_> {
     pub(super) fn record_uses(&mut self, uses: &[CredentialUse]) -> Result<(), Rejection> {
         self.require("locum:RecordUses", "*")?;
         let of_account = |used: &&CredentialUse| {
-            let known = |key: &AccessKeyId| self.account.access_keys.contains_key(key);
+            let known = |key: &AccessKeyId| {
+                self.state.key(key).is_some_and(|held| held.account.id == self.account.id)
+            };
             used.key.as_ref().is_some_and(|key| key.is_temporary() || known(key))
         };
         let uses: Vec<_> =
@@ -83,7 +85,8 @@ impl Account {
     }
 }
 
-fn later(known: &mut Option<Arc<LastUse>>, new: &Arc<LastUse>) {
+/// Keeps the later of two uses.
+pub(super) fn later(known: &mut Option<Arc<LastUse>>, new: &Arc<LastUse>) {
     if known.as_ref().is_none_or(|known| known.time < new.time) {
         *known = Some(new.clone());
     }

@@ -41,7 +41,7 @@ fn options_are_changed_by_those_who_may() {
         ..MetadataOptions::default()
     };
     assert_eq!(kinds, [EventKind::MetadataOptionsChanged { instance: id.clone(), options }]);
-    let instance = world.state.account(account(A)).unwrap().instances[&id].clone();
+    let instance = world.state.account(account(A)).unwrap().instances.get(&id).unwrap();
     assert_eq!(instance.facts.metadata, options);
     assert_eq!(world.root(A, change(&id, version_1())), [], "nothing to change");
     world.root(A, Action::TerminateInstance { id: id.clone() });
@@ -68,7 +68,7 @@ fn a_policy_can_demand_tokens() {
     let hops = MetadataChange { hop_limit: Some(HopLimit::new(2).unwrap()), ..Default::default() };
     assert_eq!(world.by(dev.clone(), A, change(&id, hops)).unwrap().len(), 1);
     let (_, mut launch) = world.launch(None);
-    if let Action::LaunchInstance { facts, .. } = &mut launch {
+    if let Action::LaunchInstances { facts, .. } = &mut launch {
         facts.metadata.tokens_required = false;
     }
     assert_eq!(world.by(dev, A, launch).unwrap_err().code(), "AccessDenied");
@@ -79,7 +79,7 @@ fn a_policy_can_demand_tokens() {
 fn tags_are_shown_only_under_keys_that_are_paths() {
     let (mut world, _) = launched();
     let (id, mut launch) = world.launch(None);
-    if let Action::LaunchInstance { facts, .. } = &mut launch {
+    if let Action::LaunchInstances { facts, .. } = &mut launch {
         facts.tags.insert("cost center/a".into(), "7".into());
     }
     world.root(A, launch);

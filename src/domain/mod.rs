@@ -12,11 +12,13 @@ pub mod entity;
 #[cfg(test)]
 mod entity_tests;
 pub mod event;
+pub mod fleet;
 #[cfg(test)]
 mod fleet_tests;
 #[cfg(test)]
 mod group_tests;
 pub mod history;
+mod instance;
 pub mod inventory;
 pub mod last_use;
 pub mod metadata;
@@ -33,6 +35,7 @@ pub mod rejection;
 pub mod revocation;
 #[cfg(test)]
 mod revocation_tests;
+pub mod rotation;
 pub mod session;
 mod session_limits;
 #[cfg(test)]

@@ -218,7 +218,7 @@ fn a_chain_has_an_end() {
 
 fn association(world: &World, id: &InstanceId) -> Association {
     let account = world.state.account(account(A)).unwrap();
-    account.instances[id].association.clone().unwrap()
+    account.instances.get(id).unwrap().association.unwrap()
 }
 
 /// Protects an instance: its leaked set is void and a new one is there in the same fact.
@@ -241,8 +241,7 @@ fn a_revoked_instance_goes_on_with_a_new_set() {
     assert!(!revocations(&world).void_set(&id, &new));
     assert_eq!(new.epoch, old.epoch + 1);
     // A rotation within that second is not void either.
-    let minting = world.minting();
-    let rotate = Action::RotateCredentials { instance: id.clone(), minting };
+    let rotate = world.renewal(&id);
     let mut rotation = world.command(A, Caller::service(), rotate);
     rotation.time = Timestamp::from_millis(new.issued_at.as_millis() - 1);
     world.run(&rotation).unwrap();
@@ -310,8 +309,7 @@ fn revocations_of_one_second_each_reach_what_came_before() {
             let before = set(&world);
             revoke_at_once(&mut world, target.clone());
             assert!(is_void(&world, &before), "{target:?}");
-            let minting = world.minting();
-            let rotate = Action::RotateCredentials { instance: id.clone(), minting };
+            let rotate = world.renewal(&id);
             at_once(&mut world, Caller::service(), rotate);
             assert!(!is_void(&world, &set(&world)), "{target:?}");
         }

@@ -4,6 +4,7 @@
 //! Names of users, roles, profiles, policies and agents are unique without regard to case but keep it
 //! (IAM User Guide, reference_iam-quotas): maps are keyed by the name in lower case.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,18 +13,20 @@ use imbl::{OrdMap, OrdSet, Vector};
 use super::account_key::WrappedAccountKey;
 use super::aws_policies;
 use super::entity::{AWS_PREFIX, PolicyRef};
-use super::event::{DocumentKey, GuardrailKind, InstanceFacts, KeyOwner, RoleCredentials};
+use super::event::{DocumentKey, GuardrailKind, KeyOwner};
+use super::fleet::{Directory, Fleet};
+pub use super::instance::{Association, Instance, Refusal};
 use super::last_use::LastUse;
 use super::mfa::MfaDevice;
 use super::oidc::RegisteredProvider;
 use super::revocation::Revocations;
 use super::tags::Tags;
-use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::{
     AccessKeyId, AccountAlias, AccountId, AgentName, Arn, AssociationId, GroupName, InstanceId,
     Path, PolicyName, ProfileName, RoleName, UniqueId, UserName,
 };
+use crate::pace::Pace;
 use crate::policy::Policy;
 
 /// How long an idempotency token is remembered.
@@ -38,7 +41,12 @@ pub const DELETION_TASKS_MAX: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     pub(super) accounts: OrdMap<AccountId, Arc<Account>>,
+    /// But for those of instances.
     pub(super) keys: imbl::HashMap<AccessKeyId, (AccountId, KeyOwner)>,
+    /// Running instances, and their keys.
+    pub(super) directory: Directory,
+    /// Instances' credentials that were issued before this are to be renewed.
+    pub(super) renew_before: Timestamp,
     /// By kind and target; no target is the whole installation. Never an empty map.
     pub(super) guardrails: OrdMap<(GuardrailKind, Option<AccountId>), Guardrails>,
     pub(super) document_key: Option<DocumentKey>,
@@ -71,12 +79,15 @@ pub struct Account {
     pub mfa_devices: OrdMap<Box<str>, Arc<MfaDevice>>,
     /// By issuer, without its scheme.
     pub oidc_providers: OrdMap<Box<str>, Arc<RegisteredProvider>>,
+    /// But for those of instances, which name theirs.
     pub access_keys: OrdMap<AccessKeyId, AccessKey>,
-    /// The same keys by owner, but for those of instances, which name theirs.
+    /// The same keys by owner.
     pub(super) keys_by_owner: OrdSet<(KeyOwner, AccessKeyId)>,
-    pub instances: OrdMap<InstanceId, Arc<Instance>>,
-    /// The instance that each living association belongs to.
-    pub associations: OrdMap<AssociationId, InstanceId>,
+    pub instances: Fleet,
+    /// How its instances' credentials are renewed, where that is not as everywhere.
+    pub pace: Option<Pace>,
+    /// Its instances' credentials that were issued before this are to be renewed.
+    pub(super) renew_before: Timestamp,
     /// Which sessions are void.
     pub revocations: Revocations,
     /// Its other name.
@@ -225,36 +236,15 @@ pub struct AccessKey {
     pub last_use: Option<Arc<LastUse>>,
 }
 
-/// A registered instance. Terminated instances stay, without association or keys.
-#[derive(Clone, Debug, PartialEq)]
+/// A long-term key and who holds it.
+#[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "plain fields, named after what they hold")]
-pub struct Instance {
-    pub id: InstanceId,
-    pub facts: InstanceFacts,
-    pub launched_at: Timestamp,
-    pub running: bool,
-    /// The key by which the instance itself calls.
-    pub identity_key: Option<AccessKeyId>,
-    /// Counts every change of the association, from 0 before the first.
-    pub generation: u64,
-    pub association: Option<Association>,
-    /// The association that ended last.
-    pub ended: Option<AssociationId>,
-    /// What use was made of its metadata, as far as it was reported.
-    pub usage: Option<Arc<MetadataUsage>>,
-}
-
-/// An instance profile on an instance.
-#[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "plain fields, named after what they hold")]
-pub struct Association {
-    pub id: AssociationId,
-    pub profile: ProfileName,
-    pub profile_id: UniqueId,
-    pub since: Timestamp,
-    pub credentials: Option<RoleCredentials>,
-    /// Why there is no newer set: an AWS code and a message.
-    pub refused: Option<(Arc<str>, Arc<str>, Timestamp)>,
+pub struct HeldKey<'a> {
+    pub account: &'a Arc<Account>,
+    pub owner: KeyOwner,
+    pub active: bool,
+    pub created_at: Timestamp,
+    pub last_use: Option<Arc<LastUse>>,
 }
 
 /// The key of a name in the maps.
@@ -312,11 +302,55 @@ impl State {
 
     /// Whose long-term key this is.
     #[must_use]
-    pub fn key_owner(&self, key: &AccessKeyId) -> Option<(&Arc<Account>, &KeyOwner, &AccessKey)> {
-        let (account, owner) = self.keys.get(key)?;
+    pub fn key(&self, key: &AccessKeyId) -> Option<HeldKey<'_>> {
+        let Some((account, owner)) = self.keys.get(key) else { return self.instance_key(key) };
         let account = self.accounts.get(account)?;
-        let access_key = account.access_keys.get(key)?;
-        Some((account, owner, access_key))
+        let AccessKey { active, created_at, last_use, .. } = account.access_keys.get(key)?.clone();
+        Some(HeldKey { account, owner: owner.clone(), active, created_at, last_use })
+    }
+
+    /// The same, of instances' own keys.
+    fn instance_key(&self, key: &AccessKeyId) -> Option<HeldKey<'_>> {
+        let (account, id) = self.directory.key(key)?;
+        let account = self.accounts.get(&account)?;
+        let instance = account.instances.record(id)?.instance()?;
+        Some(HeldKey {
+            account,
+            owner: KeyOwner::Instance(instance.id),
+            active: true,
+            created_at: instance.launched_at,
+            last_use: instance.identity_key_last_use,
+        })
+    }
+
+    /// The account of a running instance.
+    #[must_use]
+    pub fn home_of(&self, instance: &InstanceId) -> Option<AccountId> {
+        self.directory.home(instance)
+    }
+
+    /// The one running instance with this address. An address that several have is nobody's.
+    #[must_use]
+    pub fn instance_at(&self, address: IpAddr) -> Option<(AccountId, InstanceId)> {
+        let (account, id) = self.directory.at(address)?;
+        Some((account, id.id()?))
+    }
+
+    /// Instances' credentials of the account that were issued before this are to be renewed as soon as can be.
+    #[must_use]
+    pub fn renew_before(&self, account: &Account) -> Timestamp {
+        self.renew_before.max(account.renew_before)
+    }
+
+    /// Makes instances found that were put back from a snapshot.
+    pub(crate) fn index_instances(&mut self) {
+        let ids: Vec<_> = self.accounts.keys().copied().collect();
+        for id in ids {
+            if let Some(account) = self.accounts.get_mut(&id).filter(|a| !a.instances.is_empty()) {
+                Arc::make_mut(account).instances.index();
+            }
+        }
+        self.directory = Directory::of(self.accounts.values());
     }
 }
 
@@ -421,20 +455,24 @@ impl Account {
             .filter_map(|(_, id)| Some((id, self.access_keys.get(id)?)))
     }
 
-    /// The instance that carries this association now.
+    /// The instance that carries this association now, and the association.
     #[must_use]
-    pub fn association(&self, id: &AssociationId) -> Option<(&Arc<Instance>, &Association)> {
-        let instance = self.instances.get(self.associations.get(id)?)?;
-        Some((instance, instance.association.as_ref()?))
+    pub fn association(&self, id: &AssociationId) -> Option<(Instance, Association)> {
+        let instance = self.instances.carrier(id)?;
+        let association = instance.association.clone()?;
+        Some((instance, association))
     }
 
     /// The role that an association gives now, through its profile.
     #[must_use]
     pub fn associated_role(&self, association: &Association) -> Option<&Arc<Role>> {
-        let profile = self.profile(&association.profile)?;
-        if profile.id != association.profile_id {
-            return None;
-        }
+        self.role_of_profile(&association.profile, &association.profile_id)
+    }
+
+    /// The role in the profile of this name and id.
+    #[must_use]
+    pub fn role_of_profile(&self, name: &ProfileName, id: &UniqueId) -> Option<&Arc<Role>> {
+        let profile = self.profile(name).filter(|profile| profile.id == *id)?;
         self.role(profile.role.as_ref()?)
     }
 }

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use super::access::Caller;
 use super::account_key::WrappedAccountKey;
-use super::command::{Action, Command, Minting, ProfileRef};
+use super::command::{Action, Command, Launch, Minting, ProfileRef};
 use super::decide::decide;
 use super::event::{EventKind, Fact, InstanceFacts, PolicyOwner};
 use super::metadata::MetadataOptions;
 use super::rejection::Rejection;
+use super::rotation::RotationAction;
 use super::session::{Operation, SessionDraft, SessionRequest};
 use super::state::State;
 use super::tags::Tags;
 use crate::clock::Timestamp;
 use crate::identity::{
-    AccountId, Arn, InstanceId, Path, Principal, RoleName, UserName, base32_id, hex_id,
+    AccountId, Arn, InstanceId, PackedKeyId, Path, Principal, RoleName, UserName, base32_id, hex_id,
 };
 use crate::policy::{Policy, PolicyKind};
 
@@ -177,6 +178,12 @@ impl World {
         Minting { key, lifetime: Duration::from_secs(3600) }
     }
 
+    /// The scheduler's rotation of an instance.
+    pub(crate) fn renewal(&mut self, id: &InstanceId) -> Action {
+        let renewals = vec![(id.into(), PackedKeyId::temporary(self.random()))];
+        Action::Rotation(RotationAction::Renew { renewals, lifetime: Duration::from_secs(3600) })
+    }
+
     /// A launch, not yet run, and the id of its instance.
     pub(crate) fn launch(&mut self, profile: Option<&str>) -> (InstanceId, Action) {
         let id: InstanceId = hex_id("i-", self.random()).parse().unwrap();
@@ -185,20 +192,19 @@ impl World {
             instance_type: Arc::from("m1.small"),
             region: Arc::from("us-east-1"),
             zone: Arc::from("us-east-1a"),
-            private_ip: Some([10, 0, 0, 1].into()),
             agent: None,
             tags: BTreeMap::new(),
             metadata: MetadataOptions::default(),
         };
-        let action = Action::LaunchInstance {
+        let launch = Launch {
             id: id.clone(),
-            facts,
             identity_key: base32_id("AKIA", self.random()).parse().unwrap(),
-            profile: profile.map(|name| ProfileRef::Name(name.parse().unwrap())),
+            private_ip: Some([10, 0, 0, 1].into()),
             association: hex_id("iip-assoc-", self.random()).parse().unwrap(),
             minting: self.minting(),
         };
-        (id, action)
+        let profile = profile.map(|name| ProfileRef::Name(name.parse().unwrap()));
+        (id, Action::LaunchInstances { launches: vec![launch], facts, profile })
     }
 
     pub(crate) fn assume(&mut self, account: &str, role: &str, seconds: u64) -> Action {

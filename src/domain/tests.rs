@@ -61,7 +61,7 @@ fn a_developer_launches_only_with_a_role_that_may_be_passed() {
         names,
         ["InstanceLaunched", "AccessKeyCreated", "ProfileAssociated", "CredentialsRotated"]
     );
-    assert!(world.state.account(account(A)).unwrap().instances.contains_key(&id));
+    assert!(world.state.account(account(A)).unwrap().instances.contains(&id));
     let (_, launch) = world.launch(Some("Other"));
     let told = message(world.by(dev, A, launch));
     assert!(told.contains("arn:aws:iam::111111111111:role/Other"), "{told}");
@@ -95,7 +95,8 @@ fn a_replaced_profile_brings_its_own_credentials_only() {
     let mut world = get_pics();
     let (id, launch) = world.launch(Some("Get-pics"));
     world.root(A, launch);
-    let instance = |world: &World| world.state.account(account(A)).unwrap().instances[&id].clone();
+    let instance =
+        |world: &World| world.state.account(account(A)).unwrap().instances.get(&id).unwrap();
     let before = instance(&world);
     let first = before.association.clone().unwrap();
     let minting = world.minting();
@@ -112,7 +113,7 @@ fn a_replaced_profile_brings_its_own_credentials_only() {
     assert_eq!(credentials.role.as_str(), "Other");
     assert_eq!(credentials.epoch, 1);
     assert_eq!(world.by(root(A), A, replace).unwrap_err().code(), "InvalidAssociationID.NotFound");
-    let association = after.association.clone().unwrap().id;
+    let association = after.association.unwrap().id;
     world.root(A, Action::DisassociateProfile { association });
     assert_eq!(instance(&world).association, None);
 }
@@ -238,6 +239,7 @@ fn retold(state: &State) -> State {
         Ok(())
     };
     let Ok(()) = state.retell(&mut take);
+    again.index_instances();
     again
 }
 
@@ -328,9 +330,8 @@ fn use_metadata(world: &mut World, id: &crate::identity::InstanceId) {
     };
     let action = Action::RecordMetadataUsage { usage: vec![(id.clone(), usage)] };
     world.by(super::access::Caller::service(), A, action).unwrap();
-    let minting = world.minting();
     let service = super::access::Caller::service();
-    let rotate = Action::RotateCredentials { instance: id.clone(), minting };
+    let rotate = world.renewal(id);
     world.by(service, A, rotate).unwrap();
 }
 

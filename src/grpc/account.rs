@@ -48,7 +48,9 @@ impl AccountService for Front {
         let account = view.state.account(id).ok_or_else(gone)?;
         let secret = Self::drawn(&info, self.service.secret_of(account, key))?;
         let root_key = match account.access_keys.get(key) {
-            Some(access_key) => convert::access_key(key, access_key, Some(&secret)),
+            Some(access_key) => {
+                convert::access_key(key, (access_key.active, access_key.created_at), Some(&secret))
+            }
             None => AccessKey::default(),
         };
         Ok(Response::new(CreateAccountResponse {

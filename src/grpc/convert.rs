@@ -9,8 +9,8 @@ use crate::clock::Timestamp;
 use crate::domain::event::PolicyOwner;
 use crate::domain::metadata::MetadataOptions;
 use crate::domain::state::{
-    AccessKey, Account, Agent, Association, Group, Instance, ManagedPolicy, Permissions, Profile,
-    Role, State, User,
+    Account, Agent, Association, Group, Instance, ManagedPolicy, Permissions, Profile, Role, State,
+    User,
 };
 use crate::domain::tags::Tags;
 use crate::identity::{AccessKeyId, Arn, Invalid};
@@ -51,14 +51,14 @@ pub(super) fn account(account: &Account) -> v1::Account {
 /// A key; with its secret only where it was just made.
 pub(super) fn access_key(
     id: &AccessKeyId,
-    key: &AccessKey,
+    (active, created_at): (bool, Timestamp),
     secret: Option<&Secret>,
 ) -> v1::AccessKey {
     v1::AccessKey {
         access_key_id: id.to_string(),
         secret_access_key: secret.map(Secret::expose).unwrap_or_default().to_owned(),
-        active: key.active,
-        created_at: time(key.created_at),
+        active,
+        created_at: time(created_at),
     }
 }
 
@@ -227,7 +227,7 @@ pub(super) fn instance(account: &Account, instance: &Instance) -> v1::Instance {
         instance_type: facts.instance_type.to_string(),
         region: facts.region.to_string(),
         availability_zone: facts.zone.to_string(),
-        private_ip: facts.private_ip.map(|ip| ip.to_string()).unwrap_or_default(),
+        private_ip: instance.private_ip.map(|ip| ip.to_string()).unwrap_or_default(),
         agent_name: facts.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
         tags: facts.tags.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
         metadata_options: Some(metadata_options(facts.metadata)),

@@ -11,6 +11,7 @@ use super::{Front, convert, field, status};
 use crate::domain::entity::{EntityEvent, TagOwner};
 use crate::domain::event::{Event, EventKind, Fact, KeyOwner, PolicyOwner};
 use crate::domain::mfa::MfaEvent;
+use crate::domain::rotation::RotationEvent;
 use crate::identity::{AccountId, Subject, TagKey};
 use crate::ledger::codec;
 use crate::log::Sequence;
@@ -266,6 +267,44 @@ fn entity_detail(event: &EntityEvent) -> serde_json::Value {
     }
 }
 
+fn rotation_detail(event: &RotationEvent) -> serde_json::Value {
+    use serde_json::json;
+    match event {
+        RotationEvent::Renewed { role, expires_at, sets, .. } => {
+            let sets: Vec<_> = sets
+                .iter()
+                .map(|set| {
+                    json!({
+                        "instanceId": set.instance.id().map(|id| id.to_string()),
+                        "accessKeyId": set.key.id().map(|id| id.to_string()),
+                        "epoch": set.epoch,
+                    })
+                })
+                .collect();
+            json!({
+                "roleName": role.name.as_str(),
+                "expiresAt": expires_at.iso8601(),
+                "credentials": sets,
+            })
+        }
+        RotationEvent::Late { instances, least_left } => {
+            let ids = instances.iter().filter_map(|id| Some(id.id()?.to_string()));
+            json!({
+                "instanceIds": ids.collect::<Vec<_>>(),
+                "leastSecondsLeft": least_left.as_secs(),
+            })
+        }
+        RotationEvent::Configured { association, pace } => json!({
+            "associationId": association.as_ref().map(ToString::to_string),
+            "intervalSeconds": pace.map(|pace| pace.interval.as_secs()),
+            "lifetimeSeconds": pace.map(|pace| pace.lifetime.as_secs()),
+        }),
+        RotationEvent::Demanded { everywhere, before } => {
+            json!({"everywhere": everywhere, "issuedBefore": before.iso8601()})
+        }
+    }
+}
+
 fn tag_owner(owner: &TagOwner) -> String {
     match owner {
         TagOwner::User(name) => format!("user/{name}"),
@@ -320,6 +359,7 @@ fn instance_detail(kind: &EventKind) -> serde_json::Value {
         EventKind::CredentialsRefused { instance, code, message, .. } => {
             json!({"instanceId": instance.as_str(), "code": &**code, "message": &**message})
         }
+        EventKind::Rotation(event) => rotation_detail(event),
         EventKind::SessionIssued { session } => {
             let subject = match &session.subject {
                 Subject::Role { role, session, .. } => format!("role/{role}/{session}"),

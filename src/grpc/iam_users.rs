@@ -94,7 +94,9 @@ impl Front {
         let action = "iam:ListAccessKeys";
         let (view, account) =
             self.read(info, request.min_sequence, action, resource.as_str()).await?;
-        let keys = account.keys_of(&owner).map(|(id, key)| convert::access_key(id, key, None));
+        let keys = account.keys_of(&owner);
+        let keys =
+            keys.map(|(id, key)| convert::access_key(id, (key.active, key.created_at), None));
         Ok(ListAccessKeysResponse { access_keys: keys.collect(), sequence: view.sequence })
     }
 
@@ -209,7 +211,7 @@ impl Front {
         let access_key = account.access_keys.get(key);
         let access_key = access_key.ok_or_else(|| missing("access key", key.as_str()))?;
         let secret = Self::drawn(info, self.service.secret_of(&account, key))?;
-        Ok(convert::access_key(key, access_key, Some(&secret)))
+        Ok(convert::access_key(key, (access_key.active, access_key.created_at), Some(&secret)))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::{Front, convert, field, optional, page, status, usage};
-use crate::domain::command::{Action, ProfileRef};
+use crate::domain::command::{Action, Launch, ProfileRef};
 use crate::domain::event::{EventKind, InstanceFacts};
 use crate::domain::metadata::{HopLimit, MetadataChange, MetadataOptions};
 use crate::domain::state::{Account, Instance};
@@ -43,14 +43,15 @@ impl InstanceService for Front {
         let request = request.into_inner();
         let token = request.idempotency_token.clone();
         let profile = request.instance_profile.clone().map(profile).transpose()?;
-        let action = Action::LaunchInstance {
+        let launch = Launch {
             id: Self::drawn(&info, self.service.draw_hex_id("i-"))?,
-            facts: facts(request, &self.service.settings().region)?,
             identity_key: Self::drawn(&info, self.service.draw_id("AKIA"))?,
-            profile,
+            private_ip: private_ip(&request.private_ip)?,
             association: Self::drawn(&info, self.service.draw_hex_id("iip-assoc-"))?,
             minting: Self::drawn(&info, self.service.draw_minting())?,
         };
+        let facts = facts(request, &self.service.settings().region)?;
+        let action = Action::LaunchInstances { launches: vec![launch], facts, profile };
         let receipt = self.perform(&info, &token, action).await?;
         let mut kinds = kinds(&receipt);
         let launched = kinds.find_map(|kind| match kind {
@@ -63,10 +64,13 @@ impl InstanceService for Front {
         let (key, id) = launched.ok_or_else(|| Status::internal("nothing was launched"))?;
         let (account, instance) = self.known(&info, id)?;
         let secret = Self::drawn(&info, self.service.secret_of(&account, key))?;
-        let access_key = account.access_keys.get(key);
+        let view = self.service.view();
+        let access_key = view.state.key(key);
         Ok(Response::new(LaunchInstanceResponse {
             instance: Some(convert::instance(&account, &instance)),
-            identity_key: access_key.map(|found| convert::access_key(key, found, Some(&secret))),
+            identity_key: access_key.map(|held| {
+                convert::access_key(key, (held.active, held.created_at), Some(&secret))
+            }),
             sequence: receipt.sequence,
         }))
     }
@@ -91,11 +95,11 @@ impl InstanceService for Front {
         let (view, account) =
             self.read(&info, request.min_sequence, "ec2:DescribeInstances", "*").await?;
         let wanted = ids(&account, &request.instance_ids)?;
-        let instances = account.instances.values();
+        let instances = account.instances.iter();
         let instances = instances.filter(|i| wanted.is_empty() || wanted.contains(&i.id));
-        let key = |instance: &&Arc<Instance>| instance.id.to_string();
+        let key = |instance: &Instance| instance.id.to_string();
         let (found, next) = page(instances, key, request.page_size, &request.page_token)?;
-        let instances = found.into_iter().map(|i| convert::instance(&account, i)).collect();
+        let instances = found.iter().map(|i| convert::instance(&account, i)).collect();
         let (next_page_token, sequence) = (next, view.sequence);
         Ok(Response::new(DescribeInstancesResponse { instances, next_page_token, sequence }))
     }
@@ -133,7 +137,7 @@ impl InstanceService for Front {
         let ids = ids(&account, &[request.instance_id])?;
         let instance = ids.first().and_then(|id| account.instances.get(id));
         let instance = instance.ok_or_else(|| Status::not_found("the instance does not exist"))?;
-        Ok(Response::new(usage::diagnosis(instance, self.service.now(), view.sequence)))
+        Ok(Response::new(usage::diagnosis(&instance, self.service.now(), view.sequence)))
     }
 
     async fn associate_instance_profile(
@@ -211,14 +215,14 @@ impl InstanceService for Front {
         let by_instance = ids(&account, &request.instance_ids)?;
         let by_id = request.association_ids.iter().map(|id| field("association_ids", id));
         let by_id: Vec<AssociationId> = by_id.collect::<Result<_, _>>()?;
-        let instances = account.instances.values().filter(|instance| {
+        let instances = account.instances.iter().filter(|instance| {
             let Some(association) = &instance.association else { return false };
             (by_instance.is_empty() || by_instance.contains(&instance.id))
                 && (by_id.is_empty() || by_id.contains(&association.id))
         });
-        let key = |instance: &&Arc<Instance>| instance.id.to_string();
+        let key = |instance: &Instance| instance.id.to_string();
         let (found, next) = page(instances, key, request.page_size, &request.page_token)?;
-        let associations = found.into_iter().filter_map(|instance| {
+        let associations = found.iter().filter_map(|instance| {
             let association = instance.association.as_ref()?;
             Some(convert::association(&account, instance, association))
         });
@@ -236,11 +240,11 @@ impl Front {
         &self,
         info: &RequestInfo,
         id: &InstanceId,
-    ) -> Result<(Arc<Account>, Arc<Instance>), Status> {
+    ) -> Result<(Arc<Account>, Instance), Status> {
         let view = self.service.view();
         let account = view.state.account(Self::account_of(info)?).cloned();
         let account = account.ok_or_else(|| Status::not_found("the account does not exist"))?;
-        let instance = account.instances.get(id).cloned();
+        let instance = account.instances.get(id);
         let instance = instance.ok_or_else(|| Status::not_found("the instance does not exist"))?;
         Ok((account, instance))
     }
@@ -284,7 +288,7 @@ fn ids(account: &Account, texts: &[String]) -> Result<Vec<InstanceId>, Status> {
     let mut ids = Vec::new();
     for text in texts {
         let id: InstanceId = field("instance_ids", text)?;
-        if !account.instances.contains_key(&id) {
+        if !account.instances.contains(&id) {
             let rejection = crate::domain::rejection::Rejection::NoSuchInstance(id.to_string());
             return Err(status::of_rejection(&rejection, ""));
         }
@@ -316,19 +320,11 @@ fn facts(request: LaunchInstanceRequest, region: &str) -> Result<InstanceFacts, 
         zone if zone.is_empty() => format!("{region}a"),
         zone => zone,
     };
-    let private_ip =
-        match request.private_ip.as_str() {
-            "" => None,
-            text => Some(text.parse::<IpAddr>().map_err(|_| {
-                invalid(Invalid::new("private_ip", "must be an IPv4 or IPv6 address"))
-            })?),
-        };
     Ok(InstanceFacts {
         image_id: text("image_id", &request.image_id).map_err(invalid)?,
         instance_type: text("instance_type", &request.instance_type).map_err(invalid)?,
         region: text("region", &region).map_err(invalid)?,
         zone: text("availability_zone", &zone).map_err(invalid)?,
-        private_ip,
         agent: optional("agent_name", &request.agent_name)?,
         tags: tags(&request.tags).map_err(invalid)?,
         metadata: MetadataOptions {
@@ -337,6 +333,16 @@ fn facts(request: LaunchInstanceRequest, region: &str) -> Result<InstanceFacts, 
             hop_limit: hop_limit(request.http_put_response_hop_limit)?.unwrap_or_default(),
             tags: request.instance_metadata_tags,
         },
+    })
+}
+
+fn private_ip(text: &str) -> Result<Option<IpAddr>, Status> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        let invalid = Invalid::new("private_ip", "must be an IPv4 or IPv6 address");
+        status::of_invalid(&invalid, "")
     })
 }
 

@@ -18,7 +18,9 @@ impl Front {
     ) -> Result<GetAccessKeyLastUsedResponse, Status> {
         let key: AccessKeyId = field("access_key_id", &request.access_key_id)?;
         let own = self.own_account(info)?;
-        let owner = own.access_keys.get(&key).map(|key| key.owner.clone());
+        let view = self.service.view();
+        let held = view.state.key(&key).filter(|held| held.account.id == own.id);
+        let owner = held.map(|held| held.owner);
         let resource = match &owner {
             Some(KeyOwner::User(name)) => {
                 let path = own.user(name).map_or(Path::default(), |user| user.path.clone());
@@ -27,15 +29,14 @@ impl Front {
             _ => Arn::root(own.id),
         };
         let action = "iam:GetAccessKeyLastUsed";
-        let (view, account) =
-            self.read(info, request.min_sequence, action, resource.as_str()).await?;
+        let (view, _) = self.read(info, request.min_sequence, action, resource.as_str()).await?;
         // Another account's key is not there for this caller.
         let owner = owner.ok_or_else(|| Status::not_found("the access key does not exist"))?;
         let user_name = match owner {
             KeyOwner::User(name) => name.to_string(),
             _ => String::new(),
         };
-        let last_use = self.service.last_use(&account, &key).as_ref().map(shown);
+        let last_use = self.service.last_use(own.id, &key).as_ref().map(shown);
         Ok(GetAccessKeyLastUsedResponse { user_name, last_use, sequence: view.sequence })
     }
 }

@@ -14,7 +14,8 @@ use super::usage::read_usage;
 use super::{Front, convert, field, status};
 use crate::domain::command::Action;
 use crate::domain::event::{Event, EventKind};
-use crate::domain::state::{Account, Association, Instance, Role};
+use crate::domain::rotation::{RenewedSet, RotationEvent};
+use crate::domain::state::{Account, Association, Instance, Refusal, Role};
 use crate::identity::{
     AccessKeyId, AccountId, AgentName, Arn, InstanceId, Principal, RoleDelivery,
 };
@@ -80,7 +81,7 @@ impl MetadataService for Front {
             instance.ok_or_else(|| Status::not_found("the caller has no such instance"))?;
         Ok(Response::new(GetInstanceMetadataResponse {
             metadata: Some(
-                instance_metadata(&self.service, account, instance)
+                instance_metadata(&self.service, account, &instance)
                     .and_then(|metadata| signed(&self.service, metadata))
                     .map_err(|error| status_of(&error))?,
             ),
@@ -175,9 +176,8 @@ fn add_credentials(
     metadata: &mut InstanceMetadata,
 ) -> Result<(), ServiceError> {
     use v1::instance_metadata::RoleCredentials;
-    let refusal = association.refused.as_ref().map(|(code, message, _)| v1::CredentialsRefusal {
-        code: code.to_string(),
-        message: message.to_string(),
+    let refusal = association.refused.as_ref().map(|Refusal { code, message, .. }| {
+        v1::CredentialsRefusal { code: code.to_string(), message: message.to_string() }
     });
     // A role that was taken out of the profile or replaced gives nothing any more, nor does a set that was
     // revoked.
@@ -185,7 +185,7 @@ fn add_credentials(
         credentials.role_id == role.id && !account.revocations.void_set(&instance.id, credentials)
     });
     let Some(credentials) = credentials.filter(|c| c.expires_at > service.now()) else {
-        let refused_at = association.refused.as_ref().map(|(.., time)| *time);
+        let refused_at = association.refused.as_ref().map(|refusal| refusal.since);
         metadata.updated_at = refused_at.and_then(convert::time);
         metadata.role_credentials = refusal.map(RoleCredentials::Refusal);
         return Ok(());
@@ -265,8 +265,8 @@ impl Watch {
     /// Whether the watcher's key may still be used. A disabled account's goes on, to be told of that.
     fn is_known(&self) -> bool {
         let view = self.front.service.view();
-        let known = self.key.as_ref().and_then(|key| view.state.key_owner(key));
-        known.is_some_and(|(_, _, key)| key.active)
+        let known = self.key.as_ref().and_then(|key| view.state.key(key));
+        known.is_some_and(|held| held.active)
     }
 
     /// Looks again at the instances that a batch touches.
@@ -277,6 +277,9 @@ impl Watch {
             match touches(event) {
                 Touches::Nothing => {}
                 Touches::Instance(id) => touched.push(id.clone()),
+                Touches::Instances(sets) => {
+                    touched.extend(sets.iter().filter_map(|set| set.instance.id()));
+                }
                 Touches::Everything => return self.send_all().await,
             }
         }
@@ -289,7 +292,7 @@ impl Watch {
     async fn send_all(&mut self) -> Result<(), Gone> {
         let view = self.front.service.view();
         let instances = view.state.account(self.account).map(|account| &account.instances);
-        let now = instances.into_iter().flatten().map(|(id, _)| id.clone());
+        let now = instances.into_iter().flat_map(|fleet| fleet.iter()).map(|instance| instance.id);
         let ids: Vec<_> = now.chain(self.sent.keys().cloned()).collect();
         for id in ids {
             self.send_if_changed(&id).await?;
@@ -309,7 +312,7 @@ impl Watch {
             return Ok(());
         };
         let service = &self.front.service;
-        let metadata = match instance_metadata(service, account, instance) {
+        let metadata = match instance_metadata(service, account, &instance) {
             Ok(metadata) if self.sent.get(id) == Some(&metadata) => return Ok(()),
             Ok(metadata) => metadata,
             Err(error) => return self.fail(&error).await,
@@ -341,6 +344,8 @@ pub enum Touches<'a> {
     Nothing,
     /// What this instance is told.
     Instance(&'a InstanceId),
+    /// What each of these instances is told.
+    Instances(&'a [RenewedSet]),
     /// What every instance of the account may be told.
     Everything,
 }
@@ -357,6 +362,7 @@ pub fn touches(event: &Event) -> Touches<'_> {
         | EventKind::ProfileDisassociated { instance, .. }
         | EventKind::CredentialsRotated { instance, .. }
         | EventKind::CredentialsRefused { instance, .. } => Touches::Instance(instance),
+        EventKind::Rotation(RotationEvent::Renewed { sets, .. }) => Touches::Instances(sets),
         EventKind::ProfileRoleAdded { .. }
         | EventKind::ProfileRoleRemoved { .. }
         | EventKind::ProfileDeleted { .. }

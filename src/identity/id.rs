@@ -1,9 +1,10 @@
 //! Ids and names. `parse` is the only door: a value that exists is legal.
-//! Text is shared (`Arc<str>`), so that cloning an id never copies it.
+//! Short text, which ids are, is held inline; longer text is shared. Cloning allocates nothing.
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 /// Why a text is not a legal value of a field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -184,14 +185,14 @@ macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Reads a legal value.
             pub fn parse(text: &str) -> Result<Self, Invalid> {
                 let check: fn(&str) -> Result<(), Invalid> = $check;
                 check(text)?;
-                Ok(Self(Arc::from(text)))
+                Ok(Self(SmolStr::new(text)))
             }
 
             /// The text itself.
@@ -252,7 +253,7 @@ text_newtype!(/** An association's id, `iip-assoc-` and 17 hexadecimal digits. *
 
 impl Default for Path {
     fn default() -> Self {
-        Self(Arc::from("/"))
+        Self(SmolStr::new_static("/"))
     }
 }
 
@@ -268,9 +269,13 @@ impl AccessKeyId {
     /// Whether this is the id of temporary credentials.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        self.0.starts_with("ASIA")
+        self.0.starts_with(TEMPORARY)
     }
 }
+
+/// How ids of temporary keys begin, and those of long-term ones.
+pub(super) const TEMPORARY: &str = "ASIA";
+pub(super) const LONG_TERM: &str = "AKIA";
 
 /// `prefix` and 80 random bits in base32 (A-Z, 2-7): 16 characters after the prefix.
 #[must_use]

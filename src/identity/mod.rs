@@ -7,6 +7,7 @@
 mod arn;
 mod id;
 mod issuer;
+mod packed;
 mod principal;
 mod subject;
 mod tag;
@@ -18,6 +19,7 @@ pub use id::{
     UserName, base32_bytes, base32_id, hex_id,
 };
 pub use issuer::IssuerUrl;
+pub use packed::{PackedAccountId, PackedAssociationId, PackedInstanceId, PackedKeyId};
 pub use principal::{Principal, RoleDelivery};
 pub use subject::{Federator, Subject, WebIdentity};
 pub use tag::{TagKey, TagValue};

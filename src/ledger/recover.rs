@@ -123,7 +123,10 @@ fn read_state(reader: &mut dyn Read) -> io::Result<State> {
         let mut head = [0; 12];
         match reader.read_exact(&mut head) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(state),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                state.index_instances();
+                return Ok(state);
+            }
             Err(error) => return Err(error),
         }
         let [s0, s1, s2, s3, s4, s5, s6, s7, l0, l1, l2, l3] = head;

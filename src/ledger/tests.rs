@@ -51,6 +51,27 @@ fn every_fact_survives_its_stored_form() {
     }
 }
 
+/// Protects snapshots: what they hold of a state is read back as it was.
+#[test]
+fn what_snapshots_hold_survives_its_stored_form() {
+    let mut instances = 0;
+    let mut take = |(_, fact): (u64, Fact)| -> Result<(), std::convert::Infallible> {
+        let kinds = fact.events.iter().map(|event| &event.kind);
+        instances += kinds.filter(|k| matches!(k, EventKind::InstancesRetold { .. })).count();
+        let mut again = codec::decode(&codec::encode(&fact)).unwrap();
+        // The bytes of wrapped keys stand elsewhere.
+        if let (Some(kind), Some(told)) = (again.events.first_mut(), fact.events.first())
+            && matches!(told.kind, EventKind::AccountCreated { .. })
+        {
+            *kind = told.clone();
+        }
+        assert_eq!(again, fact);
+        Ok(())
+    };
+    let Ok(()) = busy_world().state.retell(&mut take);
+    assert!(instances > 0);
+}
+
 /// Protects the size of what is written most: an issued session.
 #[test]
 fn an_issued_session_is_small() {

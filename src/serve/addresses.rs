@@ -1,8 +1,8 @@
 //! Instances by the address they call from, out of the service's own state.
 //!
-//! The index follows the facts: a change touches the entries of its instance, and a role, profile or account the
-//! prepared instances of its account. Whoever asks brings the index up to the newest state first, so that a
-//! request sees every change that was answered before it. Falling too far behind costs one look at everything.
+//! What is prepared follows the facts: a change takes out its instance, and one of a role, profile or account the
+//! prepared instances of its account. Whoever asks has it brought up to the newest state first, so that a
+//! request sees every change that was answered before it. Falling too far behind costs what was prepared.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
 
-use crate::domain::event::{Event, EventKind};
+use crate::domain::event::Event;
 use crate::domain::state::State;
 use crate::grpc::{self, Touches};
 use crate::identity::{AccountId, InstanceId};
@@ -40,9 +40,6 @@ pub(super) struct ByAddress {
 
 #[derive(Default)]
 struct Index {
-    /// More than one for an address that is nobody's.
-    by_address: HashMap<IpAddr, Vec<Key>>,
-    by_id: HashMap<InstanceId, (AccountId, Option<IpAddr>)>,
     prepared: HashMap<Key, Arc<Prepared>>,
 }
 
@@ -50,9 +47,8 @@ impl ByAddress {
     pub(super) fn new(service: Arc<Service>, book: Arc<UsageBook>) -> Arc<Self> {
         // Followed before the state is read, so that nothing falls in between.
         let batches = Mutex::new(service.ledger().follow());
-        let view = service.view();
-        let index = RwLock::new(Index::of(&view.state));
-        let sequence = AtomicU64::new(view.sequence);
+        let index = RwLock::default();
+        let sequence = AtomicU64::new(service.view().sequence);
         Arc::new(Self { service, book, sequence, index, batches })
     }
 
@@ -101,19 +97,17 @@ impl ByAddress {
 
     /// `_batches` is locked, so that nobody else follows meanwhile.
     fn look_again(&self, _batches: &MutexGuard<'_, Receiver<Arc<[Recorded]>>>) {
-        let view = self.service.view();
-        let anew = Index::of(&view.state);
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        *index = anew;
-        self.sequence.store(view.sequence, Ordering::Release);
+        *index = Index::default();
+        self.sequence.store(self.service.view().sequence, Ordering::Release);
     }
 
     /// The prepared instance, if `find` knows which.
-    fn prepared(&self, find: impl FnOnce(&Index) -> Option<Key>) -> Found {
+    fn prepared(&self, find: impl FnOnce(&State) -> Option<Key>) -> Found {
         let view = self.service.view();
         self.catch_up(view.sequence);
+        let Some(key) = find(&view.state) else { return Found::Nobody };
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(key) = find(&index) else { return Found::Nobody };
         if let Some(prepared) = index.prepared.get(&key) {
             return Found::Instance(prepared.clone());
         }
@@ -127,7 +121,7 @@ impl ByAddress {
         let Some((account, instance)) = found.filter(|(_, instance)| instance.running) else {
             return Found::Nobody;
         };
-        let metadata = grpc::instance_metadata(&self.service, account, instance)
+        let metadata = grpc::instance_metadata(&self.service, account, &instance)
             .and_then(|metadata| grpc::signed(&self.service, metadata));
         let metadata = match metadata {
             Ok(metadata) => metadata,
@@ -150,77 +144,36 @@ impl ByAddress {
 }
 
 impl Index {
-    fn of(state: &State) -> Self {
-        let mut index = Self::default();
-        for account in state.accounts() {
-            for instance in account.instances.values().filter(|instance| instance.running) {
-                let key = (account.id, instance.id.clone());
-                index.launch(key, instance.facts.private_ip);
-            }
-        }
-        index
-    }
-
-    fn launch(&mut self, key: Key, address: Option<IpAddr>) {
-        let address = address.map(|address| address.to_canonical());
-        self.by_id.insert(key.1.clone(), (key.0, address));
-        if let Some(address) = address {
-            self.by_address.entry(address).or_default().push(key);
-        }
-    }
-
-    fn forget(&mut self, account: AccountId) {
-        self.by_id.retain(|_, (of, _)| *of != account);
-        self.by_address.retain(|_, keys| {
-            keys.retain(|key| key.0 != account);
-            !keys.is_empty()
-        });
-    }
-
     fn follow(&mut self, event: &Event) {
         match grpc::touches(event) {
             Touches::Nothing => {}
             Touches::Instance(id) => {
                 self.prepared.remove(&(event.account, id.clone()));
             }
-            Touches::Everything => self.prepared.retain(|key, _| key.0 != event.account),
-        }
-        match &event.kind {
-            EventKind::InstanceLaunched { id, facts } => {
-                self.launch((event.account, id.clone()), facts.private_ip);
-            }
-            EventKind::AccountDeleted => self.forget(event.account),
-            EventKind::InstanceTerminated { id } => {
-                if let Some((_, Some(address))) = self.by_id.remove(id)
-                    && let Some(keys) = self.by_address.get_mut(&address)
-                {
-                    keys.retain(|key| key.1 != *id);
-                    if keys.is_empty() {
-                        self.by_address.remove(&address);
-                    }
+            // Often none is prepared at all.
+            Touches::Instances(_) if self.prepared.is_empty() => {}
+            Touches::Instances(sets) => {
+                for id in sets.iter().filter_map(|set| set.instance.id()) {
+                    self.prepared.remove(&(event.account, id));
                 }
             }
-            _ => {}
+            Touches::Everything => self.prepared.retain(|key, _| key.0 != event.account),
         }
     }
 }
 
 impl InstanceSource for ByAddress {
     fn find(&self, serves: &Serves, peer: IpAddr) -> Found {
-        self.prepared(|index| match serves {
-            Serves::Instance(id) => Some((index.by_id.get(id)?.0, id.clone())),
+        self.prepared(|state| match serves {
+            Serves::Instance(id) => Some((state.home_of(id)?, id.clone())),
             Serves::Only => None,
-            Serves::BySourceAddress => match index.by_address.get(&peer.to_canonical())?.as_slice()
-            {
-                [key] => Some(key.clone()),
-                _ => None,
-            },
+            Serves::BySourceAddress => state.instance_at(peer),
         })
     }
 
     fn by_id(&self, id: &str) -> Found {
         let Ok(id) = id.parse::<InstanceId>() else { return Found::Nobody };
-        self.prepared(|index| Some((index.by_id.get(&id)?.0, id)))
+        self.prepared(|state| Some((state.home_of(&id)?, id)))
     }
 
     fn all(&self) -> Vec<Arc<Prepared>> {
@@ -230,51 +183,5 @@ impl InstanceSource for ByAddress {
 
     fn stale(&self) -> Option<Duration> {
         None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::command::Action;
-    use crate::domain::testing::{A, B, World};
-
-    /// Launches an instance at an address that ends in `last`.
-    fn launch(world: &mut World, account: &str, last: u8) -> InstanceId {
-        let (id, mut launch) = world.launch(None);
-        if let Action::LaunchInstance { facts, .. } = &mut launch {
-            facts.private_ip = Some([10, 0, 0, last].into());
-        }
-        world.root(account, launch);
-        id
-    }
-
-    /// Protects instances from each other: the index that followed the facts is the one of the state, an address
-    /// of two is nobody's, and it is the other's again when one of them ends.
-    #[test]
-    fn the_index_follows_the_facts() {
-        let mut world = World::default();
-        world.create_account(A);
-        world.create_account(B);
-        let first = launch(&mut world, A, 1);
-        launch(&mut world, A, 2);
-        let same = launch(&mut world, B, 1);
-        launch(&mut world, B, 3);
-        world.root(A, Action::TerminateInstance { id: first });
-        let mut index = Index::default();
-        let mut shared = false;
-        for fact in &world.facts {
-            fact.events.iter().for_each(|event| index.follow(event));
-            shared |= index.by_address.values().any(|keys| keys.len() > 1);
-        }
-        let anew = Index::of(&world.state);
-        assert!(shared, "two instances had one address for a while");
-        assert_eq!(index.by_address, anew.by_address);
-        assert_eq!(index.by_id, anew.by_id);
-        let account: AccountId = B.parse().unwrap();
-        assert_eq!(index.by_address[&IpAddr::from([10, 0, 0, 1])], [(account, same)]);
-        index.follow(&Event { account, kind: EventKind::AccountDeleted });
-        assert_eq!(index.by_id.len(), 1);
-        assert_eq!(index.by_address.len(), 1);
     }
 }

@@ -127,9 +127,7 @@ impl Service {
     pub fn stands(&self, state: &State, caller: &Caller) -> bool {
         let Some(key) = &caller.key else { return true };
         let Some(session) = &caller.session else {
-            return state
-                .key_owner(key)
-                .is_some_and(|(account, _, key)| account.enabled && key.active);
+            return state.key(key).is_some_and(|held| held.account.enabled && held.active);
         };
         let account = caller.principal.account().and_then(|id| state.account(id));
         account.is_some_and(|account| account.enabled)
@@ -199,7 +197,7 @@ impl Service {
         }
         let account = match &sealed {
             Some(sealed) => state.account(sealed.account()),
-            None => state.key_owner(&key).map(|(account, ..)| account),
+            None => state.key(&key).map(|held| held.account),
         };
         let account = account.ok_or_else(invalid)?;
         let account_key = self.account_key(account.id, &account.key).map_err(|_| invalid())?;
@@ -247,11 +245,11 @@ impl Signer {
         let invalid = || AuthError::InvalidClientTokenId;
         let caller = self.caller.clone();
         let Some(session) = &self.session else {
-            let found = self.caller.key.as_ref().and_then(|key| state.key_owner(key));
-            let (account, owner, access_key) = found.ok_or_else(invalid)?;
-            let principal = owner_principal(account, owner).filter(|_| access_key.active);
-            let caller = Caller { principal: principal.ok_or_else(invalid)?, ..caller };
-            return Ok((account, Signed { caller, expires_at: None }));
+            let held = self.caller.key.as_ref().and_then(|key| state.key(key));
+            let held = held.filter(|held| held.active).ok_or_else(invalid)?;
+            let principal = owner_principal(held.account, &held.owner).ok_or_else(invalid)?;
+            let caller = Caller { principal, ..caller };
+            return Ok((held.account, Signed { caller, expires_at: None }));
         };
         let account = state.account(self.account).ok_or_else(invalid)?;
         let caller = Caller { principal: called_now(account, caller.principal), ..caller };

@@ -79,7 +79,7 @@ pub fn identity_document(account: &Account, instance: &Instance) -> String {
         "instanceType": known(&facts.instance_type),
         "kernelId": null,
         "pendingTime": instance.launched_at.iso8601(),
-        "privateIp": facts.private_ip.map(|address| address.to_string()),
+        "privateIp": instance.private_ip.map(|address| address.to_string()),
         "ramdiskId": null,
         "region": &*facts.region,
         "version": "2017-09-30",

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::domain::event::{Event, EventKind, Fact};
 use crate::domain::last_use::LastUse;
 use crate::domain::revocation::{Ancestor, Facts, SESSION_LIFE_MAX};
+use crate::domain::rotation::{IssuingRole, RotationEvent};
 use crate::domain::state::{Account, State};
 use crate::identity::{AccessKeyId, InstanceId, Subject, UniqueId};
 use crate::ledger::codec::{self, CodecError};
@@ -112,14 +113,14 @@ impl Service {
                 if let EventKind::CredentialsUsed { uses: used } = &event.kind {
                     uses.extend(used.iter().filter_map(|u| Some((u.key.clone()?, u.last.clone()))));
                 }
-                let Some(session) = session_of(sequence.0, &fact, event) else { continue };
-                let alive = wanted.ended || session.expires_at > now;
-                if !alive || !wanted.holds(&session, &keys) {
-                    continue;
+                for session in sessions_of(sequence.0, &fact, event) {
+                    let alive = wanted.ended || session.expires_at > now;
+                    if alive && wanted.holds(&session, &keys) {
+                        keys.insert(session.key.clone());
+                        let void = state.void(account.id, &session.facts(), &session.ancestors);
+                        found.push(IssuedSession { revoked: void.is_some(), ..session });
+                    }
                 }
-                keys.insert(session.key.clone());
-                let revoked = state.void(account.id, &session.facts(), &session.ancestors);
-                found.push(IssuedSession { revoked: revoked.is_some(), ..session });
             }
             if found.len() >= SESSIONS_MAX {
                 next = Some(sequence.next());
@@ -128,7 +129,7 @@ impl Service {
         }
         for session in &mut found {
             let recorded = uses.get(&session.key).map(|last| LastUse::clone(last));
-            session.last_use = self.last_use(account, &session.key).or(recorded);
+            session.last_use = self.last_use(account.id, &session.key).or(recorded);
         }
         Ok((found, next))
     }
@@ -162,7 +163,7 @@ impl IssuedSession {
     }
 }
 
-fn session_of(sequence: u64, fact: &Fact, event: &Event) -> Option<IssuedSession> {
+fn sessions_of(sequence: u64, fact: &Fact, event: &Event) -> Vec<IssuedSession> {
     match &event.kind {
         EventKind::SessionIssued { session } => {
             let (subject, principal_id) = match &session.subject {
@@ -176,7 +177,7 @@ fn session_of(sequence: u64, fact: &Fact, event: &Event) -> Option<IssuedSession
                 }
             };
             let source = session.source_identity.as_ref();
-            Some(IssuedSession {
+            vec![IssuedSession {
                 key: session.key.clone(),
                 subject,
                 principal_id,
@@ -189,23 +190,47 @@ fn session_of(sequence: u64, fact: &Fact, event: &Event) -> Option<IssuedSession
                 instance: None,
                 revoked: false,
                 last_use: None,
-            })
+            }]
         }
-        EventKind::CredentialsRotated { instance, credentials, .. } => Some(IssuedSession {
-            key: credentials.key.clone(),
-            subject: format!("role/{}/{instance}", credentials.role),
-            principal_id: Some(credentials.role_id.clone()),
-            issued_at: credentials.issued_at,
-            expires_at: credentials.expires_at,
-            issued_to: fact.actor.clone(),
-            sequence,
-            source_identity: String::new(),
-            ancestors: Vec::new(),
-            instance: Some(instance.clone()),
-            revoked: false,
-            last_use: None,
-        }),
-        _ => None,
+        EventKind::CredentialsRotated { instance, credentials, .. } => {
+            let role = IssuingRole {
+                name: credentials.role.clone(),
+                path: credentials.path.clone(),
+                id: credentials.role_id.clone(),
+            };
+            let times = (credentials.issued_at, credentials.expires_at);
+            let set = (instance.clone(), credentials.key.clone());
+            vec![session_of_instance(sequence, fact, &role, times, set)]
+        }
+        EventKind::Rotation(RotationEvent::Renewed { role, issued_at, expires_at, sets }) => {
+            let sets = sets.iter().filter_map(|set| set.instance.id().zip(set.key.id()));
+            let times = (*issued_at, *expires_at);
+            sets.map(|set| session_of_instance(sequence, fact, role, times, set)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn session_of_instance(
+    sequence: u64,
+    fact: &Fact,
+    role: &IssuingRole,
+    (issued_at, expires_at): (Timestamp, Timestamp),
+    (instance, key): (InstanceId, AccessKeyId),
+) -> IssuedSession {
+    IssuedSession {
+        key,
+        subject: format!("role/{}/{instance}", role.name),
+        principal_id: Some(role.id.clone()),
+        issued_at,
+        expires_at,
+        issued_to: fact.actor.clone(),
+        sequence,
+        source_identity: String::new(),
+        ancestors: Vec::new(),
+        instance: Some(instance),
+        revoked: false,
+        last_use: None,
     }
 }
 

@@ -13,7 +13,6 @@ use crate::clock::Timestamp;
 use crate::domain::access::Caller;
 use crate::domain::command::Action;
 use crate::domain::last_use::{CredentialUse, LastUse, USES_PER_EVENT_MAX};
-use crate::domain::state::Account;
 use crate::identity::{AccessKeyId, AccountId, Principal, RoleName, UniqueId};
 
 /// How often uses are recorded: a key is in one event of this time at most.
@@ -115,9 +114,11 @@ impl Uses {
 impl Service {
     /// The last use of a key of `account`, as far as it is known.
     #[must_use]
-    pub fn last_use(&self, account: &Account, key: &AccessKeyId) -> Option<LastUse> {
-        let recorded = account.access_keys.get(key).and_then(|key| key.last_use.as_deref());
-        self.uses.last(key).or_else(|| recorded.cloned())
+    pub fn last_use(&self, account: AccountId, key: &AccessKeyId) -> Option<LastUse> {
+        let view = self.view();
+        let held = view.state.key(key).filter(|held| held.account.id == account);
+        let recorded = held.and_then(|held| held.last_use.as_deref().cloned());
+        self.uses.last(key).or(recorded)
     }
 
     /// Records the uses that were gathered.

@@ -33,7 +33,7 @@ use crate::domain::command::{Action, Command, Minting};
 use crate::domain::event::Idempotency;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::IDEMPOTENCY_WINDOW;
-use crate::identity::{AccessKeyId, AccountId, Invalid, Principal, base32_id, hex_id};
+use crate::identity::{AccessKeyId, AccountId, Invalid, PackedKeyId, Principal, base32_id, hex_id};
 use crate::ledger::{Ledger, Receipt, SubmitError, View};
 use crate::log::EraseError;
 use crate::oidc::{IdentityError, KeyCache, Reach};
@@ -339,6 +339,16 @@ impl Service {
     pub fn draw_minting(&self) -> Result<Minting, ServiceError> {
         let lifetime = self.settings.credentials_lifetime;
         Ok(Minting { key: self.draw_id("ASIA")?, lifetime })
+    }
+
+    /// New ids of temporary keys.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn draw_temporary_keys(&self, count: usize) -> Result<Vec<PackedKeyId>, ServiceError> {
+        let mut bytes = vec![[0; 10]; count];
+        self.random.fill(bytes.as_flattened_mut()).map_err(|_| NoRandomness)?;
+        Ok(bytes.into_iter().map(PackedKeyId::temporary).collect())
     }
 
     /// A free account number.

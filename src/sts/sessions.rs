@@ -128,7 +128,7 @@ impl Service {
         self.require(&view.state, info, own, "sts:GetAccessKeyInfo", "*")?;
         let key: Option<AccessKeyId> = request::parsed(access_key_id)?;
         let callers = (info.caller.key.is_some() && info.caller.key == key).then_some(own);
-        let long_term = || Some(view.state.key_owner(key.as_ref()?)?.0.id);
+        let long_term = || Some(view.state.key(key.as_ref()?)?.account.id);
         let told = |account: &AccountId| *account == own || own == AccountId::OPERATOR;
         let found = callers.or_else(long_term).filter(told);
         Ok(found

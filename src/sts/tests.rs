@@ -119,7 +119,7 @@ impl Desk {
         let instance = account.instances.get(&id).unwrap();
         let credentials = instance.association.as_ref().unwrap().credentials.clone().unwrap();
         let delivery = crate::identity::RoleDelivery::Version2;
-        service.role_credentials(account, instance, &credentials, delivery).unwrap()
+        service.role_credentials(account, &instance, &credentials, delivery).unwrap()
     }
 }
 

@@ -111,9 +111,10 @@ fn associated(call: &Call<'_>, receipt: &Receipt) -> Result<OneAssociation, Faul
                 since: receipt.fact.as_ref()?.time,
                 credentials: None,
                 refused: None,
+                pace: None,
             };
             let instance = account.instances.get(instance)?;
-            Some(Association::of(&account, instance, &association, "associating"))
+            Some(Association::of(&account, &instance, &association, "associating"))
         }
         _ => None,
     });
@@ -128,7 +129,7 @@ pub(super) async fn disassociate(
     let (_, before) = call.state()?;
     let found = before.association(&request.association);
     let shown = found.map(|(instance, association)| {
-        Association::of(&before, instance, association, "disassociating")
+        Association::of(&before, &instance, &association, "disassociating")
     });
     let association = request.association.clone();
     let action = Action::DisassociateProfile { association: request.association };
@@ -150,8 +151,8 @@ pub(super) async fn describe(call: &Call<'_>, request: Describe) -> Result<Descr
     if let Some(id) = request.associations.iter().find(|id| account.association(id).is_none()) {
         return Err(Rejection::NoSuchAssociation(id.to_string()).into());
     }
-    let carried = account.instances.values().filter_map(|instance| {
-        let association = instance.association.as_ref()?;
+    let carried = account.instances.iter().filter_map(|instance| {
+        let association = instance.association.clone()?;
         let wanted =
             request.associations.is_empty() || request.associations.contains(&association.id);
         wanted.then_some((instance, association))
@@ -164,7 +165,7 @@ pub(super) async fn describe(call: &Call<'_>, request: Describe) -> Result<Descr
     let (size, token) = (request.max_results.or(shown::ALL), request.next_token.as_deref());
     let listed = page(call.action, carried, |(instance, _)| instance.id.as_str(), size, token)?;
     let shown = listed.entries.into_iter().map(|(instance, association)| {
-        Association::of(&account, instance, association, "associated")
+        Association::of(&account, &instance, &association, "associated")
     });
     Ok(DescribeResult {
         iam_instance_profile_association_set: shown.collect(),

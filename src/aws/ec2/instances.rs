@@ -92,10 +92,12 @@ pub(super) async fn run(call: &Call<'_>, request: Run) -> Result<Reservation, Fa
         );
         return Err(Fault::validation(message));
     }
+    let private_ip = address(&request)?;
     let launch = || -> Result<Launch, Fault> {
         Ok(Launch {
             id: call.service.draw_hex_id("i-")?,
             identity_key: call.service.draw_id("AKIA")?,
+            private_ip,
             association: call.service.draw_hex_id("iip-assoc-")?,
             minting: call.service.draw_minting()?,
         })
@@ -109,7 +111,7 @@ pub(super) async fn run(call: &Call<'_>, request: Run) -> Result<Reservation, Fa
     let receipt = perform(call, request.dry_run, token, action).await?;
     let (_, account) = call.state()?;
     let launched = launched(&receipt).filter_map(|id| account.instances.get(id));
-    let instances = launched.enumerate().map(|(index, i)| Instance::of(&account, i, index));
+    let instances = launched.enumerate().map(|(index, i)| Instance::of(&account, &i, index));
     let instances: Vec<Instance> = instances.collect();
     let first = instances.first().ok_or_else(|| Fault::internal(&"nothing was launched"))?;
     Ok(Reservation {
@@ -127,25 +129,27 @@ fn launched(receipt: &Receipt) -> impl Iterator<Item = &InstanceId> {
     })
 }
 
+/// The address that the one instance is to have.
+fn address(request: &Run) -> Result<Option<IpAddr>, Fault> {
+    let Some(text) = &request.address else { return Ok(None) };
+    if request.max > 1 {
+        let message = "PrivateIpAddress can be given for one instance alone";
+        let status = http::StatusCode::BAD_REQUEST;
+        return Err(Fault::own("InvalidParameterCombination", status, message));
+    }
+    text.parse().map(Some).map_err(|_| {
+        let shown: String = text.chars().take(64).collect();
+        Fault::validation(format!(
+            "Value ({shown}) for parameter privateIpAddress is invalid. It must be an address."
+        ))
+    })
+}
+
 /// What a launch says of its instances.
 fn facts(call: &Call<'_>, request: &Run) -> Result<InstanceFacts, Fault> {
     let region = call.service.settings().region.clone();
     let placement = request.placement.as_ref();
     let zone = placement.and_then(|placement| placement.zone.clone());
-    let private_ip = match &request.address {
-        None => None,
-        Some(_) if request.max > 1 => {
-            let message = "PrivateIpAddress can be given for one instance alone";
-            let status = http::StatusCode::BAD_REQUEST;
-            return Err(Fault::own("InvalidParameterCombination", status, message));
-        }
-        Some(text) => Some(text.parse::<IpAddr>().map_err(|_| {
-            let shown: String = text.chars().take(64).collect();
-            Fault::validation(format!(
-                "Value ({shown}) for parameter privateIpAddress is invalid. It must be an address."
-            ))
-        })?),
-    };
     let change = request.metadata.as_ref().map(Asked::change).transpose()?.unwrap_or_default();
     Ok(InstanceFacts {
         image_id: plain("imageId", &request.image)?,
@@ -155,7 +159,6 @@ fn facts(call: &Call<'_>, request: &Run) -> Result<InstanceFacts, Fault> {
         )?,
         zone: plain("availabilityZone", &zone.unwrap_or_else(|| format!("{region}a")))?,
         region: Arc::from(region),
-        private_ip,
         agent: placement.and_then(|placement| placement.host.clone()),
         tags: tags(&request.tags)?,
         metadata: MetadataOptions::default().with(change),
@@ -240,7 +243,7 @@ pub(super) async fn describe(call: &Call<'_>, request: Describe) -> Result<Descr
         return Err(Fault::own("InvalidParameterCombination", status, message));
     }
     let instances = wanted(&account, &request.instances)?.into_iter();
-    let shown = instances.map(|instance| Instance::of(&account, instance, 0));
+    let shown = instances.map(|instance| Instance::of(&account, &instance, 0));
     let found = filtered(shown, &request.filters, |instance, name| instance.values(name))?;
     let (size, token) = (request.max_results.or(shown::ALL), request.next_token.as_deref());
     let listed = page(call.action, found, |instance| instance.instance_id(), size, token)?;
@@ -253,18 +256,18 @@ pub(super) async fn describe(call: &Call<'_>, request: Describe) -> Result<Descr
 }
 
 /// The instances that a request names, all of which have to be there, or all there are; by id.
-fn wanted<'a>(
-    account: &'a Account,
+fn wanted(
+    account: &Account,
     ids: &[InstanceId],
-) -> Result<Vec<&'a crate::domain::state::Instance>, Fault> {
+) -> Result<Vec<crate::domain::state::Instance>, Fault> {
     if ids.is_empty() {
-        return Ok(account.instances.values().map(AsRef::as_ref).collect());
+        return Ok(account.instances.iter().collect());
     }
     let mut sorted: Vec<&InstanceId> = ids.iter().collect();
     sorted.sort_unstable();
     sorted.dedup();
     let found = sorted.into_iter().map(|id| {
-        let instance = account.instances.get(id).map(AsRef::as_ref);
+        let instance = account.instances.get(id);
         instance.ok_or_else(|| Rejection::NoSuchInstance(id.to_string()).into())
     });
     found.collect()

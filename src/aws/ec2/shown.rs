@@ -165,7 +165,7 @@ impl Instance {
                 host_id: facts.agent.as_ref().map(ToString::to_string),
                 tenancy: if facts.agent.is_some() { "host" } else { "default" },
             },
-            private_ip_address: facts.private_ip.map(|address| address.to_string()),
+            private_ip_address: instance.private_ip.map(|address| address.to_string()),
             iam_instance_profile: association.map(|held| Profile::of(account, held)),
             tag_set: tags.collect(),
             metadata_options: Options::of(facts.metadata, "applied"),

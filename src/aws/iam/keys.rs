@@ -201,8 +201,8 @@ pub(super) async fn delete(call: &Call<'_>, request: DeleteAccessKey) -> Result<
 pub(super) async fn last_used(call: &Call<'_>, request: GetLastUsed) -> Result<KeyLastUsed, Fault> {
     let (view, account) = call.state()?;
     let id = request.access_key_id;
-    let key = account.access_keys.get(&id);
-    match key.map(|key| &key.owner) {
+    let key = view.state.key(&id).filter(|held| held.account.id == account.id);
+    match key.as_ref().map(|key| &key.owner) {
         Some(KeyOwner::User(name)) => {
             let user = TagOwner::User(name.clone());
             require(call, &view, user.arn(&account).as_str(), user.tags(&account))?;
@@ -211,7 +211,7 @@ pub(super) async fn last_used(call: &Call<'_>, request: GetLastUsed) -> Result<K
     }
     // Another account's key is not there for this caller.
     let key = key.ok_or_else(|| Rejection::missing("access key", &id))?;
-    let last = call.service.last_use(&account, &id);
+    let last = call.service.last_use(account.id, &id);
     let never = || "N/A".to_owned();
     Ok(KeyLastUsed {
         user_name: user_name(&key.owner),

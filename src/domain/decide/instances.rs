@@ -7,37 +7,30 @@ use std::sync::Arc;
 
 use super::Decider;
 use crate::clock::Timestamp;
-use crate::domain::access::{Caller, Question, judge};
 use crate::domain::command::{Launch, Minting, ProfileRef};
-use crate::domain::event::{EventKind, InstanceFacts, KeyOwner, RoleCredentials};
+use crate::domain::event::{EventKind, InstanceFacts, KeyOwner};
 use crate::domain::metadata::MetadataChange;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Association, Instance, Profile, Role};
 use crate::domain::tags::Tags;
 use crate::domain::usage::{MetadataUsage, REPORT_INSTANCES_MAX};
-use crate::identity::{AccessKeyId, Arn, AssociationId, InstanceId, Invalid, Principal};
-use crate::policy::{Context, Verdict};
+use crate::identity::{Arn, AssociationId, InstanceId, Invalid, Principal};
 
 /// The service that assumes roles for instances.
 pub(super) const EC2_SERVICE: &str = "ec2.amazonaws.com";
 
-/// What metadata answers when the role does not trust the EC2 service.
-const UNAUTHORIZED_CODE: &str = "AssumeRoleUnauthorizedAccess";
-
 impl Decider<'_> {
-    pub(super) fn launch(
+    fn launch(
         &mut self,
-        id: &InstanceId,
+        launch: &Launch,
         facts: &InstanceFacts,
-        identity_key: &AccessKeyId,
         profile: Option<&ProfileRef>,
-        association: &AssociationId,
-        minting: &Minting,
     ) -> Result<(), Rejection> {
+        let Launch { id, identity_key, private_ip, association, minting } = launch;
         let arn = Arn::instance(&facts.region, self.command.account, id);
         self.require_with("ec2:RunInstances", arn.as_str(), &facts.metadata.context())?;
         facts.metadata.check_tags(&facts.tags)?;
-        if self.account.instances.contains_key(id) {
+        if self.account.instances.contains(id) {
             return Err(Rejection::exists("instance", id));
         }
         if let Some(agent) = &facts.agent
@@ -46,7 +39,8 @@ impl Decider<'_> {
             return Err(Rejection::missing("agent", agent));
         }
         let passed = profile.map(|profile| self.passable(profile, &arn)).transpose()?;
-        self.emit(EventKind::InstanceLaunched { id: id.clone(), facts: facts.clone() });
+        let (facts, private_ip) = (facts.clone(), *private_ip);
+        self.emit(EventKind::InstanceLaunched { id: id.clone(), facts, private_ip });
         let owner = KeyOwner::Instance(id.clone());
         self.emit(EventKind::AccessKeyCreated { key: identity_key.clone(), owner });
         if let Some((profile, role)) = passed {
@@ -61,10 +55,7 @@ impl Decider<'_> {
         facts: &InstanceFacts,
         profile: Option<&ProfileRef>,
     ) -> Result<(), Rejection> {
-        for Launch { id, identity_key, association, minting } in launches {
-            self.launch(id, facts, identity_key, profile, association, minting)?;
-        }
-        Ok(())
+        launches.iter().try_for_each(|launch| self.launch(launch, facts, profile))
     }
 
     /// Source: EC2 API Reference, TerminateInstances: idempotent, and nothing ends if one of them is unknown.
@@ -199,26 +190,13 @@ impl Decider<'_> {
         Ok(())
     }
 
-    /// The scheduler's rotation. Nothing is renewed for an instance that ended or lost its profile: the
-    /// command then leads to no event.
-    pub(super) fn rotate(&mut self, id: &InstanceId, minting: &Minting) {
-        let Some(instance) = self.account.instances.get(id).cloned() else { return };
-        let Some(association) = instance.association.as_ref().filter(|_| instance.running) else {
-            return;
-        };
-        let Some(role) = self.account.associated_role(association).cloned() else { return };
-        let epoch = association.credentials.as_ref().map_or(0, |credentials| credentials.epoch);
-        let epoch = epoch.saturating_add(1);
-        self.mint(id, &association.id, &role, epoch, minting, Timestamp::EPOCH);
-    }
-
-    fn instance(&self, id: &InstanceId) -> Result<Arc<Instance>, Rejection> {
+    fn instance(&self, id: &InstanceId) -> Result<Instance, Rejection> {
         let instance = self.account.instances.get(id);
-        instance.cloned().ok_or_else(|| Rejection::NoSuchInstance(id.to_string()))
+        instance.ok_or_else(|| Rejection::NoSuchInstance(id.to_string()))
     }
 
-    fn associated_instance(&self, id: &AssociationId) -> Result<Arc<Instance>, Rejection> {
-        let found = self.account.association(id).map(|(instance, _)| instance.clone());
+    pub(super) fn associated_instance(&self, id: &AssociationId) -> Result<Instance, Rejection> {
+        let found = self.account.instances.carrier(id);
         found.ok_or_else(|| Rejection::NoSuchAssociation(id.to_string()))
     }
 
@@ -275,58 +253,6 @@ impl Decider<'_> {
             generation,
         });
         self.mint(instance, association, role, 1, minting, Timestamp::EPOCH);
-    }
-
-    /// Issues a set, not before `earliest`, or records why the EC2 service may not assume the role.
-    pub(super) fn mint(
-        &mut self,
-        instance: &InstanceId,
-        association: &AssociationId,
-        role: &Role,
-        epoch: u64,
-        minting: &Minting,
-        earliest: Timestamp,
-    ) {
-        let revoked_before = self.account.revocations.issue_from(&role.id, Some(instance));
-        let association = association.clone();
-        let instance = instance.clone();
-        if !self.ec2_may_assume(role) {
-            let message = format!("EC2 cannot assume the role {}", role.name);
-            self.emit(EventKind::CredentialsRefused {
-                association,
-                instance,
-                code: Arc::from(UNAUTHORIZED_CODE),
-                message: Arc::from(message),
-            });
-            return;
-        }
-        let now = self.command.time.floor_to_second();
-        let issued_at = now.max(revoked_before).max(earliest);
-        let credentials = RoleCredentials {
-            epoch,
-            key: minting.key.clone(),
-            role: role.name.clone(),
-            path: role.path.clone(),
-            role_id: role.id.clone(),
-            issued_at,
-            expires_at: issued_at.plus(minting.lifetime),
-        };
-        self.emit(EventKind::CredentialsRotated { association, instance, credentials });
-    }
-
-    fn ec2_may_assume(&self, role: &Role) -> bool {
-        let caller = Caller { principal: Principal::ec2(), ..Caller::service() };
-        let arn = Arn::role(self.command.account, &role.path, &role.name);
-        let question = Question {
-            caller: &caller,
-            action: "sts:AssumeRole",
-            resource: arn.as_str(),
-            resource_account: Some(self.command.account),
-            resource_policy: Some(&role.trust),
-            role_trust: true,
-            time: self.command.time,
-        };
-        judge(self.state, &question, &Context::default()).verdict() == Verdict::Allow
     }
 }
 

@@ -12,6 +12,7 @@ mod oidc;
 mod policies;
 mod revocations;
 mod roles;
+mod rotation;
 mod sessions;
 
 pub use mfa::{CODE_REFUSED, CODES_REFUSED_WINDOW, DEVICE_REFUSED, mfa_owner, refused};
@@ -143,6 +144,7 @@ impl Decider<'_> {
             | Action::DeleteBoundary { .. } => self.policies(),
             Action::Mfa(action) => self.mfa(action),
             Action::Oidc(action) => self.oidc(action),
+            Action::Rotation(action) => self.rotation(action),
             Action::IssueSession { operation, session } => self.issue_session(operation, session),
             _ => self.instances(),
         }
@@ -150,9 +152,6 @@ impl Decider<'_> {
 
     fn instances(&mut self) -> Result<(), Rejection> {
         match &self.command.action {
-            Action::LaunchInstance { id, facts, identity_key, profile, association, minting } => {
-                self.launch(id, facts, identity_key, profile.as_ref(), association, minting)
-            }
             Action::LaunchInstances { launches, facts, profile } => {
                 self.launch_all(launches, facts, profile.as_ref())
             }
@@ -169,10 +168,6 @@ impl Decider<'_> {
                 self.replace(association, profile, new_association, minting)
             }
             Action::DisassociateProfile { association } => self.disassociate(association),
-            Action::RotateCredentials { instance, minting } => {
-                self.rotate(instance, minting);
-                Ok(())
-            }
             _ => Ok(()),
         }
     }

@@ -106,7 +106,7 @@ impl Decider<'_> {
 
     /// An instance that still has its role goes on at once, with a new set.
     fn renew_revoked(&mut self, id: &InstanceId, before: Timestamp, minting: &Minting) {
-        let Some(instance) = self.account.instances.get(id).cloned() else { return };
+        let Some(instance) = self.account.instances.get(id) else { return };
         let association = instance.association.as_ref().filter(|_| instance.running);
         let Some((association, credentials)) =
             association.and_then(|found| Some((found, found.credentials.as_ref()?)))

@@ -50,6 +50,8 @@ impl EventKind {
             Self::ProfileDisassociated { .. } => "ProfileDisassociated",
             Self::CredentialsRotated { .. } => "CredentialsRotated",
             Self::CredentialsRefused { .. } => "CredentialsRefused",
+            Self::Rotation(event) => event.name(),
+            Self::InstancesRetold { .. } => "InstancesRetold",
             Self::SessionIssued { .. } => "SessionIssued",
             Self::DocumentKeyCreated { .. } => "DocumentKeyCreated",
             Self::SessionsRevoked { .. } => "SessionsRevoked",

@@ -190,6 +190,8 @@ fn reach(kind: &EventKind) -> Reach {
         | EventKind::ProfileDisassociated { .. }
         | EventKind::CredentialsRotated { .. }
         | EventKind::CredentialsRefused { .. }
+        | EventKind::Rotation(_)
+        | EventKind::InstancesRetold { .. }
         | EventKind::SessionIssued { .. }
         | EventKind::CredentialsUsed { .. }
         | EventKind::AccountKeyRewrapped { .. }

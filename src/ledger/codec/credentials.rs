@@ -72,7 +72,7 @@ pub(super) fn account_key(keyring_version: u32, digest: &[u8]) -> Decoded<Wrappe
     Ok(WrappedAccountKey { keyring_version, digest, bytes: None })
 }
 
-fn stored_use(used: &CredentialUse) -> stored::CredentialUse {
+pub(super) fn stored_use(used: &CredentialUse) -> stored::CredentialUse {
     let role = used.role.as_ref();
     stored::CredentialUse {
         key: used.key.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -110,7 +110,7 @@ fn revoked(revoked: stored::SessionsRevoked) -> Decoded<EventKind> {
     })
 }
 
-fn credential_use(used: stored::CredentialUse) -> Decoded<CredentialUse> {
+pub(super) fn credential_use(used: stored::CredentialUse) -> Decoded<CredentialUse> {
     let role = used.role.as_ref().map(entity).transpose()?;
     let last = LastUse {
         time: Timestamp::from_millis(used.time_ms),

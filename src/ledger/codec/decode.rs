@@ -144,6 +144,11 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
         | Kind::ProfileDisassociated(_)
         | Kind::CredentialsRotated(_)
         | Kind::CredentialsRefused(_) => instance_kind(kind)?,
+        Kind::CredentialsRenewed(_)
+        | Kind::RotationLate(_)
+        | Kind::RotationConfigured(_)
+        | Kind::RotationDemanded(_) => EventKind::Rotation(super::rotation::read(kind)?),
+        Kind::InstancesRetold(retold) => super::retold::read(retold)?,
         other => policy_kind(other)?,
     })
 }
@@ -321,7 +326,10 @@ fn instance_kind(kind: Kind) -> Decoded<EventKind> {
             instance: read(&changed.instance)?,
             options: metadata_options(&required(changed.options, "options")?)?,
         },
-        Kind::MetadataUsed(used) => metadata_used(used)?,
+        Kind::MetadataUsed(used) => {
+            let instance = read(&used.instance)?;
+            EventKind::MetadataUsed { instance, usage: metadata_used(used)? }
+        }
         Kind::ProfileAssociated(associated) => EventKind::ProfileAssociated {
             association: read(&associated.association)?,
             instance: read(&associated.instance)?,
@@ -361,31 +369,34 @@ fn instance_kind(kind: Kind) -> Decoded<EventKind> {
 }
 
 fn launched(launched: stored::InstanceLaunched) -> Decoded<EventKind> {
-    let private_ip = match launched.private_ip.as_slice() {
-        [] => None,
-        bytes => {
-            let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-            let sixteen = || <[u8; 16]>::try_from(bytes).map(IpAddr::from);
-            Some(four.or_else(|_| sixteen()).map_err(|_| part("`private_ip` is no address"))?)
-        }
-    };
-    Ok(EventKind::InstanceLaunched {
-        id: read(&launched.id)?,
-        facts: InstanceFacts {
-            image_id: Arc::from(launched.image_id),
-            instance_type: Arc::from(launched.instance_type),
-            region: Arc::from(launched.region),
-            zone: Arc::from(launched.zone),
-            private_ip,
-            agent: optional(&launched.agent)?,
-            tags: tags(launched.tags),
-            metadata: match launched.metadata {
-                Some(options) => metadata_options(&options)?,
-                // Written before there were other options.
-                None => MetadataOptions {
-                    tokens_required: launched.http_tokens_required,
-                    ..MetadataOptions::default()
-                },
+    let (id, private_ip) = (read(&launched.id)?, address(&launched.private_ip)?);
+    Ok(EventKind::InstanceLaunched { id, facts: facts(launched)?, private_ip })
+}
+
+pub(super) fn address(bytes: &[u8]) -> Decoded<Option<IpAddr>> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    let sixteen = || <[u8; 16]>::try_from(bytes).map(IpAddr::from);
+    four.or_else(|_| sixteen()).map(Some).map_err(|_| part("`private_ip` is no address"))
+}
+
+/// What an instance was launched with, but for its id and address.
+pub(super) fn facts(launched: stored::InstanceLaunched) -> Decoded<InstanceFacts> {
+    Ok(InstanceFacts {
+        image_id: Arc::from(launched.image_id),
+        instance_type: Arc::from(launched.instance_type),
+        region: Arc::from(launched.region),
+        zone: Arc::from(launched.zone),
+        agent: optional(&launched.agent)?,
+        tags: tags(launched.tags),
+        metadata: match launched.metadata {
+            Some(options) => metadata_options(&options)?,
+            // Written before there were other options.
+            None => MetadataOptions {
+                tokens_required: launched.http_tokens_required,
+                ..MetadataOptions::default()
             },
         },
     })
@@ -400,7 +411,7 @@ fn metadata_options(options: &stored::MetadataOptions) -> Decoded<MetadataOption
     })
 }
 
-fn metadata_used(used: stored::MetadataUsed) -> Decoded<EventKind> {
+pub(super) fn metadata_used(used: stored::MetadataUsed) -> Decoded<MetadataUsage> {
     let seen = |count, last_ms| Seen { count, last: Timestamp::from_millis(last_ms) };
     let kinds = used.seen.into_iter().map(|stored| {
         let kind = required(MetadataUse::from_number(stored.kind), "kind")?;
@@ -408,9 +419,5 @@ fn metadata_used(used: stored::MetadataUsed) -> Decoded<EventKind> {
     });
     let clients = used.version_1_clients.into_iter();
     let clients = clients.map(|c| (Arc::from(c.user_agent), seen(c.count, c.last_ms)));
-    let usage = MetadataUsage {
-        seen: kinds.collect::<Decoded<_>>()?,
-        version_1_clients: clients.collect(),
-    };
-    Ok(EventKind::MetadataUsed { instance: read(&used.instance)?, usage })
+    Ok(MetadataUsage { seen: kinds.collect::<Decoded<_>>()?, version_1_clients: clients.collect() })
 }

@@ -98,6 +98,10 @@ fn kind(kind: &EventKind) -> Kind {
         | EventKind::ProfileDisassociated { .. }
         | EventKind::CredentialsRotated { .. }
         | EventKind::CredentialsRefused { .. }) => instance_kind(instance),
+        EventKind::Rotation(event) => super::rotation::stored(event),
+        EventKind::InstancesRetold { instances } => {
+            Kind::InstancesRetold(super::retold::stored(instances))
+        }
         EventKind::SessionIssued { .. } | EventKind::Mfa(_) | EventKind::Oidc(_) => sts_kind(kind),
         policy => policy_kind(policy),
     }
@@ -250,7 +254,10 @@ fn policy_kind(kind: &EventKind) -> Kind {
 
 fn instance_kind(kind: &EventKind) -> Kind {
     match kind {
-        EventKind::InstanceLaunched { id, facts } => Kind::InstanceLaunched(launched(id, facts)),
+        EventKind::InstanceLaunched { id, facts, private_ip } => {
+            let (id, private_ip) = (id.to_string(), address(*private_ip));
+            Kind::InstanceLaunched(stored::InstanceLaunched { id, private_ip, ..launched(facts) })
+        }
         EventKind::InstanceTerminated { id } => Kind::InstanceTerminated(id.to_string()),
         EventKind::MetadataOptionsChanged { instance, options } => {
             Kind::MetadataOptionsChanged(stored::MetadataOptionsChanged {
@@ -302,22 +309,26 @@ fn instance_kind(kind: &EventKind) -> Kind {
     }
 }
 
-fn launched(id: &InstanceId, facts: &InstanceFacts) -> stored::InstanceLaunched {
+pub(super) fn launched(facts: &InstanceFacts) -> stored::InstanceLaunched {
     stored::InstanceLaunched {
-        id: id.to_string(),
+        id: String::new(),
         image_id: facts.image_id.to_string(),
         instance_type: facts.instance_type.to_string(),
         region: facts.region.to_string(),
         zone: facts.zone.to_string(),
-        private_ip: match facts.private_ip {
-            None => Vec::new(),
-            Some(IpAddr::V4(ip)) => ip.octets().to_vec(),
-            Some(IpAddr::V6(ip)) => ip.octets().to_vec(),
-        },
+        private_ip: Vec::new(),
         agent: facts.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
         tags: tags(&facts.tags),
         metadata: Some(metadata_options(facts.metadata)),
         http_tokens_required: facts.metadata.tokens_required,
+    }
+}
+
+pub(super) fn address(address: Option<IpAddr>) -> Vec<u8> {
+    match address {
+        None => Vec::new(),
+        Some(IpAddr::V4(ip)) => ip.octets().to_vec(),
+        Some(IpAddr::V6(ip)) => ip.octets().to_vec(),
     }
 }
 
@@ -330,7 +341,7 @@ fn metadata_options(options: MetadataOptions) -> stored::MetadataOptions {
     }
 }
 
-fn metadata_used(instance: &InstanceId, usage: &MetadataUsage) -> stored::MetadataUsed {
+pub(super) fn metadata_used(instance: &InstanceId, usage: &MetadataUsage) -> stored::MetadataUsed {
     let seen = usage.seen.iter().map(|(kind, seen)| stored::MetadataSeen {
         kind: *kind as i32,
         count: seen.count,

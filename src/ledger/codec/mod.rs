@@ -7,6 +7,8 @@ mod encode;
 mod entities;
 mod mfa;
 mod oidc;
+mod retold;
+mod rotation;
 mod session;
 
 use prost::Message as _;

@@ -1,0 +1,244 @@
+//! An instance in the form that is kept, some 150 bytes, and its translation to the form that is worked with.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::paged::Entry;
+use crate::clock::Timestamp;
+use crate::domain::event::{InstanceFacts, RoleCredentials};
+use crate::domain::last_use::LastUse;
+use crate::domain::rotation::{IssuingRole, RenewedSet};
+use crate::domain::state::{Association, Instance, Refusal};
+use crate::domain::usage::MetadataUsage;
+use crate::identity::{PackedAssociationId, PackedInstanceId, PackedKeyId, ProfileName, UniqueId};
+use crate::pace::Pace;
+
+/// A profile as it was when it was put on instances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CarriedProfile {
+    pub(super) name: ProfileName,
+    pub(super) id: UniqueId,
+}
+
+/// What most instances never have.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Rest {
+    pub(super) refused: Option<Refusal>,
+    pub(super) usage: Option<Arc<MetadataUsage>>,
+    pub(super) key_last_use: Option<Arc<LastUse>>,
+    pub(super) pace: Option<Pace>,
+}
+
+/// An instance. Empty places hold the ids that are none, and zeros.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    pub(super) id: PackedInstanceId,
+    pub(super) running: bool,
+    pub(super) identity_key: PackedKeyId,
+    pub(super) address: Option<IpAddr>,
+    pub(super) facts: Arc<InstanceFacts>,
+    pub(super) launched_at: Timestamp,
+    pub(super) generation: u64,
+    pub(super) association: PackedAssociationId,
+    pub(super) ended: PackedAssociationId,
+    pub(super) profile: Option<Arc<CarriedProfile>>,
+    pub(super) since: Timestamp,
+    pub(super) epoch: u64,
+    pub(super) key: PackedKeyId,
+    pub(super) role: Option<Arc<IssuingRole>>,
+    pub(super) issued_at: Timestamp,
+    pub(super) lifetime_seconds: u32,
+    pub(super) rest: Option<Arc<Rest>>,
+}
+
+impl Entry for Record {
+    type Key = PackedInstanceId;
+
+    fn key(&self) -> PackedInstanceId {
+        self.id
+    }
+}
+
+impl Record {
+    pub(super) fn new(
+        id: PackedInstanceId,
+        facts: Arc<InstanceFacts>,
+        address: Option<IpAddr>,
+        launched_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            running: true,
+            identity_key: PackedKeyId::NONE,
+            address,
+            facts,
+            launched_at,
+            generation: 0,
+            association: PackedAssociationId::NONE,
+            ended: PackedAssociationId::NONE,
+            profile: None,
+            since: Timestamp::EPOCH,
+            epoch: 0,
+            key: PackedKeyId::NONE,
+            role: None,
+            issued_at: Timestamp::EPOCH,
+            lifetime_seconds: 0,
+            rest: None,
+        }
+    }
+
+    /// The instance's id.
+    #[must_use]
+    pub fn id(&self) -> PackedInstanceId {
+        self.id
+    }
+
+    /// Whether the instance runs.
+    #[must_use]
+    pub fn running(&self) -> bool {
+        self.running
+    }
+
+    /// The address by which an agent knows it.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// The association that it carries; the id that is none without one.
+    #[must_use]
+    pub fn association(&self) -> PackedAssociationId {
+        self.association
+    }
+
+    /// The name and id of the profile that it carries.
+    #[must_use]
+    pub fn profile(&self) -> Option<(&ProfileName, &UniqueId)> {
+        self.profile.as_deref().map(|profile| (&profile.name, &profile.id))
+    }
+
+    /// Counts the sets of its association; 0 before the first.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// When its newest set was issued and when that ends, if it has one.
+    #[must_use]
+    pub fn newest_set(&self) -> Option<(Timestamp, Timestamp)> {
+        self.role.as_ref()?;
+        Some((self.issued_at, self.issued_at.plus(self.lifetime())))
+    }
+
+    /// Why it has no newer set.
+    #[must_use]
+    pub fn refused(&self) -> Option<&Refusal> {
+        self.rest.as_ref()?.refused.as_ref()
+    }
+
+    /// The pace of its own.
+    #[must_use]
+    pub fn pace(&self) -> Option<Pace> {
+        self.rest.as_ref()?.pace
+    }
+
+    fn lifetime(&self) -> Duration {
+        Duration::from_secs(self.lifetime_seconds.into())
+    }
+
+    /// Changes what most instances have none of.
+    pub(super) fn change_rest(&mut self, change: impl FnOnce(&mut Rest)) {
+        let mut rest = self.rest.as_deref().cloned().unwrap_or_default();
+        change(&mut rest);
+        self.rest = (rest != Rest::default()).then(|| Arc::new(rest));
+    }
+
+    pub(super) fn associate(
+        &mut self,
+        association: PackedAssociationId,
+        profile: Arc<CarriedProfile>,
+        since: Timestamp,
+    ) {
+        self.disassociate();
+        self.association = association;
+        self.profile = Some(profile);
+        self.since = since;
+    }
+
+    pub(super) fn disassociate(&mut self) {
+        self.association = PackedAssociationId::NONE;
+        self.profile = None;
+        self.since = Timestamp::EPOCH;
+        self.epoch = 0;
+        self.key = PackedKeyId::NONE;
+        self.role = None;
+        self.issued_at = Timestamp::EPOCH;
+        self.lifetime_seconds = 0;
+        if self.rest.is_some() {
+            self.change_rest(|rest| (rest.refused, rest.pace) = (None, None));
+        }
+    }
+
+    pub(super) fn renew(
+        &mut self,
+        set: &RenewedSet,
+        role: &Arc<IssuingRole>,
+        issued_at: Timestamp,
+        lifetime_seconds: u32,
+    ) {
+        self.epoch = set.epoch;
+        self.key = set.key;
+        self.role = Some(role.clone());
+        self.issued_at = issued_at;
+        self.lifetime_seconds = lifetime_seconds;
+        if self.refused().is_some() {
+            self.change_rest(|rest| rest.refused = None);
+        }
+    }
+
+    fn credentials(&self) -> Option<RoleCredentials> {
+        let role = self.role.as_deref()?;
+        Some(RoleCredentials {
+            epoch: self.epoch,
+            key: self.key.id()?,
+            role: role.name.clone(),
+            path: role.path.clone(),
+            role_id: role.id.clone(),
+            issued_at: self.issued_at,
+            expires_at: self.issued_at.plus(self.lifetime()),
+        })
+    }
+
+    fn carried(&self) -> Option<Association> {
+        let profile = self.profile.as_deref()?;
+        Some(Association {
+            id: self.association.id()?,
+            profile: profile.name.clone(),
+            profile_id: profile.id.clone(),
+            since: self.since,
+            credentials: self.credentials(),
+            refused: self.refused().cloned(),
+            pace: self.pace(),
+        })
+    }
+
+    /// The instance; none only of a record whose id is none, which is never kept.
+    #[must_use]
+    pub fn instance(&self) -> Option<Instance> {
+        let rest = self.rest.as_deref();
+        Some(Instance {
+            id: self.id.id()?,
+            facts: self.facts.clone(),
+            private_ip: self.address,
+            launched_at: self.launched_at,
+            running: self.running,
+            identity_key: self.identity_key.id(),
+            identity_key_last_use: rest.and_then(|rest| rest.key_last_use.clone()),
+            generation: self.generation,
+            association: self.carried(),
+            ended: self.ended.id(),
+            usage: rest.and_then(|rest| rest.usage.clone()),
+        })
+    }
+}

@@ -1,0 +1,284 @@
+//! When each association's credentials are renewed. An entry of the calendar stands for one set at one pace; when
+//! either has changed by the time it comes out, it is dropped, for the change has put in another.
+
+use std::time::Duration;
+
+use super::calendar::{Calendar, Window};
+use crate::clock::Timestamp;
+use crate::domain::event::EventKind;
+use crate::domain::fleet::Record;
+use crate::domain::revocation::Facts;
+use crate::domain::rotation::RotationEvent;
+use crate::domain::state::{Account, State};
+use crate::identity::{
+    AccountId, PackedAccountId, PackedAssociationId, PackedInstanceId, ProfileName, RoleName,
+};
+use crate::ledger::Recorded;
+use crate::pace::{Pace, SERVED_LIFE_MIN};
+
+/// How soon what was refused or failed is tried again.
+pub(super) const RETRY: Duration = Duration::from_secs(60);
+
+/// The part of the interval before which nothing is renewed, and that after which it is liked to be, in tenths.
+const EARLIEST_TENTHS: u32 = 1;
+const LIKED_TENTHS: u32 = 9;
+/// What is overdue and has long to live is caught up within this part of the interval, as a divisor.
+const CATCH_UP_SHARE: u32 = 6;
+/// By how much a second may exceed the mean, as a fraction: a twentieth less than what is promised.
+const LOAD_OVER_MEAN: (u64, u64) = (115, 100);
+/// A second's load is summed in this unit, for fractions of an entry.
+const UNITS: u64 = 1_000_000_000;
+
+/// One set of one instance, and the interval it was planned for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) account: PackedAccountId,
+    pub(super) instance: PackedInstanceId,
+    /// The lower half of the set's number.
+    epoch: u32,
+    interval: u32,
+}
+
+/// See the module.
+pub(super) struct Schedule {
+    /// The installation's.
+    pace: Pace,
+    calendar: Calendar<Due>,
+    /// Entries a second that the planned intervals make, in units.
+    load: u64,
+}
+
+impl Schedule {
+    /// Nothing, from `now` on.
+    pub(super) fn new(pace: Pace, now: Timestamp) -> Self {
+        Self { pace, calendar: Calendar::new(now.as_unix_seconds()), load: 0 }
+    }
+
+    /// Plans everything that is true now, and nothing else.
+    pub(super) fn fill(&mut self, state: &State, now: Timestamp) {
+        *self = Self::new(self.pace, now);
+        for account in state.accounts() {
+            self.plan_account(state, account, now);
+        }
+        tracing::info!(planned = self.len(), "rotations are planned");
+    }
+
+    /// How much is planned.
+    pub(super) fn len(&self) -> usize {
+        self.calendar.len()
+    }
+
+    /// Whether the clock went back behind what was taken already: then times planned mean something else.
+    pub(super) fn is_ahead_of(&self, now: Timestamp) -> bool {
+        /// Clocks that are set by a network step by less.
+        const BACK_SECONDS: i64 = 5;
+        self.calendar.next() > now.as_unix_seconds().saturating_add(BACK_SECONDS)
+    }
+
+    fn plan_account(&mut self, state: &State, account: &Account, now: Timestamp) {
+        for record in account.instances.records() {
+            self.plan(state, account, record, now);
+        }
+    }
+
+    /// Plans the renewal of what a record carries, if it carries anything.
+    fn plan(&mut self, state: &State, account: &Account, record: &Record, now: Timestamp) {
+        let Some(due) = self.due(account, record) else { return };
+        let window = self.window(state, account, record, now);
+        self.load = self.load.saturating_add(UNITS / u64::from(due.interval));
+        let full = self.load.saturating_mul(LOAD_OVER_MEAN.0) / (LOAD_OVER_MEAN.1 * UNITS);
+        // Few entries cannot be level.
+        let full = u32::try_from(full).unwrap_or(u32::MAX).max(1);
+        let second = self.calendar.room(window, full);
+        self.calendar.insert(second, due);
+    }
+
+    /// What stands for the set that a record has now; none if there is nothing to renew.
+    fn due(&self, account: &Account, record: &Record) -> Option<Due> {
+        if !record.running() || record.association() == PackedAssociationId::NONE {
+            return None;
+        }
+        let interval = self.interval(account, record).as_secs().max(1);
+        Some(Due {
+            account: account.id.into(),
+            instance: record.id(),
+            epoch: low_half(record.epoch()),
+            interval: u32::try_from(interval).unwrap_or(u32::MAX),
+        })
+    }
+
+    fn interval(&self, account: &Account, record: &Record) -> Duration {
+        record.pace().or(account.pace).unwrap_or(self.pace).interval
+    }
+
+    /// When a record's set is to be renewed.
+    fn window(&self, state: &State, account: &Account, record: &Record, now: Timestamp) -> Window {
+        let second = now.as_unix_seconds();
+        let at_once = Window { first: second, liked: second, last: second };
+        if let Some(refused) = record.refused() {
+            let retry = refused.since.plus(RETRY.min(self.pace.interval)).as_unix_seconds();
+            return Window { first: retry, liked: retry, last: retry };
+        }
+        let Some((issued_at, expires_at)) = record.newest_set() else { return at_once };
+        if is_demanded(state, account, issued_at, now) {
+            return at_once;
+        }
+        // A set that lives shorter than is usual now is renewed at half of its life.
+        let interval = self.interval(account, record).min(expires_at.since(issued_at) / 2);
+        let latest = issued_at.plus(interval);
+        if latest > now {
+            let tenths = |count| issued_at.plus(interval / 10 * count).as_unix_seconds();
+            let first = tenths(EARLIEST_TENTHS).max(second.saturating_add(1));
+            return Window { first, liked: tenths(LIKED_TENTHS), last: latest.as_unix_seconds() };
+        }
+        let promised = SERVED_LIFE_MIN.min(expires_at.since(issued_at) / 4);
+        let last = now.plus(interval / CATCH_UP_SHARE).min(expires_at.minus(promised));
+        Window { first: second, liked: second, last: last.as_unix_seconds().max(second) }
+    }
+
+    /// Plans another try of what did not succeed.
+    pub(super) fn retry(&mut self, due: Due, now: Timestamp) {
+        let retry = now.plus(RETRY.min(self.pace.interval));
+        let (first, last) = (now.as_unix_seconds().saturating_add(1), retry.as_unix_seconds());
+        let second = self.calendar.room(Window { first, liked: first, last }, 1);
+        self.load = self.load.saturating_add(UNITS / u64::from(due.interval));
+        self.calendar.insert(second, due);
+    }
+
+    /// Takes out what is due, each entry with its second.
+    pub(super) fn take(&mut self, now: Timestamp, mut take: impl FnMut(i64, Due)) {
+        let load = &mut self.load;
+        self.calendar.take(now.as_unix_seconds(), |second, due: Due| {
+            *load = load.saturating_sub(UNITS / u64::from(due.interval));
+            take(second, due);
+        });
+    }
+
+    /// The record of an entry, while that stands for what is true.
+    pub(super) fn current<'a>(
+        &self,
+        state: &'a State,
+        due: &Due,
+    ) -> Option<(&'a Account, &'a Record)> {
+        let account = state.account(due.account.id()?)?;
+        let record = account.instances.record(due.instance)?;
+        let current = self.due(account, record).filter(|_| account.enabled)?;
+        (current == *due).then_some((account, record))
+    }
+
+    /// Takes over what a batch of facts changes.
+    pub(super) fn follow(&mut self, state: &State, batch: &[Recorded], now: Timestamp) {
+        for event in batch.iter().flat_map(|recorded| &recorded.fact.events) {
+            if let EventKind::Rotation(RotationEvent::Demanded { everywhere: true, .. }) =
+                event.kind
+            {
+                return self.fill(state, now);
+            }
+            let Some(account) = state.account(event.account) else { continue };
+            match &event.kind {
+                EventKind::CredentialsRotated { instance, .. }
+                | EventKind::CredentialsRefused { instance, .. } => {
+                    self.plan_one(state, account, instance.into(), now);
+                }
+                EventKind::Rotation(RotationEvent::Renewed { sets, .. }) => {
+                    sets.iter().for_each(|set| self.plan_one(state, account, set.instance, now));
+                }
+                EventKind::Rotation(RotationEvent::Configured {
+                    association: Some(id), ..
+                }) => {
+                    if let Some(instance) = account.instances.carrier(id) {
+                        self.plan_one(state, account, (&instance.id).into(), now);
+                    }
+                }
+                EventKind::Rotation(
+                    RotationEvent::Configured { .. } | RotationEvent::Demanded { .. },
+                )
+                | EventKind::AccountEnabled => self.plan_account(state, account, now),
+                EventKind::SessionsRevoked { .. } => self.renew_revoked(account, now),
+                EventKind::ProfileRoleAdded { profile, .. } => {
+                    self.renew_changed(account, |name, _| name == profile, now);
+                }
+                EventKind::TrustPolicyChanged { role, .. } => {
+                    let refused = |_: &ProfileName, record: &Record| record.refused().is_some();
+                    self.renew_changed(
+                        account,
+                        |name, record| refused(name, record) && gives(account, record, role),
+                        now,
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn plan_one(&mut self, state: &State, account: &Account, id: PackedInstanceId, now: Timestamp) {
+        if let Some(record) = account.instances.record(id) {
+            self.plan(state, account, record, now);
+        }
+    }
+
+    fn renew_now(&mut self, account: &Account, record: &Record, now: Timestamp) {
+        if let Some(due) = self.due(account, record) {
+            self.load = self.load.saturating_add(UNITS / u64::from(due.interval));
+            self.calendar.insert(now.as_unix_seconds(), due);
+        }
+    }
+
+    /// Instances whose newest set was revoked are due at once.
+    fn renew_revoked(&mut self, account: &Account, now: Timestamp) {
+        for record in account.instances.records() {
+            let Some(instance) = record.instance().filter(|instance| instance.running) else {
+                continue;
+            };
+            let set = instance.association.and_then(|association| association.credentials);
+            let void = set.is_some_and(|set| {
+                account.revocations.void(&Facts {
+                    key: &set.key,
+                    principal_id: Some(&set.role_id),
+                    issued_at: set.issued_at,
+                    instance: Some(instance.id.as_str()),
+                })
+            });
+            if void {
+                self.renew_now(account, record, now);
+            }
+        }
+    }
+
+    /// Instances for which a change of their profile or role makes a difference are due at once.
+    fn renew_changed(
+        &mut self,
+        account: &Account,
+        concerns: impl Fn(&ProfileName, &Record) -> bool,
+        now: Timestamp,
+    ) {
+        for record in account.instances.records() {
+            if record.profile().is_some_and(|(name, _)| concerns(name, record)) {
+                self.renew_now(account, record, now);
+            }
+        }
+    }
+}
+
+fn gives(account: &Account, record: &Record, role: &RoleName) -> bool {
+    let given = record.profile().and_then(|(name, id)| account.role_of_profile(name, id));
+    given.is_some_and(|given| given.name == *role)
+}
+
+/// Whether a set was issued before a demand to renew. A demand from a time that is yet to come, by a clock that
+/// was set back, is one until now.
+fn is_demanded(state: &State, account: &Account, issued_at: Timestamp, now: Timestamp) -> bool {
+    let before = state.renew_before(account);
+    issued_at < before.min(now.floor_to_second().plus(Duration::from_secs(1)))
+}
+
+fn low_half(epoch: u64) -> u32 {
+    u32::try_from(epoch & u64::from(u32::MAX)).unwrap_or(0)
+}
+
+/// The account of an entry.
+impl Due {
+    pub(super) fn account(&self) -> Option<AccountId> {
+        self.account.id()
+    }
+}

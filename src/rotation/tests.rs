@@ -1,0 +1,247 @@
+//! What the schedule promises: a level load, nothing late while rotation is in time, a paced way back after a stop,
+//! and nothing forgotten or renewed twice whatever the clock does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::schedule::{Due, Schedule};
+use crate::clock::Timestamp;
+use crate::domain::event::{Event, EventKind, Fact, InstanceFacts, RoleCredentials};
+use crate::domain::rotation::{IssuingRole, RenewedSet, RotationEvent};
+use crate::domain::state::{Association, Instance, State};
+use crate::domain::testing::{A, World, account};
+use crate::identity::{PackedInstanceId, PackedKeyId, Path, hex_id};
+use crate::ledger::Recorded;
+use crate::pace::{Pace, SERVED_LIFE_MIN};
+
+const HOUR: i64 = 3600;
+const START: i64 = 1_764_000_000;
+const PACE: Pace =
+    Pace { interval: Duration::from_secs(3600), lifetime: Duration::from_secs(6 * 3600) };
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_seconds(seconds)
+}
+
+/// A state and a schedule that follows it, second by second.
+struct Clockwork {
+    state: State,
+    schedule: Schedule,
+    sequence: u64,
+}
+
+fn instance(number: u64, issued_at: i64) -> Instance {
+    let mut bytes = [0; 9];
+    bytes[1..].copy_from_slice(&number.to_be_bytes());
+    let facts = InstanceFacts {
+        image_id: Arc::from("ami-1"),
+        instance_type: Arc::from("m1.small"),
+        region: Arc::from("us-east-1"),
+        zone: Arc::from("us-east-1a"),
+        agent: None,
+        tags: BTreeMap::new(),
+        metadata: Default::default(),
+    };
+    let set = RoleCredentials {
+        epoch: 1,
+        key: PackedKeyId::temporary([0; 10]).id().unwrap(),
+        role: "r".parse().unwrap(),
+        path: Path::default(),
+        role_id: "AROAAAAAAAAAAAAAAAAA".parse().unwrap(),
+        issued_at: at(issued_at),
+        expires_at: at(issued_at).plus(PACE.lifetime),
+    };
+    Instance {
+        id: hex_id("i-", bytes).parse().unwrap(),
+        facts: Arc::new(facts),
+        private_ip: None,
+        launched_at: at(issued_at),
+        running: true,
+        identity_key: None,
+        identity_key_last_use: None,
+        generation: 1,
+        association: Some(Association {
+            id: hex_id("iip-assoc-", bytes).parse().unwrap(),
+            profile: "p".parse().unwrap(),
+            profile_id: "AIPAAAAAAAAAAAAAAAAA".parse().unwrap(),
+            since: at(issued_at),
+            credentials: Some(set),
+            refused: None,
+            pace: None,
+        }),
+        ended: None,
+        usage: None,
+    }
+}
+
+impl Clockwork {
+    /// Instances whose sets were issued at these times; the schedule starts at `now`.
+    fn new(issued: impl Iterator<Item = i64>, now: i64) -> Self {
+        let mut world = World::default();
+        world.create_account(A);
+        let mut clockwork =
+            Self { state: world.state, schedule: Schedule::new(PACE, at(now)), sequence: 1 };
+        let instances: Vec<_> = (0..).zip(issued).map(|(n, time)| instance(n, time)).collect();
+        clockwork.happens(now, EventKind::InstancesRetold { instances });
+        clockwork.state.index_instances();
+        clockwork.schedule.fill(&clockwork.state, at(now));
+        clockwork
+    }
+
+    fn happens(&mut self, now: i64, kind: EventKind) {
+        let fact = Fact {
+            time: at(now),
+            actor: Arc::from(""),
+            request_id: Arc::from(""),
+            trace_id: Arc::from(""),
+            idempotency: None,
+            events: vec![Event { account: account(A), kind }],
+        };
+        self.state.apply(self.sequence, &fact).unwrap();
+        self.sequence += 1;
+        let batch = [Recorded { sequence: self.sequence, fact: Arc::new(fact) }];
+        self.schedule.follow(&self.state, &batch, at(now));
+    }
+
+    /// What is due until `now` and still holds.
+    fn due(&mut self, now: i64) -> Vec<Due> {
+        let mut due = Vec::new();
+        self.schedule.take(at(now), |_, entry| due.push(entry));
+        due.retain(|entry| self.schedule.current(&self.state, entry).is_some());
+        due
+    }
+
+    fn expires_at(&self, id: PackedInstanceId) -> Timestamp {
+        let account = self.state.account(account(A)).unwrap();
+        account.instances.record(id).unwrap().newest_set().unwrap().1
+    }
+
+    /// Renews what is due until `now`, and gives how much that was.
+    fn renew(&mut self, now: i64) -> usize {
+        let due = self.due(now);
+        let own = self.state.account(account(A)).unwrap().clone();
+        let set = |due: &Due| {
+            let record = own.instances.record(due.instance).unwrap();
+            RenewedSet {
+                instance: due.instance,
+                association: record.association(),
+                epoch: record.epoch() + 1,
+                key: PackedKeyId::temporary([1; 10]),
+            }
+        };
+        let sets: Arc<[RenewedSet]> = due.iter().map(set).collect();
+        let role = IssuingRole {
+            name: "r".parse().unwrap(),
+            path: Path::default(),
+            id: "AROAAAAAAAAAAAAAAAAA".parse().unwrap(),
+        };
+        let (issued_at, expires_at) = (at(now), at(now).plus(PACE.lifetime));
+        let renewed = RotationEvent::Renewed { role: Arc::new(role), issued_at, expires_at, sets };
+        self.happens(now, EventKind::Rotation(renewed));
+        due.len()
+    }
+
+    /// Renews for `seconds`, second by second; the counts of each.
+    fn run(&mut self, from: i64, seconds: i64) -> Vec<usize> {
+        (from..from + seconds).map(|now| self.renew(now)).collect()
+    }
+}
+
+/// Protects the service from waves: from a launch of everything in one second on, no second has more than a fifth
+/// above the mean, and the mean is what the interval makes.
+#[test]
+fn a_mass_launch_becomes_a_level_load() {
+    let count: usize = 36_000;
+    let mut clockwork = Clockwork::new((0..count).map(|_| START), START);
+    let first = clockwork.run(START + 1, HOUR);
+    assert_eq!(first.iter().sum::<usize>(), count, "each once within the first interval");
+    let later = clockwork.run(START + 1 + HOUR, 2 * HOUR);
+    let renewed: usize = later.iter().sum();
+    let mean = renewed as f64 / later.len() as f64;
+    assert!((10.0..12.0).contains(&mean), "{mean} a second");
+    let worst = first.iter().chain(&later).max().copied().unwrap();
+    assert!(worst as f64 <= mean * 1.2, "{worst} in the worst second, {mean} on average");
+}
+
+/// Protects clients and the service after a stop of an hour: nothing that is handed out comes near its end, and the
+/// catch-up is spread over a part of the interval.
+#[test]
+fn the_way_back_after_a_stop_is_paced() {
+    let count: i64 = 3600;
+    let stopped_at = START + HOUR;
+    let issued = (0..count).map(|n| stopped_at - n);
+    let mut clockwork = Clockwork::new(issued, stopped_at + HOUR);
+    let renewed = clockwork.run(stopped_at + HOUR, 600);
+    let total: usize = renewed.iter().sum();
+    assert!(total >= 3500, "{total} were overdue and are renewed");
+    let worst = renewed.iter().max().copied().unwrap();
+    assert!(worst <= 12, "{worst} in the worst second, {} on average", total / 600);
+}
+
+/// Protects clients after a longer stop: what has less than the promised time left is due at once, what ended too.
+#[test]
+fn what_is_about_to_end_is_not_paced() {
+    let promised = i64::try_from(SERVED_LIFE_MIN.as_secs()).unwrap();
+    let now = START + 6 * HOUR;
+    let issued = [START, START + promised / 2, START + 3 * HOUR];
+    let mut clockwork = Clockwork::new(issued.into_iter(), now);
+    let due: BTreeSet<_> = clockwork.due(now).iter().map(|due| due.instance).collect();
+    assert!(due.len() >= 2, "{due:?}");
+    let soon: Vec<_> = due.iter().map(|id| clockwork.expires_at(*id)).collect();
+    assert!(soon.contains(&at(now)) && soon.contains(&at(now + promised / 2)), "{soon:?}");
+}
+
+/// Protects from jumps of the clock: a day ahead everything is due at once, an hour back everything is planned
+/// anew; each association once.
+#[test]
+fn jumps_of_the_clock_lose_and_double_nothing() {
+    let count: usize = 500;
+    let mut clockwork = Clockwork::new((0..count).map(|_| START), START);
+    assert_eq!(clockwork.renew(START + 24 * HOUR), count);
+    let back = START + 23 * HOUR;
+    assert!(clockwork.schedule.is_ahead_of(at(back)));
+    clockwork.schedule.fill(&clockwork.state, at(back));
+    assert!(!clockwork.schedule.is_ahead_of(at(back)));
+    assert_eq!(clockwork.due(back), [], "sets from a later time are not overdue");
+    let renewed = clockwork.run(back + 1, 2 * HOUR + 1);
+    assert_eq!(renewed.iter().sum::<usize>() / count, 1);
+}
+
+/// Protects from renewals for what ended or changed: an entry that was planned for something else comes to nothing.
+#[test]
+fn entries_that_no_longer_hold_come_to_nothing() {
+    let mut clockwork = Clockwork::new([START, START, START].into_iter(), START);
+    let ids: Vec<_> = {
+        let own = clockwork.state.account(account(A)).unwrap();
+        own.instances.iter().collect()
+    };
+    clockwork.happens(START, EventKind::InstanceTerminated { id: ids[0].id.clone() });
+    let association = ids[1].association.as_ref().unwrap().id.clone();
+    let gone =
+        EventKind::ProfileDisassociated { association, instance: ids[1].id.clone(), generation: 2 };
+    clockwork.happens(START, gone);
+    let association = Some(ids[2].association.as_ref().unwrap().id.clone());
+    let slower = Pace { interval: Duration::from_secs(2 * 3600), ..PACE };
+    let configured = RotationEvent::Configured { association, pace: Some(slower) };
+    clockwork.happens(START, EventKind::Rotation(configured));
+    let renewed = clockwork.run(START + 1, HOUR);
+    assert!(renewed.iter().sum::<usize>() <= 1, "the slower pace alone");
+    let renewed = clockwork.run(START + 1 + HOUR, HOUR);
+    assert!(renewed.iter().sum::<usize>() <= 1);
+}
+
+/// Protects operators whose keys leaked: after a demand everything that was issued before it is due at once, and
+/// what was issued after it is not.
+#[test]
+fn a_demand_makes_everything_due_at_once() {
+    let count: usize = 200;
+    for everywhere in [false, true] {
+        let mut clockwork = Clockwork::new((0..count).map(|_| START), START + 10);
+        let before = at(START + 11);
+        let demanded = RotationEvent::Demanded { everywhere, before };
+        clockwork.happens(START + 10, EventKind::Rotation(demanded));
+        assert_eq!(clockwork.renew(START + 11), count);
+        assert_eq!(clockwork.renew(START + 12), 0);
+    }
+}
