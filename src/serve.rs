@@ -105,7 +105,7 @@ pub async fn open(config: &Config) -> Result<Opened, ServeError> {
     let settings = Settings {
         region: config.region.clone(),
         regions: vec![config.region.clone()],
-        credentials_lifetime: config.credentials_lifetime,
+        pace: config.pace(),
         read_patience: READ_PATIENCE,
         keyring: source,
         oidc_reach: config.oidc_reach,
@@ -203,7 +203,7 @@ pub async fn run(
     let book = Arc::new(UsageBook::default());
     let source = ByAddress::new(service.clone(), book.clone());
     let mut background = JoinSet::new();
-    background.spawn(rotation::run(service.clone(), config.pace()));
+    background.spawn(rotation::run(service.clone()));
     background.spawn(rewrap::run(service.clone()));
     background.spawn({
         let service = service.clone();

@@ -36,6 +36,8 @@ pub mod revocation;
 #[cfg(test)]
 mod revocation_tests;
 pub mod rotation;
+#[cfg(test)]
+mod rotation_tests;
 pub mod session;
 mod session_limits;
 #[cfg(test)]

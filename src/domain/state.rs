@@ -343,7 +343,7 @@ impl State {
     }
 
     /// Makes instances found that were put back from a snapshot.
-    pub(crate) fn index_instances(&mut self) {
+    pub fn index_instances(&mut self) {
         let ids: Vec<_> = self.accounts.keys().copied().collect();
         for id in ids {
             if let Some(account) = self.accounts.get_mut(&id).filter(|a| !a.instances.is_empty()) {

@@ -5,13 +5,13 @@
 //! time is further away than the longest interval of rotation.
 
 /// Seconds of the ring: more than the longest interval, which is half of the 12 hours that a session may live.
-pub(super) const SECONDS: usize = 1 << 15;
+pub const SECONDS: usize = 1 << 15;
 
 /// Seconds that are tried at random before all are looked at.
 const TRIES: usize = 8;
 
 /// Entries by the second in which they are due.
-pub(super) struct Calendar<T> {
+pub struct Calendar<T> {
     /// The first second that was not yet taken.
     next: i64,
     ring: Vec<Vec<T>>,
@@ -24,26 +24,27 @@ pub(super) struct Calendar<T> {
 
 /// Seconds, from the first to the last, of which the later part is liked better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Window {
-    pub(super) first: i64,
-    pub(super) liked: i64,
-    pub(super) last: i64,
+#[expect(missing_docs, reason = "says it all")]
+pub struct Window {
+    pub first: i64,
+    pub liked: i64,
+    pub last: i64,
 }
 
 impl<T> Calendar<T> {
     /// An empty one whose first second is `now`.
-    pub(super) fn new(now: i64) -> Self {
+    pub fn new(now: i64) -> Self {
         let ring = std::iter::repeat_with(Vec::new).take(SECONDS).collect();
         Self { next: now, ring, loads: vec![0; SECONDS], len: 0, dice: 0x9e37_79b9_7f4a_7c15 }
     }
 
     /// How much is planned.
-    pub(super) fn len(&self) -> usize {
+    pub fn planned(&self) -> usize {
         self.len
     }
 
     /// The first second that was not yet taken.
-    pub(super) fn next(&self) -> i64 {
+    pub fn next(&self) -> i64 {
         self.next
     }
 
@@ -62,7 +63,7 @@ impl<T> Calendar<T> {
     }
 
     /// Plans an entry. What is past is due next, what is beyond the ring in its last second.
-    pub(super) fn insert(&mut self, second: i64, entry: T) {
+    pub fn insert(&mut self, second: i64, entry: T) {
         let at = Self::place(second.clamp(self.next, self.end()));
         if let (Some(list), Some(load)) = (self.ring.get_mut(at), self.loads.get_mut(at)) {
             list.push(entry);
@@ -72,7 +73,7 @@ impl<T> Calendar<T> {
     }
 
     /// Takes out what is due up to the second `now`, each entry with its second, the earliest first.
-    pub(super) fn take(&mut self, now: i64, mut take: impl FnMut(i64, T)) {
+    pub fn take(&mut self, now: i64, mut take: impl FnMut(i64, T)) {
         let last = now.min(self.end());
         while self.next <= last && self.len > 0 {
             let (second, at) = (self.next, Self::place(self.next));
@@ -88,7 +89,7 @@ impl<T> Calendar<T> {
     }
 
     /// A second of the window with fewer than `full` entries: one that is liked, else any, else the emptiest.
-    pub(super) fn room(&mut self, window: Window, full: u32) -> i64 {
+    pub fn room(&mut self, window: Window, full: u32) -> i64 {
         let last = window.last.clamp(self.next, self.end());
         let first = window.first.clamp(self.next, last);
         let liked = window.liked.clamp(first, last);
@@ -150,7 +151,7 @@ mod tests {
         assert_eq!(taken(&mut calendar, 1005), [(1005, 1), (1005, 4), (1005, 6)]);
         assert_eq!(taken(&mut calendar, far - 2), []);
         assert_eq!(taken(&mut calendar, far - 1), [(far - 1, 5)]);
-        assert_eq!(calendar.len(), 0);
+        assert_eq!(calendar.planned(), 0);
     }
 
     /// Protects from a jump of the clock: what was planned for the skipped time is due, in its order.
@@ -178,7 +179,7 @@ mod tests {
         }
         let worst = calendar.loads.iter().max().copied().unwrap();
         assert_eq!(worst, full);
-        assert_eq!(calendar.len(), 100_000);
+        assert_eq!(calendar.planned(), 100_000);
         // Without room the emptiest seconds take what is too much.
         for entry in 0..count {
             let second = calendar.room(window, full);

@@ -4,9 +4,9 @@
 //! the clock or a burst of launches leaves nothing out. What is due is handed to the ledger in commands of many
 //! instances of one account each, what ends soonest first, with a bound on how much is under way.
 
-mod calendar;
+pub mod calendar;
 mod pass;
-mod schedule;
+pub mod schedule;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 
-use crate::pace::Pace;
+use crate::metrics;
 use crate::sts::Service;
 use pass::Pass;
 use schedule::Schedule;
@@ -24,8 +24,9 @@ use schedule::Schedule;
 /// How often the calendar is looked at: a fraction of its seconds.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Rotates for as long as the ledger takes writes, at this pace where an account has not chosen its own.
-pub async fn run(service: Arc<Service>, pace: Pace) {
+/// Rotates for as long as the ledger takes writes.
+pub async fn run(service: Arc<Service>) {
+    let pace = service.settings().pace;
     // Followed before the state is read, so that nothing falls in between.
     let mut batches = service.ledger().follow();
     let mut stopped = service.ledger().stopped();
@@ -50,6 +51,8 @@ pub async fn run(service: Arc<Service>, pace: Pace) {
                     schedule.fill(&service.view().state, now);
                 }
                 schedule.take(now, |second, due| pass.add(second, due));
+                metrics::rotation().scheduled(schedule.planned());
+                metrics::rotation().lag(pass.lag());
             }
             () = async { drop(stopped.wait_for(Option::is_some).await) } => return,
         }

@@ -12,10 +12,11 @@ use crate::clock::Timestamp;
 use crate::domain::command::Action;
 use crate::domain::event::EventKind;
 use crate::domain::rejection::Rejection;
-use crate::domain::rotation::{RENEWALS_MAX, RotationAction};
+use crate::domain::rotation::{RENEWALS_MAX, RotationAction, RotationEvent};
 use crate::domain::state::State;
 use crate::identity::{AccountId, PackedInstanceId};
 use crate::ledger::{Receipt, SubmitError};
+use crate::metrics::{self, Rotated};
 use crate::sts::{Service, ServiceError};
 
 /// Instances whose renewal is under way at once: enough to fill a batch of the ledger, few enough that whoever else
@@ -90,17 +91,51 @@ impl Pass {
         self.instances_under_way = self.instances_under_way.saturating_sub(chunk.dues.len());
         let (account, count) = (chunk.account, chunk.dues.len());
         match outcome {
-            Ok(receipt) => self.retry_refused(schedule, &chunk, &receipt),
+            Ok(receipt) => {
+                self.count(&chunk, &receipt);
+                self.retry_refused(schedule, &chunk, &receipt);
+            }
             // Its instances are planned again when it is enabled.
             Err(ServiceError::Submit(SubmitError::Rejected(
                 Rejection::AccountDisabled(_) | Rejection::NoSuchEntity { .. },
             ))) => {}
             Err(error) => {
                 tracing::warn!(%account, count, %error, "rotations failed; they are tried again");
+                metrics::rotation().done(Rotated::Failed, count as u64);
                 let now = self.service.now();
                 chunk.dues.into_iter().for_each(|(_, due)| schedule.retry(due, now));
             }
         }
+    }
+
+    /// Tells what was measured of a command that was done.
+    fn count(&self, chunk: &Chunk, receipt: &Receipt) {
+        let now = self.service.now();
+        let measured = metrics::rotation();
+        for (second, _) in &chunk.dues {
+            measured.late(now.since(Timestamp::from_unix_seconds(*second)));
+        }
+        for event in receipt.fact.iter().flat_map(|fact| &fact.events) {
+            match &event.kind {
+                EventKind::Rotation(RotationEvent::Renewed { sets, .. }) => {
+                    measured.done(Rotated::Renewed, sets.len() as u64);
+                }
+                EventKind::CredentialsRefused { .. } => measured.done(Rotated::Refused, 1),
+                EventKind::Rotation(RotationEvent::Late { instances, least_left }) => {
+                    let (account, count) = (chunk.account, instances.len());
+                    tracing::warn!(%account, count, ?least_left, "credentials were renewed too late");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// For how long what waits longest has been due.
+    pub(super) fn lag(&self) -> Duration {
+        let seconds = self.waiting.iter().map(|(second, _)| *second);
+        let queued = self.chunks.iter().flat_map(|chunk| &chunk.dues).map(|(second, _)| *second);
+        let first = seconds.chain(queued).min().map(Timestamp::from_unix_seconds);
+        first.map_or(Duration::ZERO, |first| self.service.now().since(first))
     }
 
     /// A refusal that was known before leads to no event that would plan the next try.

@@ -31,7 +31,7 @@ const UNITS: u64 = 1_000_000_000;
 
 /// One set of one instance, and the interval it was planned for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Due {
+pub struct Due {
     pub(super) account: PackedAccountId,
     pub(super) instance: PackedInstanceId,
     /// The lower half of the set's number.
@@ -40,7 +40,7 @@ pub(super) struct Due {
 }
 
 /// See the module.
-pub(super) struct Schedule {
+pub struct Schedule {
     /// The installation's.
     pace: Pace,
     calendar: Calendar<Due>,
@@ -50,26 +50,26 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// Nothing, from `now` on.
-    pub(super) fn new(pace: Pace, now: Timestamp) -> Self {
+    pub fn new(pace: Pace, now: Timestamp) -> Self {
         Self { pace, calendar: Calendar::new(now.as_unix_seconds()), load: 0 }
     }
 
     /// Plans everything that is true now, and nothing else.
-    pub(super) fn fill(&mut self, state: &State, now: Timestamp) {
+    pub fn fill(&mut self, state: &State, now: Timestamp) {
         *self = Self::new(self.pace, now);
         for account in state.accounts() {
             self.plan_account(state, account, now);
         }
-        tracing::info!(planned = self.len(), "rotations are planned");
+        tracing::info!(planned = self.planned(), "rotations are planned");
     }
 
     /// How much is planned.
-    pub(super) fn len(&self) -> usize {
-        self.calendar.len()
+    pub fn planned(&self) -> usize {
+        self.calendar.planned()
     }
 
     /// Whether the clock went back behind what was taken already: then times planned mean something else.
-    pub(super) fn is_ahead_of(&self, now: Timestamp) -> bool {
+    pub fn is_ahead_of(&self, now: Timestamp) -> bool {
         /// Clocks that are set by a network step by less.
         const BACK_SECONDS: i64 = 5;
         self.calendar.next() > now.as_unix_seconds().saturating_add(BACK_SECONDS)
@@ -137,7 +137,7 @@ impl Schedule {
     }
 
     /// Plans another try of what did not succeed.
-    pub(super) fn retry(&mut self, due: Due, now: Timestamp) {
+    pub fn retry(&mut self, due: Due, now: Timestamp) {
         let retry = now.plus(RETRY.min(self.pace.interval));
         let (first, last) = (now.as_unix_seconds().saturating_add(1), retry.as_unix_seconds());
         let second = self.calendar.room(Window { first, liked: first, last }, 1);
@@ -146,7 +146,7 @@ impl Schedule {
     }
 
     /// Takes out what is due, each entry with its second.
-    pub(super) fn take(&mut self, now: Timestamp, mut take: impl FnMut(i64, Due)) {
+    pub fn take(&mut self, now: Timestamp, mut take: impl FnMut(i64, Due)) {
         let load = &mut self.load;
         self.calendar.take(now.as_unix_seconds(), |second, due: Due| {
             *load = load.saturating_sub(UNITS / u64::from(due.interval));
@@ -155,11 +155,7 @@ impl Schedule {
     }
 
     /// The record of an entry, while that stands for what is true.
-    pub(super) fn current<'a>(
-        &self,
-        state: &'a State,
-        due: &Due,
-    ) -> Option<(&'a Account, &'a Record)> {
+    pub fn current<'a>(&self, state: &'a State, due: &Due) -> Option<(&'a Account, &'a Record)> {
         let account = state.account(due.account.id()?)?;
         let record = account.instances.record(due.instance)?;
         let current = self.due(account, record).filter(|_| account.enabled)?;
@@ -167,7 +163,7 @@ impl Schedule {
     }
 
     /// Takes over what a batch of facts changes.
-    pub(super) fn follow(&mut self, state: &State, batch: &[Recorded], now: Timestamp) {
+    pub fn follow(&mut self, state: &State, batch: &[Recorded], now: Timestamp) {
         for event in batch.iter().flat_map(|recorded| &recorded.fact.events) {
             if let EventKind::Rotation(RotationEvent::Demanded { everywhere: true, .. }) =
                 event.kind
@@ -276,8 +272,8 @@ fn low_half(epoch: u64) -> u32 {
     u32::try_from(epoch & u64::from(u32::MAX)).unwrap_or(0)
 }
 
-/// The account of an entry.
 impl Due {
+    /// The account of an entry.
     pub(super) fn account(&self) -> Option<AccountId> {
         self.account.id()
     }

@@ -37,6 +37,7 @@ use crate::identity::{AccessKeyId, AccountId, Invalid, PackedKeyId, Principal, b
 use crate::ledger::{Ledger, Receipt, SubmitError, View};
 use crate::log::EraseError;
 use crate::oidc::{IdentityError, KeyCache, Reach};
+use crate::pace::Pace;
 use crate::signing::{
     AccountKey, Cache, DocumentKeyError, DocumentSigner, Keyring, KeyringError, KeyringSource,
     NoRandomness, TokenError,
@@ -65,8 +66,8 @@ pub struct Settings {
     pub region: String,
     /// The regions for which signatures are taken.
     pub regions: Vec<String>,
-    /// How long credentials of instances live.
-    pub credentials_lifetime: Duration,
+    /// When credentials of instances are renewed and when they end, where an account has not chosen.
+    pub pace: Pace,
     /// How long a read waits for the record it asks for.
     pub read_patience: Duration,
     /// Where the keyring comes from.
@@ -337,7 +338,7 @@ impl Service {
     /// # Errors
     /// The system gives no random bytes.
     pub fn draw_minting(&self) -> Result<Minting, ServiceError> {
-        let lifetime = self.settings.credentials_lifetime;
+        let lifetime = self.settings.pace.lifetime;
         Ok(Minting { key: self.draw_id("ASIA")?, lifetime })
     }
 

@@ -1,0 +1,351 @@
+//! What many instances cost: the calendar of rotations, memory, a start from a snapshot, and renewing every set at
+//! once while metadata is read. Sizes are powers of ten up to `FLEET_MAX` (10^6 if not set); renewing all is
+//! measured on `FLEET_ROTATED` associations (10^6) of 1000 accounts, in a data folder of its own.
+
+#![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use locum::clock::Timestamp;
+use locum::config::Layer;
+use locum::domain::command::{Action, Launch, Minting, ProfileRef};
+use locum::domain::event::{Event, EventKind, Fact, InstanceFacts, RoleCredentials};
+use locum::domain::metadata::MetadataOptions;
+use locum::domain::rotation::RotationAction;
+use locum::domain::state::{Association, Instance, State};
+use locum::domain::tags::Tags;
+use locum::identity::{AccountId, InstanceId, PackedKeyId, Path, ProfileName, base32_id, hex_id};
+use locum::ledger::codec;
+use locum::pace::Pace;
+use locum::policy::{Policy, PolicyKind};
+use locum::rotation;
+use locum::rotation::calendar::{Calendar, Window};
+use locum::rotation::schedule::Schedule;
+use locum::serve::open;
+use locum::signing::Keyring;
+use locum::sts::Service;
+
+const TRUST_EC2: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",
+    "Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+const PACE: Pace =
+    Pace { interval: Duration::from_secs(3600), lifetime: Duration::from_secs(6 * 3600) };
+const START: i64 = 1_764_000_000;
+const ACCOUNTS: u64 = 1000;
+
+fn setting(name: &str) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000)
+}
+
+/// Bytes of memory that this process has.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages: u64 = statm.split(' ').nth(1).and_then(|field| field.parse().ok()).expect("pages");
+    pages * 4096
+}
+
+/// A number that looks drawn, so that indexes are filled in no order.
+fn scattered(number: u64) -> u64 {
+    let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+fn bytes<const N: usize>(number: u64) -> [u8; N] {
+    let mut bytes = [0; N];
+    let scattered = scattered(number).to_be_bytes();
+    bytes.iter_mut().rev().zip(scattered.iter().rev()).for_each(|(to, from)| *to = *from);
+    bytes
+}
+
+fn facts() -> InstanceFacts {
+    InstanceFacts {
+        image_id: Arc::from("ami-0123456789abcdef0"),
+        instance_type: Arc::from("m5.large"),
+        region: Arc::from("us-east-1"),
+        zone: Arc::from("us-east-1a"),
+        agent: None,
+        tags: Default::default(),
+        metadata: MetadataOptions::default(),
+    }
+}
+
+fn instance(number: u64, facts: &Arc<InstanceFacts>) -> Instance {
+    let issued_at = Timestamp::from_unix_seconds(START - i64::try_from(number % 3600).unwrap_or(0));
+    Instance {
+        id: hex_id("i-", bytes(number)).parse().expect("an id"),
+        facts: facts.clone(),
+        private_ip: Some(std::net::Ipv4Addr::from_bits(u32::try_from(number).unwrap_or(0)).into()),
+        launched_at: issued_at,
+        running: true,
+        identity_key: base32_id("AKIA", bytes(number)).parse().ok(),
+        identity_key_last_use: None,
+        generation: 1,
+        association: Some(Association {
+            id: hex_id("iip-assoc-", bytes(number)).parse().expect("an id"),
+            profile: "app".parse().expect("a name"),
+            profile_id: "AIPAAAAAAAAAAAAAAAAA".parse().expect("an id"),
+            since: issued_at,
+            credentials: Some(RoleCredentials {
+                epoch: 1,
+                key: PackedKeyId::temporary(bytes(number)).id().expect("a key"),
+                role: "app".parse().expect("a name"),
+                path: Path::default(),
+                role_id: "AROAAAAAAAAAAAAAAAAA".parse().expect("an id"),
+                issued_at,
+                expires_at: issued_at.plus(PACE.lifetime),
+            }),
+            refused: None,
+            pace: None,
+        }),
+        ended: None,
+        usage: None,
+    }
+}
+
+fn fact(account: AccountId, kind: EventKind) -> Fact {
+    let empty: Arc<str> = Arc::from("");
+    Fact {
+        time: Timestamp::from_unix_seconds(START),
+        actor: empty.clone(),
+        request_id: empty.clone(),
+        trace_id: empty,
+        idempotency: None,
+        events: vec![Event { account, kind }],
+    }
+}
+
+fn account(number: u64) -> AccountId {
+    AccountId::new(100_000_000_000 + number).expect("an account")
+}
+
+/// A state of so many instances, as a snapshot leads to it.
+fn state_of(count: u64) -> State {
+    let (mut state, shape) = (State::default(), Arc::new(facts()));
+    for number in 0..ACCOUNTS.min(count) {
+        let key = locum::domain::account_key::WrappedAccountKey::new(1, &[7; 60]);
+        let created = EventKind::AccountCreated { name: Arc::from("bench"), key };
+        state.apply(1, &fact(account(number), created)).expect("an account");
+        let own = (number..count).step_by(usize::try_from(ACCOUNTS).unwrap_or(1));
+        let mut instances: Vec<_> = own.map(|number| instance(number, &shape)).collect();
+        instances.sort_by(|a, b| a.id.cmp(&b.id));
+        let retold = EventKind::InstancesRetold { instances };
+        state.apply(1, &fact(account(number), retold)).expect("instances");
+    }
+    state.index_instances();
+    state
+}
+
+/// What one entry of the calendar costs, with so many in it.
+fn calendar(count: u64) {
+    let mut calendar = Calendar::new(0);
+    let window = Window { first: 360, liked: 3240, last: 3600 };
+    let full = u32::try_from(count * 115 / 360_000).unwrap_or(u32::MAX).max(1);
+    for number in 0..count {
+        let second = calendar.room(window, full);
+        calendar.insert(second, (number, 0_u64, 0_u64));
+    }
+    let rounds = 1_000_000_u64;
+    let began = Instant::now();
+    for number in 0..rounds {
+        let second = calendar.room(window, full.saturating_mul(2));
+        calendar.insert(second, (number, 0, 0));
+    }
+    let insert = began.elapsed().as_nanos() as f64 / rounds as f64;
+    let planned = calendar.planned() as f64;
+    let (began, mut taken) = (Instant::now(), 0_u64);
+    calendar.take(3600, |_, _| taken += 1);
+    let pop = began.elapsed().as_nanos() as f64 / planned;
+    println!(
+        "calendar  {count:>9} planned  insert {insert:>6.1} ns  take {pop:>6.1} ns  cancel 0 (checked when taken)"
+    );
+}
+
+fn states(count: u64) {
+    let before = resident();
+    let state = state_of(count);
+    let memory = resident().saturating_sub(before) as f64 / count as f64;
+    let (now, began) = (Timestamp::from_unix_seconds(START), Instant::now());
+    let mut schedule = Schedule::new(PACE, now);
+    schedule.fill(&state, now);
+    let fill = began.elapsed();
+    let planned = resident().saturating_sub(before) as f64 / count as f64;
+    let (mut written, mut stored) = (0_u64, Vec::new());
+    let began = Instant::now();
+    let mut take = |(_, fact): (u64, Fact)| -> Result<(), std::convert::Infallible> {
+        let bytes = codec::encode(&fact);
+        written += bytes.len() as u64;
+        stored.push(bytes);
+        Ok(())
+    };
+    let Ok(()) = state.retell(&mut take);
+    let write = began.elapsed();
+    drop((state, schedule));
+    let began = Instant::now();
+    let mut again = State::default();
+    for bytes in &stored {
+        again.apply(1, &codec::decode(bytes).expect("a fact")).expect("a state");
+    }
+    again.index_instances();
+    let read = began.elapsed();
+    println!(
+        "state     {count:>9} associations  {memory:>5.0} bytes each, {planned:.0} with the calendar; plan {fill:.2?}; \
+         snapshot {:.0} bytes each, written in {write:.2?}, read in {read:.2?}",
+        written as f64 / count as f64
+    );
+}
+
+/// Accounts with a role in a profile, and instances that carry it.
+async fn launch(service: &Arc<Service>, count: u64) {
+    let info = service.own_request("bench");
+    let trust = Policy::parse(TRUST_EC2, PolicyKind::Trust).expect("a policy");
+    let profile: ProfileName = "app".parse().expect("a name");
+    let perform = async |account, action| {
+        service.perform(&info, "", account, action).await.expect("a change");
+    };
+    for number in 0..ACCOUNTS {
+        let id = account(number);
+        perform(id, service.draw_account(id, "bench").expect("an account")).await;
+        let role = Action::CreateRole {
+            name: "app".parse().expect("a name"),
+            path: Path::default(),
+            id: service.draw_id("AROA").expect("an id"),
+            description: "".into(),
+            max_session: Duration::from_secs(3600),
+            trust: trust.clone(),
+            tags: Tags::default(),
+            boundary: None,
+        };
+        perform(id, role).await;
+        let profile_id = service.draw_id("AIPA").expect("an id");
+        let (name, tags) = (profile.clone(), Tags::default());
+        let created = Action::CreateProfile { name, path: Path::default(), id: profile_id, tags };
+        perform(id, created).await;
+        let role = "app".parse().expect("a name");
+        perform(id, Action::AddRoleToProfile { profile: profile.clone(), role }).await;
+        let launches = (number..count).step_by(usize::try_from(ACCOUNTS).unwrap_or(1));
+        let launches: Vec<_> = launches.map(|number| launch_of(service, number)).collect();
+        let reference = Some(ProfileRef::Name(profile.clone()));
+        perform(id, Action::LaunchInstances { launches, facts: facts(), profile: reference }).await;
+    }
+}
+
+fn launch_of(service: &Service, number: u64) -> Launch {
+    let lifetime = PACE.lifetime;
+    Launch {
+        id: hex_id("i-", bytes(number)).parse().expect("an id"),
+        identity_key: service.draw_id("AKIA").expect("an id"),
+        private_ip: Some(std::net::Ipv4Addr::from_bits(u32::try_from(number).unwrap_or(0)).into()),
+        association: service.draw_hex_id("iip-assoc-").expect("an id"),
+        minting: Minting { key: service.draw_id("ASIA").expect("a key"), lifetime },
+    }
+}
+
+/// Reads the credentials of instances one after the other until told to stop; how long each read took.
+fn read_metadata(service: &Service, count: u64, stop: &AtomicBool) -> Vec<Duration> {
+    let mut times = Vec::new();
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        number = (number + 7919) % count;
+        let id: InstanceId = hex_id("i-", bytes(number)).parse().expect("an id");
+        let began = Instant::now();
+        let view = service.view();
+        let own = view.state.account(account(number % ACCOUNTS)).expect("an account");
+        let instance = own.instances.get(&id).expect("an instance");
+        let set = instance.association.as_ref().and_then(|found| found.credentials.clone());
+        let set = set.expect("credentials");
+        let delivery = locum::identity::RoleDelivery::Version2;
+        service.role_credentials(own, &instance, &set, delivery).expect("credentials");
+        times.push(began.elapsed());
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    times.sort_unstable();
+    times
+}
+
+fn p99(times: &[Duration]) -> Duration {
+    times.get(times.len() * 99 / 100).copied().unwrap_or_default()
+}
+
+/// Associations whose set was issued before the demand.
+fn outstanding(service: &Service) -> usize {
+    let view = service.view();
+    let of = |own: &Arc<locum::domain::state::Account>| {
+        let before = view.state.renew_before(own);
+        let old = own
+            .instances
+            .records()
+            .filter(|record| record.newest_set().is_some_and(|(issued_at, _)| issued_at < before));
+        old.count()
+    };
+    view.state.accounts().map(of).sum()
+}
+
+/// Metadata reads for as long as `meanwhile` takes.
+async fn reads_during(
+    service: &Arc<Service>,
+    count: u64,
+    meanwhile: impl Future<Output = ()>,
+) -> Vec<Duration> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let reader = std::thread::spawn({
+        let (service, stop) = (service.clone(), stop.clone());
+        move || read_metadata(&service, count, &stop)
+    });
+    meanwhile.await;
+    stop.store(true, Ordering::Relaxed);
+    reader.join().expect("a reader")
+}
+
+async fn rotate_all(count: u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let layer = Layer { data_dir: Some(folder.path().to_owned()), ..Layer::default() };
+    let config = layer.finish().expect("settings");
+    Keyring::create(&config.keyring).expect("a keyring");
+    let opened = open(&config).await.expect("a data folder");
+    let service = opened.service.clone();
+    let began = Instant::now();
+    launch(&service, count).await;
+    println!("launched  {count:>9} in {:.2?}", began.elapsed());
+    tokio::spawn(rotation::run(service.clone()));
+    let quiet = reads_during(&service, count, tokio::time::sleep(Duration::from_secs(4))).await;
+    let (info, before) = (service.own_request("bench"), service.view().sequence);
+    let began = Instant::now();
+    let busy = reads_during(&service, count, async {
+        let demand = Action::Rotation(RotationAction::RenewAll);
+        service.perform(&info, "", AccountId::OPERATOR, demand).await.expect("a demand");
+        while outstanding(&service) > 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+    let took = began.elapsed();
+    println!(
+        "renewed   {count:>9} in {took:.2?}, durable and visible, {} records; metadata reads p99 {:.1?} before, \
+         {:.1?} meanwhile",
+        service.view().sequence - before,
+        p99(&quiet),
+        p99(&busy),
+    );
+    drop((service, opened));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let began = Instant::now();
+    let opened = open(&config).await.expect("a data folder");
+    println!("restart   {count:>9} in {:.2?}, from a snapshot", began.elapsed());
+    drop(opened);
+}
+
+fn main() {
+    let largest = setting("FLEET_MAX");
+    let sizes = (4..).map(|power| 10_u64.pow(power)).take_while(|size| *size <= largest);
+    for size in sizes.clone() {
+        calendar(size);
+    }
+    for size in sizes {
+        states(size);
+    }
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(rotate_all(setting("FLEET_ROTATED")));
+}
