@@ -43,7 +43,7 @@ const STRING_TO_SIGN_BYTES: usize = 138;
 const SESSIONS: usize = 24_000;
 /// Rounds of a comparison, and how long each takes about.
 const ROUNDS: usize = 15;
-const ROUND: Duration = Duration::from_millis(40);
+const ROUND: Duration = Duration::from_millis(80);
 
 /// The CPU time that this thread has used.
 fn cpu_time() -> Duration {
@@ -64,10 +64,14 @@ fn round(work: &mut dyn FnMut(), calls: u32) -> Duration {
     (cpu_time() - began) / calls
 }
 
-/// How many calls take about a round.
+/// How many calls take about a round. Doubled until they do: the kernel tells a thread's time in steps of some
+/// milliseconds, within which a few calls seem to take none.
 fn calls_of(work: &mut dyn FnMut()) -> u32 {
-    let once = round(work, 1000).max(Duration::from_nanos(1));
-    u32::try_from(ROUND.as_nanos() / once.as_nanos()).unwrap_or(u32::MAX).max(1)
+    let mut calls = 1_u32;
+    while round(work, calls) * calls < ROUND {
+        calls = calls.saturating_mul(2);
+    }
+    calls
 }
 
 fn median(mut rounds: Vec<Duration>) -> f64 {
