@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::oidc::Reach;
 use crate::pace::Pace;
+use crate::telemetry::AccessLog;
 
 /// A length of time as people write it: `90s`, `15m`, `6h`, `1d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -132,9 +133,16 @@ pub struct Layer {
     /// How long calls under way may take to end when the server stops [default: 10s].
     #[arg(long, env = "LOCUM_DRAIN_TIMEOUT")]
     pub drain_timeout: Option<Span>,
-    /// Where traces are sent by OTLP over gRPC, such as `http://127.0.0.1:4317`; nowhere if not set.
+    /// Where traces and metrics are sent by OTLP over gRPC, such as `http://127.0.0.1:4317`; nowhere if not set.
     #[arg(long, env = "LOCUM_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
+    /// How often metrics are sent there [default: 15s].
+    #[arg(long, env = "LOCUM_OTLP_INTERVAL")]
+    pub otlp_interval: Option<Span>,
+    /// Which requests have a line in the log [default: refusals]: none (`off`), those that were not done
+    /// (`refusals`), those that change or issue something as well (`changes`), or `all`.
+    #[arg(long, env = "LOCUM_ACCESS_LOG", value_enum)]
+    pub access_log: Option<AccessLog>,
 }
 
 /// All settings, checked.
@@ -157,6 +165,8 @@ pub struct Config {
     pub oidc_reach: Reach,
     pub drain_timeout: Duration,
     pub otlp_endpoint: Option<String>,
+    pub otlp_interval: Duration,
+    pub access_log: AccessLog,
 }
 
 /// The shortest life of credentials.
@@ -208,6 +218,8 @@ impl Layer {
             oidc_reach: self.oidc_reach.or(other.oidc_reach),
             drain_timeout: self.drain_timeout.or(other.drain_timeout),
             otlp_endpoint: self.otlp_endpoint.or(other.otlp_endpoint),
+            otlp_interval: self.otlp_interval.or(other.otlp_interval),
+            access_log: self.access_log.or(other.access_log),
         }
     }
 
@@ -244,6 +256,8 @@ impl Layer {
             oidc_reach: self.oidc_reach.unwrap_or_default(),
             drain_timeout: span(self.drain_timeout, 10),
             otlp_endpoint: self.otlp_endpoint,
+            otlp_interval: span(self.otlp_interval, 15),
+            access_log: self.access_log.unwrap_or_default(),
         };
         if !(LIFETIME_MIN..=LIFETIME_MAX).contains(&config.credentials_lifetime) {
             let bounds =
@@ -259,6 +273,9 @@ impl Layer {
         }
         if config.metadata_report_interval.is_zero() {
             return Err(rule("metadata_report_interval", "must be more than 0".to_owned()));
+        }
+        if config.otlp_interval.is_zero() {
+            return Err(rule("otlp_interval", "must be more than 0".to_owned()));
         }
         if config.region.is_empty() {
             return Err(rule("region", "must not be empty".to_owned()));

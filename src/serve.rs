@@ -22,7 +22,9 @@ use crate::metrics::{self, Process, Sink};
 use crate::proto::v1::MetadataUsage;
 use crate::signing::{KeyringError, KeyringSource};
 use crate::sts::{Service, Settings};
+use crate::telemetry::{MetricsExport, TelemetryError};
 use crate::{aws, grpc, health, rewrap, rotation};
+use health::Probe as _;
 
 use addresses::ByAddress;
 
@@ -60,6 +62,9 @@ pub enum ServeError {
     /// TLS cannot be served.
     #[error(transparent)]
     Tls(#[from] aws::TlsError),
+    /// Metrics cannot be sent.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The operator's account cannot be made.
     #[error("cannot make the operator's account: {0}")]
     Operator(#[from] crate::sts::ServiceError),
@@ -226,7 +231,8 @@ pub async fn run(
         stopping.clone().cancelled_owned(),
     );
     let probe = Arc::new(ServerProbe { service: service.clone(), book });
-    let health = health::serve(listeners.health, probe, stopping.clone().cancelled_owned());
+    let export = export(config, &probe, &mut background)?;
+    let health = health::serve(listeners.health, probe.clone(), stopping.clone().cancelled_owned());
     let queries =
         aws::serve(listeners.aws, service.clone(), tls, stopping.clone().cancelled_owned());
     let calls = grpc::serve(service, listeners.grpc, stopping.clone().cancelled_owned());
@@ -247,10 +253,26 @@ pub async fn run(
             }
         }
     }
+    if let Some(export) = export {
+        export.send(&|sink: &mut dyn Sink| probe.gather(sink)).await;
+    }
     opened.service.record_uses().await;
     opened.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Sends metrics to the collector from now on, if there is one.
+fn export(
+    config: &Config,
+    probe: &Arc<ServerProbe>,
+    background: &mut JoinSet<()>,
+) -> Result<Option<Arc<MetricsExport>>, TelemetryError> {
+    let Some(endpoint) = &config.otlp_endpoint else { return Ok(None) };
+    let export = Arc::new(MetricsExport::new(endpoint)?);
+    let (sender, probe, interval) = (export.clone(), probe.clone(), config.otlp_interval);
+    background.spawn(async move { sender.run(interval, |sink| probe.gather(sink)).await });
+    Ok(Some(export))
 }
 
 /// Records what use is made of metadata here, for ever.

@@ -80,6 +80,15 @@ impl Api {
         self != Self::Ec2 || EC2_WITHOUT_EFFECT.contains(&parameter)
     }
 
+    /// The operations of every service.
+    pub(super) fn operations() -> [(&'static str, &'static [&'static str]); 3] {
+        [
+            (Self::Sts.scope(), sts::ACTIONS),
+            (Self::Iam.scope(), iam::ACTIONS),
+            (Self::Ec2.scope(), ec2::ACTIONS),
+        ]
+    }
+
     /// Does what the call asks.
     pub(super) async fn answer(self, call: &Call<'_>) -> Result<Answer, Fault> {
         match self {

@@ -132,6 +132,9 @@ impl Call<'_> {
 /// how the parameters are read and whose result how the answer is written.
 macro_rules! operations {
     ($($action:ident => $function:path;)*) => {
+        /// The names of all operations.
+        pub(super) const ACTIONS: &[&str] = &[$(stringify!($action)),*];
+
         /// Does what the call asks.
         pub(super) async fn answer(
             call: &$crate::aws::call::Call<'_>,

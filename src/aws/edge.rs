@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderMap, USER_AGENT};
@@ -16,10 +17,12 @@ use super::call::{Answer, Call};
 use super::fault::Fault;
 use super::form::{FormError, Node, decode};
 use crate::domain::access::Caller;
-use crate::identity::Principal;
+use crate::identity::{AccountId, Principal};
+use crate::metrics::{self, Operation, Operations};
+use crate::signing::NoRandomness;
 use crate::signing::sigv4::{self, PathStyle, Signable, SignatureError, body_sha256};
 use crate::sts::{AuthError, RequestInfo, Service};
-use crate::telemetry;
+use crate::telemetry::{self, Access};
 
 /// Characters of a user agent that are kept.
 const USER_AGENT_CHARS_MAX: usize = 256;
@@ -45,55 +48,124 @@ pub(super) struct Reply {
 pub(super) struct Edge {
     service: Arc<Service>,
     secure_transport: bool,
+    operations: &'static Operations,
+}
+
+/// A request from its beginning to its answer: measured, traced, and told in the access log.
+struct UnderWay {
+    operation: &'static Operation,
+    began: Instant,
+    request_id: Arc<str>,
+    span: tracing::Span,
+    trace_id: Arc<str>,
+    /// Told in the form of the service, as soon as it is known.
+    api: Api,
+    account: Option<AccountId>,
+    /// The caller's ARN, once they are recognized.
+    principal: String,
+    ended: bool,
+}
+
+impl UnderWay {
+    fn tell(&mut self, code: Option<&str>) {
+        self.ended = true;
+        let took = self.began.elapsed();
+        let outcome = self.operation.answered(code, took);
+        if let Some(account) = self.account {
+            metrics::accounts().request(account, outcome);
+        }
+        if let Some(code) = code {
+            self.span.record("code", code);
+        }
+        let access = Access {
+            operation: self.operation,
+            request_id: &self.request_id,
+            principal: &self.principal,
+            code,
+            outcome,
+            took,
+            trace_id: &self.trace_id,
+        };
+        telemetry::access_log().write(&access);
+    }
+}
+
+impl Drop for UnderWay {
+    /// The caller went away, or waited longer than a request may take.
+    fn drop(&mut self) {
+        if !self.ended {
+            self.tell(Some("RequestTimeout"));
+        }
+    }
 }
 
 impl Edge {
     pub(super) fn new(service: Arc<Service>, secure_transport: bool) -> Self {
-        Self { service, secure_transport }
+        let operations = metrics::aws(&Api::operations());
+        Self { service, secure_transport, operations }
     }
 
     /// The answer to a request.
     pub(super) async fn reply(&self, whole: &Whole<'_>) -> Reply {
         let headers = &whole.parts.headers;
-        let Ok(request_id) = self.service.draw_request_id() else {
+        let Ok(mut under_way) = self.begin(headers) else {
             return refusal(Api::Sts, headers, "", &Fault::internal(&"no random bytes"));
         };
-        let span = tracing::debug_span!(
-            "call",
-            otel.name = tracing::field::Empty,
-            otel.kind = "server",
-            request_id = %request_id,
-        );
-        telemetry::continue_trace(&span, headers);
-        // Told in the form of the service, as soon as it is known.
-        let mut api = Api::Sts;
-        let answer = self.answer(whole, &request_id, &mut api).instrument(span).await;
-        match answer {
+        let span = under_way.span.clone();
+        match self.answer(whole, &mut under_way).instrument(span).await {
             Ok(Answer { body, content_type }) => {
+                under_way.tell(None);
+                let request_id = under_way.request_id.clone();
                 Reply { status: StatusCode::OK, content_type, request_id, body }
             }
-            Err(fault) => refusal(api, headers, &request_id, &fault),
+            Err(fault) => refused(&mut under_way, headers, &fault),
         }
     }
 
     /// The reply to a request that is not even read.
     pub(super) fn refusal(&self, headers: &HeaderMap, fault: &Fault) -> Reply {
-        let request_id = self.service.draw_request_id().unwrap_or_else(|_| Arc::from(""));
-        let api = claimed_api(&headers_of(headers), "").unwrap_or(Api::Sts);
-        refusal(api, headers, &request_id, fault)
+        let Ok(mut under_way) = self.begin(headers) else {
+            return refusal(Api::Sts, headers, "", fault);
+        };
+        under_way.api = claimed_api(&headers_of(headers), "").unwrap_or(Api::Sts);
+        refused(&mut under_way, headers, fault)
     }
 
-    async fn answer(
-        &self,
-        whole: &Whole<'_>,
-        request_id: &Arc<str>,
-        api: &mut Api,
-    ) -> Result<Answer, Fault> {
+    fn begin(&self, headers: &HeaderMap) -> Result<UnderWay, NoRandomness> {
+        let request_id = self.service.draw_request_id()?;
+        let span = tracing::debug_span!(
+            "call",
+            otel.name = tracing::field::Empty,
+            otel.kind = "server",
+            rpc.system = "aws-api",
+            rpc.service = tracing::field::Empty,
+            rpc.method = tracing::field::Empty,
+            request_id = %request_id,
+            enduser.id = tracing::field::Empty,
+            code = tracing::field::Empty,
+        );
+        telemetry::continue_trace(&span, headers);
+        let trace_id = telemetry::trace_id_of(&span, headers).unwrap_or_default();
+        Ok(UnderWay {
+            operation: self.operations.find(""),
+            began: Instant::now(),
+            request_id,
+            span,
+            trace_id: Arc::from(trace_id),
+            api: Api::Sts,
+            account: None,
+            principal: String::new(),
+            ended: false,
+        })
+    }
+
+    async fn answer(&self, whole: &Whole<'_>, under_way: &mut UnderWay) -> Result<Answer, Fault> {
         let Parts { method, uri, headers, .. } = whole.parts;
         let (path, query) = (uri.path(), uri.query().unwrap_or_default());
         let listed = headers_of(headers);
         let claimed = claimed_api(&listed, query);
-        *api = claimed.unwrap_or(Api::Sts);
+        under_way.api = claimed.unwrap_or(Api::Sts);
+        let api = under_way.api;
         if path != "/" {
             return Err(Fault::own("NotFound", StatusCode::NOT_FOUND, "Requests are for path /."));
         }
@@ -106,7 +178,12 @@ impl Edge {
         parameters.retain(|name, _| !name.starts_with(SIGNATURE_PARAMETERS));
         let action = parameters.remove("Action").ok_or_else(Fault::no_action)?;
         let version = parameters.remove("Version");
-        tracing::Span::current().record("otel.name", action.as_str());
+        under_way.operation = self.operations.find(&action);
+        let Operation { service, name, .. } = under_way.operation;
+        for (field, value) in [("otel.name", name), ("rpc.method", name), ("rpc.service", service)]
+        {
+            under_way.span.record(field, *value);
+        }
         let signable = Signable {
             method: method.as_str(),
             path,
@@ -117,29 +194,32 @@ impl Edge {
         };
         let caller = self.caller(&signable, claimed, &action)?;
         if version.as_deref() != Some(api.version()) {
-            return Err(Fault::version(*api, &action, version.as_deref()));
+            return Err(Fault::version(api, &action, version.as_deref()));
         }
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let user_agent = header(USER_AGENT).unwrap_or_default();
         let user_agent: String = user_agent.chars().take(USER_AGENT_CHARS_MAX).collect();
+        under_way.account = caller.principal.account();
+        under_way.principal = caller.principal.arn();
+        under_way.span.record("enduser.id", &under_way.principal);
         let info = RequestInfo {
-            fingerprint: fingerprint(*api, &action, &caller.principal.arn(), &parameters),
+            fingerprint: fingerprint(api, &action, &under_way.principal, &parameters),
             caller: Caller {
                 source_ip: Some(whole.peer),
                 user_agent: Arc::from(user_agent),
                 secure_transport: self.secure_transport,
                 ..caller
             },
-            request_id: request_id.clone(),
-            trace_id: Arc::from(telemetry::trace_id(headers).unwrap_or_default()),
+            request_id: under_way.request_id.clone(),
+            trace_id: under_way.trace_id.clone(),
         };
         let call = Call {
             service: &self.service,
             info: &info,
             action: &action,
-            api: *api,
+            api,
             parameters: &Node::tree(parameters)?,
-            as_json: asks_for_json(*api, headers),
+            as_json: asks_for_json(api, headers),
         };
         api.answer(&call).await
     }
@@ -179,6 +259,15 @@ fn asks_for_json(api: Api, headers: &HeaderMap) -> bool {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut media = accept.split(',').map(|media| media.split(';').next().unwrap_or_default());
     api == Api::Sts && media.any(|media| media.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn refused(under_way: &mut UnderWay, headers: &HeaderMap, fault: &Fault) -> Reply {
+    let (api, request_id) = (under_way.api, under_way.request_id.clone());
+    if let Some(error) = fault.cause() {
+        tracing::error!(%request_id, error, "a request failed inside");
+    }
+    under_way.tell(Some(fault.code(api)));
+    refusal(api, headers, &request_id, fault)
 }
 
 fn refusal(api: Api, headers: &HeaderMap, request_id: &str, fault: &Fault) -> Reply {

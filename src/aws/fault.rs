@@ -116,11 +116,13 @@ pub(super) struct Fault {
     message: String,
     /// What DecodeAuthorizationMessage opens; EC2 tells it with the message.
     encoded: Option<String>,
+    /// What failed inside: for the log, not for the caller.
+    cause: Option<String>,
 }
 
 impl Fault {
     fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), encoded: None }
+        Self { kind, message: message.into(), encoded: None, cause: None }
     }
 
     /// A fault that both families name alike.
@@ -195,8 +197,8 @@ impl Fault {
 
     /// Something is wrong inside: told to the log, not to the caller.
     pub(super) fn internal(what: &dyn std::fmt::Display) -> Self {
-        tracing::error!(error = %what, "a request failed inside");
-        Self::new(INTERNAL, "The request processing has failed because of an unknown error.")
+        let message = "The request processing has failed because of an unknown error.";
+        Self { cause: Some(what.to_string()), ..Self::new(INTERNAL, message) }
     }
 
     /// Everything that is wrong with the parameters, as `api` tells it.
@@ -237,6 +239,16 @@ impl Fault {
     /// A policy that is none, or none of its kind.
     pub(super) fn policy(error: &ParseError) -> Self {
         Self::own("MalformedPolicyDocument", BAD_REQUEST, sentence(&error.to_string()))
+    }
+
+    /// The error code that `api` answers with.
+    pub(super) fn code(&self, api: Api) -> &'static str {
+        if api == Api::Ec2 { self.kind.ec2_code } else { self.kind.code }
+    }
+
+    /// What failed inside, for the log.
+    pub(super) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
     }
 
     /// The HTTP status that `api` answers with.
@@ -333,7 +345,7 @@ impl From<Rejection> for Fault {
         let kind = of_rejection(&rejection);
         match rejection {
             Rejection::AccessDenied(denied) => {
-                Self { kind, message: denied.message, encoded: denied.encoded }
+                Self { encoded: denied.encoded, ..Self::new(kind, denied.message) }
             }
             Rejection::MalformedPolicy { error, .. } => Self::policy(&error),
             // In AWS's words already.

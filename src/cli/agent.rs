@@ -15,14 +15,14 @@ use super::{Failure, say};
 use crate::client::connect;
 use crate::clock::Clock;
 use crate::config::Span;
-use crate::health;
+use crate::health::{self, Probe as _};
 use crate::identity::{InstanceId, Invalid};
 use crate::imds::agent::{Nodes, Watched, deliver};
 use crate::imds::{
     self, Front, InstanceSource, Limits, Serves, TokenFiles, TokenKey, UsageBook, token_files,
 };
 use crate::metrics::{self, Process, Sink, names};
-use crate::telemetry;
+use crate::telemetry::{self, AccessLog, MetricsExport};
 
 /// `locum agent`
 #[derive(clap::Args)]
@@ -64,6 +64,12 @@ pub(super) struct AgentArgs {
     /// How often the use of metadata is reported, for the doctor.
     #[arg(long, default_value = "1m")]
     report_interval: Span,
+    /// Where traces and metrics are sent by OTLP over gRPC; nowhere if not given.
+    #[arg(long, env = "LOCUM_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
+    /// How often metrics are sent there.
+    #[arg(long, env = "LOCUM_OTLP_INTERVAL", default_value = "15s")]
+    otlp_interval: Span,
     /// The user to become once ports are bound and files are read; its group as well.
     #[arg(long)]
     user: Option<String>,
@@ -115,7 +121,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 pub(super) async fn run(args: AgentArgs) -> Result<(), Failure> {
-    let _telemetry = telemetry::start(None)?;
+    let _telemetry = telemetry::start(args.otlp_endpoint.as_deref(), AccessLog::Off)?;
     let credentials = credentials(args.credentials.as_deref())?;
     let channels = args.endpoint.iter();
     let channels = channels.map(|endpoint| connect(endpoint, &args.region, credentials.clone()));
@@ -141,9 +147,14 @@ pub(super) async fn run(args: AgentArgs) -> Result<(), Failure> {
         let files = TokenFiles { folder, key: key.clone(), clock: Clock::System };
         background.spawn(write_tokens(files, source.clone()));
     }
+    let probe = Arc::new(AgentProbe { watched, book: book.clone() });
+    if let Some(endpoint) = &args.otlp_endpoint {
+        let (export, probe) = (MetricsExport::new(endpoint)?, probe.clone());
+        let interval = args.otlp_interval.0;
+        background.spawn(async move { export.run(interval, |sink| probe.gather(sink)).await });
+    }
     if let Some(listener) = health_listener {
         say(format_args!("health on http://{}", listener.local_addr()?))?;
-        let probe = Arc::new(AgentProbe { watched, book: book.clone() });
         background.spawn(health::serve(listener, probe, stopping.clone().cancelled_owned()));
     }
     let limits =

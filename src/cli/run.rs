@@ -19,7 +19,7 @@ use crate::pace::SERVED_LIFE_MIN;
 use crate::serve::{Addresses, Listeners, Opened, open, run};
 use crate::signing::{Keyring, KeyringSource, Secret};
 use crate::sts::Service;
-use crate::telemetry;
+use crate::telemetry::{self, AccessLog};
 
 /// `locum dev`
 #[derive(clap::Args)]
@@ -60,6 +60,15 @@ pub(super) struct DevArgs {
     /// Where keys of identity providers are fetched from; here on loopback addresses too.
     #[arg(long, value_enum, default_value = "loopback")]
     oidc_reach: Reach,
+    /// Where traces and metrics are sent by OTLP over gRPC; nowhere if not given.
+    #[arg(long, env = "LOCUM_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
+    /// How often metrics are sent there.
+    #[arg(long, default_value = "15s")]
+    otlp_interval: Span,
+    /// Which requests have a line in the log.
+    #[arg(long, value_enum, default_value = "refusals")]
+    access_log: AccessLog,
 }
 
 impl ServeArgs {
@@ -71,7 +80,7 @@ impl ServeArgs {
 
 pub(super) async fn init(args: ServeArgs) -> Result<(), Failure> {
     let config = args.config()?;
-    let _telemetry = telemetry::start(None)?;
+    let _telemetry = telemetry::start(None, AccessLog::Off)?;
     std::fs::create_dir_all(&config.data_dir)?;
     // A keyring from elsewhere is made there: `locum keyring new`.
     if let KeyringSource::File(path) = KeyringSource::of(&config.keyring) {
@@ -89,7 +98,7 @@ pub(super) async fn init(args: ServeArgs) -> Result<(), Failure> {
 
 pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let config = args.config()?;
-    let _telemetry = telemetry::start(config.otlp_endpoint.as_deref())?;
+    let _telemetry = telemetry::start(config.otlp_endpoint.as_deref(), config.access_log)?;
     let listeners = Listeners::bind(&config).await?;
     let opened = open(&config).await?;
     let Addresses { grpc, aws, metadata, health } = listeners.addresses()?;
@@ -107,7 +116,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
 }
 
 pub(super) async fn dev(args: DevArgs) -> Result<(), Failure> {
-    let _telemetry = telemetry::start(None)?;
+    let _telemetry = telemetry::start(args.otlp_endpoint.as_deref(), args.access_log)?;
     let temporary = std::env::temp_dir().join(format!("locum-dev-{}", std::process::id()));
     let data_dir = args.data_dir.clone().filter(|_| !args.ephemeral).unwrap_or(temporary);
     let layer = Layer {
@@ -121,6 +130,9 @@ pub(super) async fn dev(args: DevArgs) -> Result<(), Failure> {
         metadata_requests_per_second: Some(args.metadata_requests_per_second),
         metadata_report_interval: Some(args.metadata_report_interval),
         oidc_reach: Some(args.oidc_reach),
+        otlp_endpoint: args.otlp_endpoint.clone(),
+        otlp_interval: Some(args.otlp_interval),
+        access_log: Some(args.access_log),
         ..Layer::default()
     };
     let config = layer.finish()?;

@@ -8,23 +8,27 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use ring::digest::{Context as Digest, SHA256};
-use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
+use tonic::{Code, Status};
 use tower::{Layer, Service as TowerService};
 use tracing::Instrument as _;
 
 use super::status;
 use crate::client::first_message;
 use crate::domain::access::Caller;
+use crate::identity::AccountId;
+use crate::metrics::{self, Operation, Outcome};
 use crate::signing::grpc::{Call, UNSIGNED_CALLS};
 use crate::sts::{RequestInfo, Service};
-use crate::telemetry;
+use crate::telemetry::{self, Access};
 
 /// Bytes of a request message with its frame.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
@@ -32,6 +36,8 @@ pub const REQUEST_BYTES_MAX: usize = 1 << 20;
 const STREAMS: [&str; 1] = ["/locum.v1.AuthorizationService/StreamAuthorizeSignedRequests"];
 /// Bytes of a user agent that are kept.
 const USER_AGENT_MAX: usize = 256;
+/// The header in which a refused call's id is told, whatever else is.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps the services whose calls have to be signed.
 #[derive(Clone)]
@@ -85,25 +91,116 @@ where
             if !request.uri().path().starts_with("/locum.v1.") {
                 return inner.call(request).await;
             }
-            let span = tracing::debug_span!(
-                "call",
-                otel.name = request.uri().path(),
-                otel.kind = "server",
-                request_id = tracing::field::Empty,
-            );
-            telemetry::continue_trace(&span, request.headers());
+            let mut under_way = match UnderWay::begin(&service, &request) {
+                Ok(under_way) => under_way,
+                Err(status) => return Ok(status.into_http()),
+            };
+            let span = under_way.span.clone();
             let answer = async {
-                match authenticate(&service, request).await {
+                match authenticate(&service, request, &mut under_way).await {
                     Ok(request) => inner.call(request).await,
                     Err(status) => Ok(status.into_http()),
                 }
             };
-            answer.instrument(span).await
+            let answer = answer.instrument(span).await;
+            answer.map(|answer| under_way.end(answer))
         })
     }
 }
 
-async fn authenticate(service: &Service, request: Request<Body>) -> Result<Request<Body>, Status> {
+/// A call from its beginning to its answer: measured, traced, and told in the access log.
+struct UnderWay {
+    operation: &'static Operation,
+    began: Instant,
+    request_id: Arc<str>,
+    span: tracing::Span,
+    trace_id: Arc<str>,
+    account: Option<AccountId>,
+    /// The caller's ARN, once they are recognized.
+    principal: String,
+    ended: bool,
+}
+
+impl UnderWay {
+    fn begin(service: &Service, request: &Request<Body>) -> Result<Self, Status> {
+        let began = Instant::now();
+        let operation = metrics::grpc().find(request.uri().path());
+        let drawn = service.draw_request_id();
+        let request_id = drawn.map_err(|error| Status::internal(error.to_string()))?;
+        let span = tracing::debug_span!(
+            "call",
+            otel.name = request.uri().path(),
+            otel.kind = "server",
+            rpc.system = "grpc",
+            rpc.service = operation.service,
+            rpc.method = operation.name,
+            request_id = %request_id,
+            enduser.id = tracing::field::Empty,
+            code = tracing::field::Empty,
+        );
+        telemetry::continue_trace(&span, request.headers());
+        let trace_id = telemetry::trace_id_of(&span, request.headers()).unwrap_or_default();
+        Ok(Self {
+            operation,
+            began,
+            request_id,
+            span,
+            trace_id: Arc::from(trace_id),
+            account: None,
+            principal: String::new(),
+            ended: false,
+        })
+    }
+
+    fn end(mut self, mut answer: Response<Body>) -> Response<Body> {
+        let status = answer.extensions().get::<Status>();
+        let code = status.filter(|status| status.code() != Code::Ok).map(status::reason);
+        if self.tell(code.as_deref()) != Outcome::Ok
+            && let Ok(id) = HeaderValue::from_str(&self.request_id)
+        {
+            answer.headers_mut().insert(REQUEST_ID, id);
+        }
+        answer
+    }
+
+    fn tell(&mut self, code: Option<&str>) -> Outcome {
+        self.ended = true;
+        let took = self.began.elapsed();
+        let outcome = self.operation.answered(code, took);
+        if let Some(account) = self.account {
+            metrics::accounts().request(account, outcome);
+        }
+        if let Some(code) = code {
+            self.span.record("code", code);
+        }
+        let access = Access {
+            operation: self.operation,
+            request_id: &self.request_id,
+            principal: &self.principal,
+            code,
+            outcome,
+            took,
+            trace_id: &self.trace_id,
+        };
+        telemetry::access_log().write(&access);
+        outcome
+    }
+}
+
+impl Drop for UnderWay {
+    /// The caller went away, or waited longer than a call may take.
+    fn drop(&mut self) {
+        if !self.ended {
+            self.tell(Some(status::CANCELLED));
+        }
+    }
+}
+
+async fn authenticate(
+    service: &Service,
+    request: Request<Body>,
+    under_way: &mut UnderWay,
+) -> Result<Request<Body>, Status> {
     let (mut parts, body) = request.into_parts();
     let (bytes, body) = if STREAMS.contains(&parts.uri.path()) {
         first_message(body, REQUEST_BYTES_MAX).await?
@@ -123,9 +220,7 @@ async fn authenticate(service: &Service, request: Request<Body>) -> Result<Reque
         .map(http::uri::Authority::as_str)
         .or_else(|| parts.headers.get(http::header::HOST)?.to_str().ok())
         .unwrap_or_default();
-    let request_id =
-        service.draw_request_id().map_err(|error| Status::internal(error.to_string()))?;
-    tracing::Span::current().record("request_id", request_id.as_ref());
+    let request_id = under_way.request_id.clone();
     let path = parts.uri.path();
     let call = Call { authority, path, metadata: &metadata, message };
     let caller = match UNSIGNED_CALLS.contains(&path) {
@@ -137,14 +232,17 @@ async fn authenticate(service: &Service, request: Request<Body>) -> Result<Reque
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let user_agent: String =
         header("user-agent").unwrap_or_default().chars().take(USER_AGENT_MAX).collect();
-    let trace_id = telemetry::trace_id(&parts.headers).unwrap_or_default();
     let caller = Caller {
         source_ip: source_ip(&parts.extensions),
         user_agent: Arc::from(user_agent),
         ..caller
     };
-    let fingerprint = fingerprint(path, &caller.principal.arn(), message);
-    let info = RequestInfo { caller, request_id, trace_id: Arc::from(trace_id), fingerprint };
+    under_way.account = caller.principal.account();
+    under_way.principal = caller.principal.arn();
+    under_way.span.record("enduser.id", &under_way.principal);
+    let fingerprint = fingerprint(path, &under_way.principal, message);
+    let trace_id = under_way.trace_id.clone();
+    let info = RequestInfo { caller, request_id, trace_id, fingerprint };
     parts.extensions.insert(info);
     Ok(Request::from_parts(parts, body))
 }

@@ -15,6 +15,7 @@ use crate::domain::rotation::RotationEvent;
 use crate::identity::{AccountId, Subject, TagKey};
 use crate::ledger::codec;
 use crate::log::Sequence;
+use crate::metrics::{self, StreamKind};
 use crate::proto::v1;
 use crate::proto::v1::event_service_server::EventService;
 use crate::proto::v1::{
@@ -65,8 +66,10 @@ impl EventService for Front {
         };
         let (sender, receiver) = mpsc::channel(FOLLOWER_QUEUE);
         let (front, caller) = (self.clone(), info.caller);
+        let open = metrics::streams().opened(StreamKind::Events);
         // Ends when the follower goes away, is no longer who it was, or the ledger ends.
         tokio::spawn(async move {
+            let _open = open;
             loop {
                 if !front.service.stands(&front.service.view().state, &caller) {
                     let ended = Status::unauthenticated("the caller's credentials have ended");

@@ -20,6 +20,7 @@ use crate::identity::{
     AccessKeyId, AccountId, AgentName, Arn, InstanceId, Principal, RoleDelivery,
 };
 use crate::ledger::Recorded;
+use crate::metrics::{self, StreamKind};
 use crate::proto::v1;
 use crate::proto::v1::metadata_service_server::MetadataService;
 use crate::proto::v1::watch_instances_response::Change;
@@ -79,12 +80,18 @@ impl MetadataService for Front {
         // Another's instance is not there for this caller.
         let (account, instance) =
             instance.ok_or_else(|| Status::not_found("the caller has no such instance"))?;
+        let metadata = instance_metadata(&self.service, account, &instance)
+            .and_then(|metadata| signed(&self.service, metadata))
+            .map_err(|error| status_of(&error))?;
+        let association = instance.association.as_ref();
+        let credentials = association.and_then(|found| found.credentials.as_ref());
+        if let (Some(credentials), Some(v1::instance_metadata::RoleCredentials::Credentials(_))) =
+            (credentials, &metadata.role_credentials)
+        {
+            metrics::credentials().served(credentials.expires_at.since(self.service.now()));
+        }
         Ok(Response::new(GetInstanceMetadataResponse {
-            metadata: Some(
-                instance_metadata(&self.service, account, &instance)
-                    .and_then(|metadata| signed(&self.service, metadata))
-                    .map_err(|error| status_of(&error))?,
-            ),
+            metadata: Some(metadata),
             sequence: view.sequence,
         }))
     }
@@ -126,7 +133,11 @@ impl MetadataService for Front {
         let batches = self.service.ledger().follow();
         let (front, key, sent) = (self.clone(), caller.key, BTreeMap::new());
         let watch = Watch { front, account, scope, key, sender, sent };
-        tokio::spawn(watch.run(batches));
+        let open = metrics::streams().opened(StreamKind::Instances);
+        tokio::spawn(async move {
+            watch.run(batches).await;
+            drop(open);
+        });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }

@@ -20,6 +20,36 @@ const DOMAIN: &str = "locum.v1";
 /// The key of `ErrorInfo.metadata` that holds what DecodeAuthorizationMessage opens.
 pub const ENCODED_MESSAGE: &str = "encodedAuthorizationMessage";
 
+/// The code of a call that had no answer.
+pub(super) const CANCELLED: &str = "CANCELLED";
+
+/// The error code of a status: the AWS error code where it has one, and that of gRPC where not.
+pub(super) fn reason(status: &Status) -> String {
+    if let Some(info) = status.get_details_error_info() {
+        return info.reason;
+    }
+    let code = match status.code() {
+        Code::Ok => "OK",
+        Code::Cancelled => CANCELLED,
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    };
+    code.to_owned()
+}
+
 fn status(code: Code, reason: &str, message: &str, request_id: &str) -> Status {
     details(code, reason, message, request_id, |_| {})
 }

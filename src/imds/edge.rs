@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -16,7 +16,9 @@ use super::token::{Audience, TOKEN_TTL_MAX, TokenKey};
 use super::usage::UsageBook;
 use super::{Found, InstanceSource, Serves, container};
 use crate::clock::Clock;
+use crate::metrics::{self, Outcome};
 use crate::proto::v1::MetadataUse;
+use crate::telemetry;
 
 const TOKEN_PATH: &str = "/latest/api/token";
 const TOKEN_TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
@@ -112,8 +114,19 @@ impl Edge {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Reply {
+        let began = Instant::now();
+        let operation = metrics::metadata(uri.path());
+        let span = tracing::debug_span!(
+            "metadata",
+            otel.name = operation.name,
+            otel.kind = "server",
+            http.response.status_code = tracing::field::Empty,
+        );
+        telemetry::continue_trace(&span, headers);
         let head = Head::read(uri, headers);
-        let mut reply = self.answer(asker, method, uri.path(), &head);
+        let mut reply = span.in_scope(|| self.answer(asker, method, uri.path(), &head));
+        operation.came_to(outcome_of(&reply), began.elapsed());
+        span.record("http.response.status_code", reply.status().as_u16());
         if head.last {
             // What follows such a request on its connection may be somebody else's.
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -130,7 +143,7 @@ impl Edge {
             return if may_ask {
                 self.container(method, head)
             } else {
-                container::refuse(StatusCode::SERVICE_UNAVAILABLE, "Throttled")
+                throttled(container::refuse(StatusCode::SERVICE_UNAVAILABLE, "Throttled"))
             };
         }
         let instance = match self.source.find(&asker.serves, asker.peer) {
@@ -144,7 +157,7 @@ impl Edge {
         };
         if !may_ask {
             self.count(&instance, MetadataUse::Throttled);
-            return refuse(StatusCode::SERVICE_UNAVAILABLE);
+            return throttled(refuse(StatusCode::SERVICE_UNAVAILABLE));
         }
         if head.suspicious {
             self.count(&instance, MetadataUse::Suspicious);
@@ -227,6 +240,24 @@ impl Edge {
             }
             Answer::Unavailable => refuse(StatusCode::SERVICE_UNAVAILABLE),
         }
+    }
+}
+
+/// A refusal that is for want of patience, which its status does not tell.
+fn throttled(mut reply: Reply) -> Reply {
+    reply.extensions_mut().insert(Outcome::Throttled);
+    reply
+}
+
+fn outcome_of(reply: &Reply) -> Outcome {
+    if let Some(outcome) = reply.extensions().get::<Outcome>() {
+        return *outcome;
+    }
+    match reply.status() {
+        status if status.is_success() => Outcome::Ok,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Outcome::Denied,
+        status if status.is_server_error() => Outcome::Failed,
+        _ => Outcome::Invalid,
     }
 }
 

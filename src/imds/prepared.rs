@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::tree;
 use super::usage::{Usage, UsageBook};
 use crate::clock::Timestamp;
+use crate::metrics;
 use crate::proto::v1::{Instance, InstanceMetadata, MetadataOptions};
 
 /// Every version under which the data stands.
@@ -161,6 +162,9 @@ impl RolePage {
         let lasts = self.ends.is_some_and(|ends| ends > now);
         // Version 1 was admitted after these were told: the next change brings them.
         let body = Some(body).filter(|body| lasts && !body.is_empty());
+        if let (Some(_), Some(ends)) = (body, self.ends) {
+            metrics::credentials().served(ends.since(now));
+        }
         body.or(self.refusal.as_ref().filter(|_| !lasts))
             .map_or(Answer::Unavailable, |body| Answer::Body(body.clone()))
     }

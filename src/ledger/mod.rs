@@ -17,10 +17,11 @@ mod writer;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{broadcast, oneshot, watch};
+use tracing::Instrument as _;
 
 use crate::domain::command::{Action, Command};
 use crate::domain::event::Fact;
@@ -28,6 +29,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::state::State;
 use crate::identity::Principal;
 use crate::log::{EventLog, Sequence};
+use crate::metrics::{self, Commanded};
 use queue::{Class, Queue, Refused};
 
 pub use recover::{OpenError, Opened};
@@ -102,6 +104,9 @@ pub struct Behind {
 struct Submission {
     // Boxed, since it is moved from hand to hand.
     command: Box<Command>,
+    /// Of the request, while somebody traces it.
+    span: tracing::Span,
+    submitted: Instant,
     reply: oneshot::Sender<Result<Receipt, SubmitError>>,
 }
 
@@ -180,12 +185,17 @@ impl Ledger {
     pub async fn submit(&self, command: Command) -> Result<Receipt, SubmitError> {
         let (reply, answer) = oneshot::channel();
         let (class, weight) = (class_of(&command), weight_of(&command.action));
-        let submission = Submission { command: Box::new(command), reply };
+        let span = tracing::debug_span!("submit", account = %command.account);
+        let (command, submitted) = (Box::new(command), Instant::now());
+        let submission = Submission { command, span: span.clone(), submitted, reply };
         self.shared.queue.push(class, weight, submission).map_err(|refused| match refused {
-            Refused::Full => SubmitError::Overloaded,
+            Refused::Full => {
+                metrics::ledger().command(Commanded::Overloaded);
+                SubmitError::Overloaded
+            }
             Refused::Closed => self.stopped_error(),
         })?;
-        answer.await.unwrap_or_else(|_| Err(self.stopped_error()))
+        answer.instrument(span).await.unwrap_or_else(|_| Err(self.stopped_error()))
     }
 
     fn stopped_error(&self) -> SubmitError {

@@ -18,7 +18,8 @@ use crate::domain::decide::decide;
 use crate::domain::event::{EventKind, Fact};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{IDEMPOTENCY_WINDOW, State};
-use crate::log::{Entry, Erasable};
+use crate::log::{AppendError, Entry, Erasable, EventLog};
+use crate::metrics::{self, Commanded};
 
 /// Bytes of encoded facts in one batch, after which it is written.
 const BATCH_BYTES_MAX: usize = 4 << 20;
@@ -56,6 +57,8 @@ struct Batch {
     bytes: usize,
     facts: Vec<Recorded>,
     answers: Vec<(Reply, Result<Receipt, SubmitError>)>,
+    /// The requests of it that somebody traces.
+    traced: Vec<tracing::Span>,
 }
 
 impl Writer {
@@ -82,6 +85,7 @@ impl Writer {
                 bytes: 0,
                 facts: Vec::new(),
                 answers: Vec::new(),
+                traced: Vec::new(),
             };
             while batch.bytes < BATCH_BYTES_MAX
                 && let Some(submission) = queue.next()
@@ -94,8 +98,20 @@ impl Writer {
     }
 
     fn decide_into(&self, batch: &mut Batch, submission: Submission) {
-        let Submission { command, reply } = submission;
-        let answer = self.decide_one(batch, &command);
+        let Submission { command, span, submitted, reply } = submission;
+        metrics::ledger().waited(submitted.elapsed());
+        let facts_before = batch.facts.len();
+        let answer = decision_span(&span).in_scope(|| self.decide_one(batch, &command));
+        let is_recorded = batch.facts.len() > facts_before;
+        if is_recorded && !span.is_disabled() {
+            batch.traced.push(span);
+        }
+        match &answer {
+            Ok(_) if is_recorded => metrics::ledger().command(Commanded::Recorded),
+            Ok(_) => metrics::ledger().command(Commanded::WithoutEffect),
+            Err(SubmitError::Rejected(_)) => metrics::ledger().command(Commanded::Rejected),
+            Err(_) => {}
+        }
         batch.answers.push((reply, answer));
     }
 
@@ -156,7 +172,7 @@ impl Writer {
         let mut took = Duration::ZERO;
         if !batch.entries.is_empty() {
             let began = Instant::now();
-            if let Err(error) = self.shared.log.append(&batch.entries) {
+            if let Err(error) = self.append(&batch) {
                 let reason: Arc<str> = Arc::from(self.stop(&error.to_string()));
                 for (reply, _) in batch.answers {
                     let _ = reply.send(Err(SubmitError::Stopped(reason.clone())));
@@ -164,6 +180,7 @@ impl Writer {
                 return None;
             }
             took = began.elapsed();
+            metrics::ledger().batch(batch.answers.len(), batch.bytes, took);
             let sequence = batch.view.sequence;
             self.shared.view.store(Arc::new(batch.view));
             self.shared.applied.send_replace(sequence);
@@ -175,6 +192,12 @@ impl Writer {
             let _ = reply.send(answer);
         }
         Some(took)
+    }
+
+    /// One synced write; in a span of its own, to which those of its requests are linked.
+    fn append(&self, batch: &Batch) -> Result<(), AppendError> {
+        let _spans = append_spans(batch);
+        self.shared.log.append(&batch.entries).map(drop)
     }
 
     fn stop(&self, reason: &str) -> String {
@@ -193,9 +216,7 @@ impl Writer {
         self.snapshot = view.sequence;
         let log = self.shared.log.clone();
         let task = Builder::new().name("snapshot".to_owned()).spawn(move || {
-            if let Err(error) = recover::write_snapshot(&log, &view) {
-                tracing::warn!(%error, "the snapshot was not written; replay will take longer");
-            }
+            write_snapshot(&log, &view);
         });
         self.snapshot_task = task.ok();
     }
@@ -205,12 +226,54 @@ impl Writer {
             let _ = task.join();
         }
         let view = self.shared.view.load_full();
-        if view.sequence > self.snapshot
-            && let Err(error) = recover::write_snapshot(&self.shared.log, &view)
-        {
-            tracing::warn!(%error, "the last snapshot was not written; replay will take longer");
+        if view.sequence > self.snapshot {
+            write_snapshot(&self.shared.log, &view);
         }
     }
+}
+
+fn write_snapshot(log: &EventLog, view: &View) {
+    let began = Instant::now();
+    match recover::write_snapshot(log, view) {
+        Ok(()) => metrics::ledger().snapshot(view.sequence, began.elapsed()),
+        Err(error) => {
+            metrics::ledger().snapshot_failed();
+            tracing::warn!(%error, "a snapshot was not written; replay will take longer");
+        }
+    }
+}
+
+fn decision_span(request: &tracing::Span) -> tracing::Span {
+    if request.is_disabled() {
+        return tracing::Span::none();
+    }
+    tracing::debug_span!(parent: request, "decide")
+}
+
+/// The span of the batch, which is in a trace of its own and linked to every request's, and one in each
+/// request's trace, linked to the batch's.
+fn append_spans(batch: &Batch) -> Vec<tracing::Span> {
+    if batch.traced.is_empty() {
+        return Vec::new();
+    }
+    let whole = tracing::debug_span!(
+        parent: None,
+        "batch",
+        commands = batch.answers.len(),
+        facts = batch.facts.len(),
+        bytes = batch.bytes,
+        sequence = batch.view.sequence,
+    );
+    let mut spans = Vec::with_capacity(batch.traced.len() + 1);
+    for request in &batch.traced {
+        whole.follows_from(request);
+        let append =
+            tracing::debug_span!(parent: request, "append", commands = batch.answers.len());
+        append.follows_from(&whole);
+        spans.push(append);
+    }
+    spans.push(whole);
+    spans
 }
 
 /// The record and fingerprint that the command's token was used for within the window.

@@ -62,7 +62,12 @@ pub fn gather(process: Process, sink: &mut dyn Sink) {
     groups::gather_both(sink);
 }
 
-/// When this process began to measure.
+/// Notes when this process began, unless that was noted before.
+pub fn begin() {
+    process::started();
+}
+
+/// When this process began.
 #[must_use]
 pub fn started() -> crate::clock::Timestamp {
     process::started()

@@ -56,7 +56,7 @@ families! {
     PROCESS_FILES: Gauge "process_open_fds", "Files and sockets that the process has open.";
     PROCESS_FILES_MAX: Gauge "process_max_fds", "Files and sockets that it may have open.";
     PROCESS_THREADS: Gauge "process_threads", "Threads of the process.";
-    PROCESS_START: Gauge "process_start_time_seconds", "When measuring began, in seconds since 1970.";
+    PROCESS_START: Gauge "process_start_time_seconds", "When the process began, in seconds since 1970.";
 
     REQUEST_DURATION: Histogram "locum_request_duration_seconds", "From a request to its answer, or to the first message of a stream, by edge, service and operation.";
     REQUESTS: Counter "locum_requests_total", "Requests by edge, service, operation and outcome.";

@@ -230,4 +230,21 @@ mod tests {
         assert_eq!(role.name, "credentials");
         assert_eq!(metadata("/").name, "other");
     }
+
+    /// Protects the path of every request: to measure one allocates nothing.
+    #[test]
+    fn measuring_allocates_nothing() {
+        let account = crate::identity::AccountId::new(111_111_111_111).unwrap();
+        let measure = |code| {
+            let operation = grpc().find("/locum.v1.StsService/AssumeRole");
+            let outcome = operation.answered(code, Duration::from_micros(70));
+            accounts().request(account, outcome);
+        };
+        measure(None);
+        let allocated = allocation_counter::measure(|| {
+            measure(None);
+            measure(Some("AccessDenied"));
+        });
+        assert_eq!(allocated.count_total, 0);
+    }
 }

@@ -35,7 +35,7 @@ pub(super) fn gather(sink: &mut dyn Sink) {
     sink.number(&names::PROCESS_START, &[], started().as_millis() as f64 / 1e3);
 }
 
-/// When this was asked first.
+/// When this was called first.
 pub(super) fn started() -> crate::clock::Timestamp {
     static STARTED: OnceLock<crate::clock::Timestamp> = OnceLock::new();
     *STARTED.get_or_init(|| Clock::System.now())

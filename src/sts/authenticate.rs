@@ -11,6 +11,7 @@ use crate::domain::event::KeyOwner;
 use crate::domain::revocation::{self, Facts, Void};
 use crate::domain::state::{Account, State};
 use crate::identity::{AccessKeyId, AccountId, Arn, Federator, Principal};
+use crate::metrics::{self, Denial, Lookup};
 use crate::policy::{Policy, PolicyKind};
 use crate::signing::sigv4::{
     Credential, Expectations, Signable, SignatureError, SigningKey, check, compare, parse,
@@ -144,10 +145,27 @@ impl Service {
         }
     }
 
+    /// As `prove`, measured and traced.
+    pub(super) fn authenticate(
+        &self,
+        credential: &Credential<'_>,
+        request: &Signable<'_>,
+        message: Result<(), SignatureError>,
+        expectations: &Expectations<'_>,
+    ) -> Result<(Signed, SigningKey), AuthError> {
+        let span = tracing::debug_span!("authenticate", access_key_id = credential.access_key());
+        let _entered = span.enter();
+        let proved = self.prove(credential, request, message, expectations);
+        if let Err(error) = &proved {
+            count(error);
+        }
+        proved
+    }
+
     /// A signer who was verified before is not derived and opened anew, but whatever can change since
     /// (the account and its key, the key's and the session's end) is judged each time. Only who has proved
     /// to hold a key is remembered, so that strangers cannot crowd out others.
-    pub(super) fn authenticate(
+    fn prove(
         &self,
         credential: &Credential<'_>,
         request: &Signable<'_>,
@@ -157,6 +175,8 @@ impl Service {
         let (view, now) = (self.view(), self.now());
         let kept = self.signers.get(credential.scoped());
         let kept = kept.filter(|(signer, _)| signer.is(credential.session_token(), &view.state));
+        let found = if kept.is_some() { Lookup::Hit } else { Lookup::Miss };
+        metrics::authentication().looked_up(found);
         let (signer, proof) = match kept {
             Some((signer, key)) => (signer, Proof::Kept(key)),
             None => {
@@ -254,9 +274,11 @@ impl Signer {
         let account = state.account(self.account).ok_or_else(invalid)?;
         let caller = Caller { principal: called_now(account, caller.principal), ..caller };
         if now >= session.expires_at {
+            metrics::authentication().denied(Denial::Expired);
             return Err(AuthError::ExpiredToken);
         }
         if let Some(error) = void(state, &caller) {
+            metrics::authentication().denied(Denial::Revoked);
             return Err(error);
         }
         Ok((account, Signed { caller, expires_at: Some(session.expires_at) }))
@@ -274,6 +296,17 @@ fn called_now(account: &Account, principal: Principal) -> Principal {
         }
         other => other,
     }
+}
+
+/// Counts a refusal; ends and revocations are told apart where they are found.
+fn count(error: &AuthError) {
+    let reason = match error {
+        AuthError::Signature(_) => Denial::Signature,
+        AuthError::InvalidClientTokenId => Denial::UnknownKey,
+        AuthError::AccountDisabled => Denial::AccountDisabled,
+        AuthError::ExpiredToken => return,
+    };
+    metrics::authentication().denied(reason);
 }
 
 fn owner_principal(account: &Account, owner: &KeyOwner) -> Option<Principal> {

@@ -7,6 +7,7 @@ use super::{RequestInfo, Service};
 use crate::domain::rejection::{Denied, Evidence, Rejection};
 use crate::domain::state::State;
 use crate::identity::Invalid;
+use crate::metrics::{self, Denial};
 use crate::policy::{PolicyKind, PolicyTrace, Verdict};
 use crate::signing::{message_account, open_message, seal_message};
 
@@ -16,6 +17,9 @@ const EVIDENCE_BYTES_MAX: usize = 4096;
 impl Service {
     /// Adds the sealed evidence to a refusal of policy, for callers who have an account.
     pub(super) fn sealed(&self, state: &State, rejection: Rejection) -> Rejection {
+        if let Some(reason) = reason(&rejection) {
+            metrics::authentication().denied(reason);
+        }
         let Rejection::AccessDenied(mut denied) = rejection else { return rejection };
         denied.encoded = self.encoded(state, &denied);
         Rejection::AccessDenied(denied)
@@ -50,6 +54,31 @@ impl Service {
         let key = self.account_key(own, &account.key).map_err(|_| invalid())?;
         let plain = open_message(&key, message).map_err(|_| invalid())?;
         Ok(String::from_utf8(plain).map_err(|_| invalid())?)
+    }
+}
+
+/// Why somebody was refused, to be counted; none for what is no refusal of theirs.
+fn reason(rejection: &Rejection) -> Option<Denial> {
+    match rejection {
+        Rejection::AccessDenied(denied) => Some(deciding(denied)),
+        Rejection::AccountDisabled(_) => Some(Denial::AccountDisabled),
+        Rejection::InvalidAuthenticationCode => Some(Denial::Mfa),
+        _ => None,
+    }
+}
+
+/// The kind of policy that denied, or that lacks an allow.
+pub(super) fn deciding(denied: &Denied) -> Denial {
+    let Some(evidence) = &denied.evidence else { return Denial::Rule };
+    match evidence.trace.decision.deciding() {
+        PolicyKind::Identity => Denial::IdentityPolicy,
+        PolicyKind::Trust => Denial::TrustPolicy,
+        PolicyKind::Resource => Denial::ResourcePolicy,
+        PolicyKind::Boundary => Denial::Boundary,
+        PolicyKind::Session => Denial::SessionPolicy,
+        PolicyKind::ServiceControl => Denial::ServiceControl,
+        PolicyKind::ResourceControl => Denial::ResourceControl,
+        PolicyKind::Endpoint => Denial::EndpointPolicy,
     }
 }
 

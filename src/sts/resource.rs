@@ -7,9 +7,11 @@ use std::net::IpAddr;
 
 use super::Service;
 use super::authenticate::{AuthError, Signed};
+use super::denial::deciding;
 use crate::domain::access::{Caller, Question, authorize, explain, judge};
 use crate::domain::state::State;
 use crate::identity::AccountId;
+use crate::metrics;
 use crate::policy::{Context, Decision, Policy, PolicyKind, Trace, Verdict};
 use crate::signing::sigv4::payload::ChunkVerifier;
 use crate::signing::sigv4::{
@@ -138,6 +140,7 @@ impl Service {
         let question = |action| self.question(&signed.caller, wish, action, owner);
         let refused = wish.actions().find_map(|action| {
             let denied = authorize(state, &question(action), &wish.context).err()?;
+            metrics::authentication().denied(deciding(&denied));
             Some((action, self.encoded(state, &denied)))
         });
         let (action, encoded) = refused.unwrap_or((&wish.action, None));

@@ -14,6 +14,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::session::{Operation, ProvenIdentity, SessionDraft, SessionRequest};
 use crate::identity::{AccountId, Arn, Principal, WebIdentity};
 use crate::ledger::Receipt;
+use crate::metrics::{self, Denial};
 use crate::oidc::{Endpoint, Identity, IdentityError, KeySet, Source, Unverified};
 
 impl Service {
@@ -35,7 +36,11 @@ impl Service {
             return Err(Rejection::Validation(rule.to_owned()).into());
         }
         let jwt = asked.web_identity_token.as_deref().unwrap_or_default();
-        let (provider, identity) = self.identity_of(account, jwt).await?;
+        let (provider, identity) = self.identity_of(account, jwt).await.inspect_err(|error| {
+            if !matches!(error, IdentityError::Unreachable(_)) {
+                metrics::authentication().denied(Denial::WebIdentity);
+            }
+        })?;
         let info = RequestInfo {
             caller: Caller {
                 principal: Principal::Federated(Arc::from(

@@ -14,6 +14,7 @@ use crate::domain::event::EventKind;
 use crate::grpc::{convert, status};
 use crate::identity::{AccountId, Principal};
 use crate::ledger::Recorded;
+use crate::metrics::{self, StreamKind};
 use crate::policy::{Context, Level, Named, Policies};
 use crate::proto::v1;
 use crate::proto::v1::granted_principal::Kind;
@@ -120,7 +121,9 @@ pub(super) fn invalidations(front: Front, info: RequestInfo) -> Result<Answers<T
     // Subscribed before the first message is made, so that nothing falls between.
     let mut facts = front.service.ledger().follow();
     let (sender, receiver) = mpsc::channel(FOLLOWER_QUEUE);
+    let open = metrics::streams().opened(StreamKind::Invalidations);
     tokio::spawn(async move {
+        let _open = open;
         let end = tokio::time::sleep(FOLLOW_LIFE_MAX);
         tokio::pin!(end);
         // The first tick is at once: the first message.

@@ -1,8 +1,14 @@
-//! Logs and traces. Logs go to standard error, as text or JSON, filtered by `LOCUM_LOG` (default `info`);
-//! traces go to an OTLP collector if one is named.
+//! Logs, traces, and metrics on their way out. Logs go to standard error, as text or JSON (`LOCUM_LOG_FORMAT`),
+//! filtered by `LOCUM_LOG` (default `info`); traces and metrics go to an OTLP collector if one is named.
+//!
+//! Spans are of level `debug` and made for collectors: without one they are switched off where they stand, which
+//! costs a comparison each. Lines that say what became of a request (`access`) carry its id instead.
+
+mod access;
+mod metrics;
 
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
-use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -12,6 +18,9 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry};
+
+pub use access::{ACCESS_LINES_PER_SECOND_MAX, Access, AccessLog, access_log};
+pub use metrics::{EXPORT_TIMEOUT, MetricsExport};
 
 /// Sends what is left when dropped.
 pub struct Telemetry {
@@ -27,13 +36,24 @@ pub enum TelemetryError {
     /// The collector's address cannot be used.
     #[error("`otlp_endpoint`: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// The collector's address is none.
+    #[error("`otlp_endpoint`: {0}")]
+    Endpoint(#[from] tonic::transport::Error),
+    /// What is to be sent with every export cannot be.
+    #[error("`OTEL_EXPORTER_OTLP_HEADERS` holds what is no header")]
+    Headers,
 }
 
 /// Starts logs and traces. To be called within a runtime if there is an endpoint.
 ///
 /// # Errors
 /// The filter or the endpoint cannot be used.
-pub fn start(otlp_endpoint: Option<&str>) -> Result<Telemetry, TelemetryError> {
+pub fn start(
+    otlp_endpoint: Option<&str>,
+    access_log: AccessLog,
+) -> Result<Telemetry, TelemetryError> {
+    crate::metrics::begin();
+    access::set(access_log);
     let filter = match std::env::var("LOCUM_LOG") {
         Ok(filter) => EnvFilter::try_new(filter)?,
         Err(_) => EnvFilter::new("info"),
@@ -44,7 +64,10 @@ pub fn start(otlp_endpoint: Option<&str>) -> Result<Telemetry, TelemetryError> {
     let provider = otlp_endpoint.map(provider).transpose()?;
     // Spans are of level `debug`: without a collector they cost nothing, whatever the lines' filter.
     let spans = provider.as_ref().map(|provider| {
-        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("locum"));
+        let layer = tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("locum"))
+            .with_location(false)
+            .with_threads(false);
         layer.with_filter(Targets::new().with_target("locum", tracing::Level::DEBUG))
     });
     let registry = Registry::default().with(lines.with_filter(filter)).with(spans);
@@ -55,8 +78,17 @@ pub fn start(otlp_endpoint: Option<&str>) -> Result<Telemetry, TelemetryError> {
 
 fn provider(endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> {
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
-    let resource = Resource::builder().with_service_name("locum").build();
-    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build())
+}
+
+/// What everything that is sent is of; `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` add to it.
+fn resource() -> Resource {
+    let version = opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    let mut resource = Resource::builder().with_attribute(version);
+    if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
+        resource = resource.with_service_name("locum");
+    }
+    resource.build()
 }
 
 /// Makes `span` a child of the caller's span, which a W3C `traceparent` among `headers` names.
@@ -68,6 +100,21 @@ pub fn continue_trace(span: &tracing::Span, headers: &http::HeaderMap) {
     if let Err(error) = span.set_parent(parent) {
         tracing::debug!(%error, "the caller's trace is not continued");
     }
+}
+
+/// The id of the trace that a request belongs to: that of the caller's W3C `traceparent`, or of `span` if the
+/// trace begins here; none if nobody traces.
+#[must_use]
+pub fn trace_id_of(span: &tracing::Span, headers: &http::HeaderMap) -> Option<String> {
+    if let Some(id) = trace_id(headers) {
+        return Some(id.to_owned());
+    }
+    if span.is_disabled() {
+        return None;
+    }
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    (context.is_valid() && context.is_sampled()).then(|| context.trace_id().to_string())
 }
 
 /// The caller's trace id: that of a W3C `traceparent`, `00-<32 hex>-<16 hex>-<2 hex>`.
