@@ -8,7 +8,7 @@ use super::{Sink, names};
 use Outcome::{Denied, Failed, Invalid, Throttled};
 
 /// Sorted by code. Codes of AWS, and of gRPC where a call is refused before anything of AWS's is concerned.
-const CODES: [(&str, Outcome); 74] = [
+const CODES: [(&str, Outcome); 78] = [
     ("ABORTED", Invalid),
     ("ALREADY_EXISTS", Invalid),
     ("AccessDenied", Denied),
@@ -30,6 +30,7 @@ const CODES: [(&str, Outcome); 74] = [
     ("IdempotentParameterMismatch", Invalid),
     ("IncompleteSignature", Denied),
     ("IncorrectState", Invalid),
+    ("InstanceLimitExceeded", Invalid),
     ("InternalError", Failed),
     ("InternalFailure", Failed),
     ("InvalidAction", Invalid),
@@ -69,10 +70,13 @@ const CODES: [(&str, Outcome); 74] = [
     ("ServiceUnavailable", Failed),
     ("SignatureDoesNotMatch", Denied),
     ("SlowDown", Throttled),
+    ("SlowReader", Throttled),
     ("TagLimitExceeded", Invalid),
     ("Throttled", Throttled),
     ("Throttling", Throttled),
     ("ThrottlingException", Throttled),
+    ("TooManyWatchers", Throttled),
+    ("TooMuchChanged", Invalid),
     ("UNAUTHENTICATED", Denied),
     ("UNAVAILABLE", Failed),
     ("UNIMPLEMENTED", Invalid),
