@@ -16,8 +16,10 @@
 
 pub mod authorize;
 mod first_message;
+mod trust;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -34,6 +36,7 @@ use crate::signing::Secret;
 use crate::signing::grpc::{CallSigner, sign_call};
 
 pub use first_message::first_message;
+pub use trust::Trust;
 
 /// Bytes of a request message with its frame; the server takes no larger ones.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
@@ -65,6 +68,14 @@ pub enum ClientError {
         endpoint: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The certificates to trust cannot be read.
+    #[error("cannot read the certificates in `{}`: {source}", .path.display())]
+    Trust {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// A variable is not set.
     #[error("the environment variable `{0}` is not set")]
@@ -104,7 +115,8 @@ struct Signer {
     credentials: Option<Credentials>,
 }
 
-/// A channel to `endpoint`, such as `http://127.0.0.1:7400`, that connects when it is first used.
+/// A channel to `endpoint`, such as `http://127.0.0.1:7400` or `https://locum.example.com:7400`, that connects
+/// when it is first used. The certificate of the latter is checked against those that the system trusts.
 ///
 /// # Errors
 /// The endpoint is no URL with a host.
@@ -113,25 +125,42 @@ pub fn connect(
     region: &str,
     credentials: Credentials,
 ) -> Result<SignedChannel, ClientError> {
-    channel(endpoint, region, Some(credentials))
+    connect_trusting(endpoint, region, credentials, &Trust::System)
+}
+
+/// As `connect`, with a choice of whose certificates are trusted.
+///
+/// # Errors
+/// The endpoint is no URL with a host, or what is to be trusted is no certificate.
+pub fn connect_trusting(
+    endpoint: &str,
+    region: &str,
+    credentials: Credentials,
+    trust: &Trust,
+) -> Result<SignedChannel, ClientError> {
+    channel(endpoint, region, Some(credentials), trust)
 }
 
 /// A channel as `connect` makes it for the calls that need no signature, such as AssumeRoleWithWebIdentity.
 ///
 /// # Errors
 /// The endpoint is no URL with a host.
-pub fn connect_unsigned(endpoint: &str) -> Result<SignedChannel, ClientError> {
-    channel(endpoint, "", None)
+pub fn connect_unsigned(endpoint: &str, trust: &Trust) -> Result<SignedChannel, ClientError> {
+    channel(endpoint, "", None, trust)
 }
 
 fn channel(
     endpoint: &str,
     region: &str,
     credentials: Option<Credentials>,
+    trust: &Trust,
 ) -> Result<SignedChannel, ClientError> {
     let invalid = |reason: String| ClientError::Endpoint { endpoint: endpoint.to_owned(), reason };
-    let transport =
-        Endpoint::from_shared(endpoint.to_owned()).map_err(|error| invalid(error.to_string()))?;
+    let unusable = |error: tonic::transport::Error| invalid(chain_of(&error));
+    let mut transport = Endpoint::from_shared(endpoint.to_owned()).map_err(unusable)?;
+    if transport.uri().scheme() == Some(&http::uri::Scheme::HTTPS) {
+        transport = transport.tls_config(trust.config()).map_err(unusable)?;
+    }
     let authority = transport.uri().authority().map(ToString::to_string);
     let authority = authority.ok_or_else(|| invalid("it has no host".to_owned()))?;
     let channel = transport
@@ -165,13 +194,18 @@ impl Service<Request<Body>> for SignedChannel {
 }
 
 fn unreachable(error: tonic::transport::Error) -> Status {
+    Status::unavailable(chain_of(&error))
+}
+
+/// The error and what it comes from.
+fn chain_of(error: &tonic::transport::Error) -> String {
     let mut reason = error.to_string();
-    let mut source = std::error::Error::source(&error);
+    let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         reason = format!("{reason}: {cause}");
         source = cause.source();
     }
-    Status::unavailable(reason)
+    reason
 }
 
 impl Signer {

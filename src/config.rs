@@ -96,6 +96,12 @@ pub struct Layer {
     /// Where gRPC is served [default: 127.0.0.1:7400].
     #[arg(long, env = "LOCUM_GRPC")]
     pub grpc: Option<SocketAddr>,
+    /// A PEM file with the certificate chain that gRPC is served with; without TLS if not set.
+    #[arg(long, env = "LOCUM_GRPC_TLS_CERTIFICATE")]
+    pub grpc_tls_certificate: Option<PathBuf>,
+    /// A PEM file with the key of that certificate.
+    #[arg(long, env = "LOCUM_GRPC_TLS_KEY")]
+    pub grpc_tls_key: Option<PathBuf>,
     /// Where the AWS APIs (STS, IAM, EC2) are served [default: 127.0.0.1:7401].
     #[arg(long, env = "LOCUM_AWS")]
     pub aws: Option<SocketAddr>,
@@ -152,6 +158,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub keyring: PathBuf,
     pub grpc: SocketAddr,
+    /// The certificate chain and its key.
+    pub grpc_tls: Option<(PathBuf, PathBuf)>,
     pub aws: SocketAddr,
     /// The certificate chain and its key.
     pub aws_tls: Option<(PathBuf, PathBuf)>,
@@ -201,6 +209,8 @@ impl Layer {
             data_dir: self.data_dir.or(other.data_dir),
             keyring: self.keyring.or(other.keyring),
             grpc: self.grpc.or(other.grpc),
+            grpc_tls_certificate: self.grpc_tls_certificate.or(other.grpc_tls_certificate),
+            grpc_tls_key: self.grpc_tls_key.or(other.grpc_tls_key),
             aws: self.aws.or(other.aws),
             aws_tls_certificate: self.aws_tls_certificate.or(other.aws_tls_certificate),
             aws_tls_key: self.aws_tls_key.or(other.aws_tls_key),
@@ -230,20 +240,25 @@ impl Layer {
     pub fn finish(self) -> Result<Config, ConfigError> {
         let rule = |setting, rule: String| ConfigError::Rule { setting, rule };
         let data_dir = self.data_dir.ok_or_else(|| rule("data_dir", "must be set".to_owned()))?;
-        let aws_tls = match (self.aws_tls_certificate, self.aws_tls_key) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            _ => {
-                let both = "must be set if and only if `aws_tls_key` is";
-                return Err(rule("aws_tls_certificate", both.to_owned()));
-            }
+        let pair = |certificate: Option<PathBuf>, key: Option<PathBuf>, setting, other| match (
+            certificate,
+            key,
+        ) {
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (None, None) => Ok(None),
+            _ => Err(rule(setting, format!("must be set if and only if `{other}` is"))),
         };
+        let (certificate, key) = (self.grpc_tls_certificate, self.grpc_tls_key);
+        let grpc_tls = pair(certificate, key, "grpc_tls_certificate", "grpc_tls_key")?;
+        let (certificate, key) = (self.aws_tls_certificate, self.aws_tls_key);
+        let aws_tls = pair(certificate, key, "aws_tls_certificate", "aws_tls_key")?;
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let span = |span: Option<Span>, default| span.map_or(Duration::from_secs(default), |s| s.0);
         let config = Config {
             keyring: self.keyring.unwrap_or_else(|| data_dir.join("keyring.json")),
             data_dir,
             grpc: self.grpc.unwrap_or_else(|| local(7400)),
+            grpc_tls,
             aws: self.aws.unwrap_or_else(|| local(7401)),
             aws_tls,
             metadata: self.metadata.unwrap_or_else(|| local(7402)),
@@ -311,6 +326,8 @@ mod tests {
         assert_eq!(told(""), "`data_dir` must be set");
         assert!(told("data_dir = '/d'\nrotation_interval = '4h'").contains("at most half"));
         assert!(told("data_dir = '/d'\naws_tls_key = '/k'").contains("only if `aws_tls_key` is"));
+        let half = "data_dir = '/d'\ngrpc_tls_certificate = '/c'";
+        assert!(told(half).contains("only if `grpc_tls_key` is"));
         assert!(told("data_dir = '/d'\ncredentials_lifetime = '1s'").contains("between 10s"));
         let unknown = toml::from_str::<Layer>("grcp = '127.0.0.1:1'").unwrap_err().to_string();
         assert!(unknown.contains("grcp"), "{unknown}");

@@ -65,6 +65,9 @@ pub enum ServeError {
     /// Metrics cannot be sent.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// TLS cannot be served for gRPC.
+    #[error(transparent)]
+    GrpcTls(#[from] grpc::TlsError),
     /// The operator's account cannot be made.
     #[error("cannot make the operator's account: {0}")]
     Operator(#[from] crate::sts::ServiceError),
@@ -203,6 +206,8 @@ pub async fn run(
 ) -> Result<(), ServeError> {
     let service = opened.service.clone();
     let tls = config.aws_tls.as_ref().map(|(chain, key)| aws::Tls::load(chain, key)).transpose()?;
+    let grpc_tls = config.grpc_tls.as_ref();
+    let grpc_tls = grpc_tls.map(|(chain, key)| grpc::Tls::load(chain, key)).transpose()?;
     let stopping = CancellationToken::new();
     let token_key = TokenKey::generate().map_err(|_| ServeError::NoRandomness)?;
     let book = Arc::new(UsageBook::default());
@@ -235,7 +240,8 @@ pub async fn run(
     let health = health::serve(listeners.health, probe.clone(), stopping.clone().cancelled_owned());
     let queries =
         aws::serve(listeners.aws, service.clone(), tls, stopping.clone().cancelled_owned());
-    let calls = grpc::serve(service, listeners.grpc, stopping.clone().cancelled_owned());
+    let stopped = stopping.clone().cancelled_owned();
+    let calls = grpc::serve(service, listeners.grpc, grpc_tls, stopped);
     let edges = async { tokio::join!(metadata, health, queries, calls) };
     tokio::pin!(edges, stop);
     tokio::select! {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::{credentials, stop_signal};
 use super::{Failure, say};
-use crate::client::connect;
+use crate::client::{Trust, connect_trusting};
 use crate::clock::Clock;
 use crate::config::Span;
 use crate::health::{self, Probe as _};
@@ -42,6 +42,10 @@ pub(super) struct AgentArgs {
     /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY if not given.
     #[arg(long, env = "LOCUM_CREDENTIALS")]
     credentials: Option<PathBuf>,
+    /// A PEM file with the certificates that may sign those of https endpoints; those that the system trusts if
+    /// not given.
+    #[arg(long, env = "LOCUM_CA_FILE")]
+    ca_file: Option<PathBuf>,
     /// Where metadata is served; ADDRESS=INSTANCE serves this instance there, whoever asks. Containers that
     /// fetch credentials by AWS_CONTAINER_CREDENTIALS_FULL_URI need 169.254.170.23:80 besides.
     #[arg(long, default_value = "169.254.169.254:80", value_delimiter = ',')]
@@ -123,8 +127,11 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 pub(super) async fn run(args: AgentArgs) -> Result<(), Failure> {
     let _telemetry = telemetry::start(args.otlp_endpoint.as_deref(), AccessLog::Off)?;
     let credentials = credentials(args.credentials.as_deref())?;
-    let channels = args.endpoint.iter();
-    let channels = channels.map(|endpoint| connect(endpoint, &args.region, credentials.clone()));
+    let trust = Trust::of_file(args.ca_file.as_deref())?;
+    let channels = args
+        .endpoint
+        .iter()
+        .map(|endpoint| connect_trusting(endpoint, &args.region, credentials.clone(), &trust));
     let nodes = Nodes::new(channels.collect::<Result<_, _>>()?);
     let listeners = args.bind().await?;
     let health_listener = match args.health {

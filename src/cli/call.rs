@@ -14,7 +14,7 @@ use tonic_types::StatusExt as _;
 
 use super::dynamic::{add_flags, kebab, message, table, take_warnings};
 use super::{Failure, run, say};
-use crate::client::{Credentials, SignedChannel, connect, connect_unsigned};
+use crate::client::{Credentials, SignedChannel, Trust, connect_trusting, connect_unsigned};
 use crate::grpc::ENCODED_MESSAGE;
 use crate::proto::DESCRIPTORS;
 use crate::signing::grpc::UNSIGNED_CALLS;
@@ -45,6 +45,10 @@ pub(super) struct Target {
     /// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN if not given.
     #[arg(long)]
     credentials: Option<PathBuf>,
+    /// A PEM file with the certificates that may sign that of an https endpoint; those that the system trusts
+    /// if not given.
+    #[arg(long, env = "LOCUM_CA_FILE")]
+    ca_file: Option<PathBuf>,
 }
 
 impl Target {
@@ -53,7 +57,12 @@ impl Target {
     }
 
     pub(super) fn channel(&self) -> Result<SignedChannel, Failure> {
-        Ok(connect(&self.endpoint, &self.region, self.credentials()?)?)
+        let (credentials, trust) = (self.credentials()?, self.trust()?);
+        Ok(connect_trusting(&self.endpoint, &self.region, credentials, &trust)?)
+    }
+
+    fn trust(&self) -> Result<Trust, Failure> {
+        Ok(Trust::of_file(self.ca_file.as_deref())?)
     }
 }
 
@@ -134,7 +143,7 @@ async fn call(
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
     let path = http::uri::PathAndQuery::try_from(path)?;
     let channel = match UNSIGNED_CALLS.contains(&path.as_str()) {
-        true => connect_unsigned(&target.endpoint)?,
+        true => connect_unsigned(&target.endpoint, &target.trust()?)?,
         false => target.channel()?,
     };
     let mut grpc = tonic::client::Grpc::new(channel);

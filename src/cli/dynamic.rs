@@ -25,7 +25,7 @@ pub(super) fn kebab(name: &str) -> String {
 }
 
 /// Flags that say which service is called, as whom, and how its answer is printed.
-const TAKEN: [&str; 4] = ["endpoint", "region", "credentials", "output"];
+const TAKEN: [&str; 5] = ["endpoint", "region", "credentials", "ca-file", "output"];
 
 /// The flag of a field; one that is taken is told apart by `request-`.
 fn flag_of(field: &FieldDescriptor) -> String {

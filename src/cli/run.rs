@@ -184,19 +184,22 @@ async fn prepare_dev(
         }
     };
     let Addresses { grpc, aws, metadata, health } = listeners.addresses()?;
+    let scheme = |with_tls: bool| if with_tls { "https" } else { "http" };
+    let grpc = format!("{}://{grpc}", scheme(config.grpc_tls.is_some()));
+    let aws = format!("{}://{aws}", scheme(config.aws_tls.is_some()));
     let endpoints = json!({
         "account": args.account.to_string(),
         "region": config.region,
-        "endpoint": format!("http://{grpc}"),
-        "aws": format!("http://{aws}"),
+        "endpoint": grpc,
+        "aws": aws,
         "metadata": format!("http://{metadata}"),
         "health": format!("http://{health}"),
     });
     let path = config.data_dir.join("dev.json");
     let secret = write_key(&path, opened, args.account, &key, endpoints)?;
     say(format_args!("# account {} is ready; the same as JSON: {}", args.account, path.display()))?;
-    say(format_args!("export LOCUM_ENDPOINT=http://{grpc}"))?;
-    say(format_args!("export AWS_ENDPOINT_URL=http://{aws}"))?;
+    say(format_args!("export LOCUM_ENDPOINT={grpc}"))?;
+    say(format_args!("export AWS_ENDPOINT_URL={aws}"))?;
     say(format_args!("export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://{metadata}"))?;
     say(format_args!("export AWS_REGION={} AWS_ACCESS_KEY_ID={key}", config.region))?;
     say(format_args!("export AWS_SECRET_ACCESS_KEY={}", secret.expose()))?;

@@ -16,7 +16,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use ring::digest::{Context as Digest, SHA256};
 use tonic::body::Body;
-use tonic::transport::server::TcpConnectInfo;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tonic::{Code, Status};
 use tower::{Layer, Service as TowerService};
 use tracing::Instrument as _;
@@ -235,6 +235,7 @@ async fn authenticate(
     let caller = Caller {
         source_ip: source_ip(&parts.extensions),
         user_agent: Arc::from(user_agent),
+        secure_transport: parts.extensions.get::<OverTls>().is_some(),
         ..caller
     };
     under_way.account = caller.principal.account();
@@ -255,8 +256,13 @@ async fn collect(body: Body) -> Result<Bytes, Status> {
     Ok(collected.to_bytes())
 }
 
+/// What the transport tells of a connection with TLS.
+type OverTls = TlsConnectInfo<TcpConnectInfo>;
+
 fn source_ip(extensions: &http::Extensions) -> Option<IpAddr> {
-    extensions.get::<TcpConnectInfo>()?.remote_addr().map(|address| address.ip())
+    let inside_tls = || extensions.get::<OverTls>().map(TlsConnectInfo::get_ref);
+    let connection = extensions.get::<TcpConnectInfo>().or_else(inside_tls)?;
+    connection.remote_addr().map(|address| address.ip())
 }
 
 /// The message in a frame: a flag, four bytes of length, the bytes; exactly one, not compressed.

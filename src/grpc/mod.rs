@@ -25,6 +25,7 @@ mod revocation;
 mod rotation;
 mod status;
 mod sts;
+mod tls;
 mod usage;
 
 use std::future::Future;
@@ -47,6 +48,7 @@ use crate::sts::{RequestInfo, Service};
 pub use auth::REQUEST_BYTES_MAX;
 pub use metadata::{Touches, instance_metadata, signed, touches};
 pub use status::ENCODED_MESSAGE;
+pub use tls::{Tls, TlsError};
 pub use usage::read_usage;
 
 /// Calls that one connection has under way at once.
@@ -66,13 +68,14 @@ struct Front {
     service: Arc<Service>,
 }
 
-/// Serves gRPC on `listener` until `stop` resolves, then lets calls under way finish.
+/// Serves gRPC on `listener`, with TLS if there is a certificate, until `stop` resolves, then lets calls under way finish.
 ///
 /// # Errors
 /// The transport fails.
 pub async fn serve(
     service: Arc<Service>,
     listener: TcpListener,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (health_reporter, health) = tonic_health::server::health_reporter();
@@ -87,7 +90,11 @@ pub async fn serve(
     let reflection_alpha = described().build_v1alpha()?;
     let front = Front { service: service.clone() };
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    Server::builder()
+    let server = match tls {
+        Some(tls) => tls.apply(Server::builder())?,
+        None => Server::builder(),
+    };
+    server
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))

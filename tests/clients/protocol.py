@@ -180,22 +180,39 @@ def grpc_by_reflection(stage, boto):
     assert told["arn"] == boto.call("sts", "GetCallerIdentity")["Arn"], told
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def certified(folder):
+    """Makes key.pem and certificate.pem for localhost, and the authority that signed: its certificate."""
+    names = folder / "names"
+    names.write_text("subjectAltName=DNS:localhost\n")
+    make = ["openssl", "req", "-newkey", "rsa:2048", "-nodes"]
+    own = [*make, "-x509", "-days", "2", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem"]
+    ask = [*make, "-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "request.pem"]
+    sign = ["openssl", "x509", "-req", "-in", "request.pem", "-CA", "ca.pem", "-CAkey", "ca.key"]
+    sign += ["-CAcreateserial", "-days", "2", "-extfile", "names", "-out", "certificate.pem"]
+    for command in (own, ask, sign):
+        subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    return folder / "ca.pem"
+
+
 def over_tls(stage, boto):
-    """With a certificate the same is served over TLS, and policies see it; plain HTTP is not answered."""
+    """With certificates the same is served over TLS, gRPC as well; plain HTTP is not answered."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         key, certificate, data = folder / "key.pem", folder / "certificate.pem", folder / "data"
-        make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-        make += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-        make += ["-keyout", str(key), "-out", str(certificate)]
-        subprocess.run(make, check=True, capture_output=True)
+        authority = certified(folder)
         subprocess.run([stage.locum, "init", "--data-dir", data], check=True, capture_output=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        serve = [stage.locum, "serve", "--data-dir", data, "--aws", f"127.0.0.1:{port}"]
-        serve += [x for flag in ("grpc", "metadata", "health") for x in (f"--{flag}", "127.0.0.1:0")]
-        serve += ["--aws-tls-certificate", certificate, "--aws-tls-key", key]
+        port, grpc_port = free_port(), free_port()
+        serve = [stage.locum, "serve", "--data-dir", data]
+        serve += ["--aws", f"127.0.0.1:{port}", "--grpc", f"127.0.0.1:{grpc_port}"]
+        serve += [x for flag in ("metadata", "health") for x in (f"--{flag}", "127.0.0.1:0")]
+        for edge in ("aws", "grpc"):
+            serve += [f"--{edge}-tls-certificate", certificate, f"--{edge}-tls-key", key]
         server = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             operator = json.loads((data / "operator.json").read_text())
@@ -205,9 +222,16 @@ def over_tls(stage, boto):
                 region_name=REGION,
                 aws_access_key_id=operator["accessKeyId"],
                 aws_secret_access_key=operator["secretAccessKey"],
-                verify=str(certificate),
+                verify=str(authority),
             )
             assert sts.get_caller_identity()["Account"] == "000000000000"
+            call = [stage.locum, "sts", "get-caller-identity", "--output", "json"]
+            call += ["--endpoint", f"https://localhost:{grpc_port}"]
+            call += ["--credentials", data / "operator.json"]
+            known = subprocess.run([*call, "--ca-file", authority], capture_output=True, text=True)
+            assert json.loads(known.stdout)["account"] == "000000000000", known
+            stranger = subprocess.run(call, capture_output=True, text=True)
+            assert stranger.returncode != 0 and "certificate" in stranger.stderr, stranger
             try:
                 urllib.request.urlopen(f"http://localhost:{port}/", timeout=10)
                 raise AssertionError("plain HTTP was answered")
