@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::access::{Caller, Question, judge};
 use super::command::Action;
-use super::entity::EntityAction;
+use super::entity::{EntityAction, TagOwner};
 use super::event::EventKind;
 use super::oidc::{KeySource, OidcAction, OidcProvider};
 use super::rejection::Rejection;
 use super::session::{Operation, ProvenIdentity, Session, SessionDraft, SessionRequest};
+use super::tags::Tags;
 use super::testing::*;
 use crate::identity::{Arn, Principal, Subject, WebIdentity, base32_id};
 use crate::policy::{Context, Policy, PolicyKind, Verdict};
@@ -102,6 +103,22 @@ fn may(world: &World, caller: &Caller, action: &str, resource: &str) -> bool {
         time: crate::clock::Timestamp::from_unix_seconds(1_764_000_100),
     };
     judge(&world.state, &question, &Context::default()).verdict() == Verdict::Allow
+}
+
+/// Protects roles: whom a policy lets assume those with a tag assumes no other.
+#[test]
+fn a_role_is_known_by_its_tags() {
+    let mut world = world();
+    world.create_user(A, "bob");
+    let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*",
+        "Condition":{"StringEquals":{"aws:ResourceTag/team":"red"}}}}"#;
+    world.put_policy(A, of_user("bob"), Policy::parse(text, PolicyKind::Identity).unwrap());
+    let (owner, tags) =
+        (TagOwner::Role("one".parse().unwrap()), Tags::of_request([("team", "red")]).unwrap());
+    world.root(A, Action::Entity(EntityAction::Tag { owner, tags }));
+    let bob = world.user(A, "bob");
+    issued(assume(&mut world, &bob, "one", |_| ()));
+    told(assume(&mut world, &bob, "two", |_| ()), "AccessDenied");
 }
 
 /// Protects roles: a session is as long as the role lets it be; asking for more fails and is not cut.
@@ -370,7 +387,7 @@ fn web_identities_assume_what_trusts_them() {
     let mut world = world();
     let refused = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
     assert_eq!(told(web(&mut world, "ana", "app"), "AccessDenied"), refused);
-    world.root(A, Action::Oidc(OidcAction::Create(provider())));
+    world.root(A, Action::Oidc(OidcAction::Create(provider(), Tags::default())));
     assert_eq!(told(web(&mut world, "ana", "app"), "AccessDenied"), refused, "there is no role");
     let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",
         "Principal":{"Federated":"arn:aws:iam::111111111111:oidc-provider/id.example.com/a"},
@@ -405,7 +422,7 @@ fn web_identities_assume_what_trusts_them() {
 fn providers_keep_to_their_limits() {
     let mut world = world();
     let ana = world.user(A, "ana");
-    let create = |provider| Action::Oidc(OidcAction::Create(provider));
+    let create = |provider| Action::Oidc(OidcAction::Create(provider, Tags::default()));
     told(world.by(ana, A, create(provider())), "AccessDenied");
     let bad = [
         (OidcProvider { client_ids: vec![Arc::from(""); 1], ..provider() }, "ValidationError"),

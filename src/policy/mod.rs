@@ -15,6 +15,7 @@ pub mod lint;
 mod matcher;
 mod parse;
 mod pattern;
+mod places;
 mod principal;
 pub mod simulate;
 mod template;
@@ -35,6 +36,7 @@ pub use error::ParseError;
 pub use evaluate::{Level, Named, Policies, Request, SERVICE_LINKED_PATH, decide, explain};
 pub use format::format;
 pub use parse::DOCUMENT_BYTES_MAX;
+pub use places::{Extent, Place};
 pub use trace::{Miss, PolicyTrace, StatementTrace, Trace};
 
 use index::ServiceIndex;

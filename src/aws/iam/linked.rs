@@ -10,7 +10,7 @@ use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::shape::Rule::Length;
 use crate::aws::shape::request;
-use crate::domain::entity::{EntityAction, EntityEvent};
+use crate::domain::entity::{EntityAction, EntityEvent, deleted_role};
 use crate::domain::event::EventKind;
 use crate::domain::rejection::Rejection;
 use crate::identity::RoleName;
@@ -91,11 +91,7 @@ pub(super) async fn deletion_status(
 ) -> Result<Status, Fault> {
     let (view, account) = call.state()?;
     let id = request.deletion_task_id;
-    // task/aws-service-role/SERVICE/ROLE/id stands for arn:...:role/aws-service-role/SERVICE/ROLE.
-    let role = id.strip_prefix("task/").and_then(|rest| rest.rsplit_once('/'));
-    let role = role.map_or("*".to_owned(), |(role, _)| role.to_owned());
-    let arn = format!("arn:aws:iam::{}:role/{role}", account.id);
-    super::require(call, &view, &arn, None)?;
+    super::require(call, &view, &deleted_role(account.id, &id), None)?;
     if account.deletion_tasks.iter().any(|task| **task == *id) {
         return Ok(Status { status: "SUCCEEDED" });
     }

@@ -3,19 +3,17 @@
 use serde::Serialize;
 
 use super::require;
+use super::scene::{EvaluationResult, Scene, Source};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
 use crate::aws::shape::Rule::{Items, Length, Value};
 use crate::aws::shape::{DOCUMENT, request};
-use crate::domain::access::guardrails;
-use crate::domain::event::{GuardrailKind, PolicyOwner};
+use crate::domain::event::PolicyOwner;
 use crate::domain::rejection::Rejection;
-use crate::domain::state::{Account, State};
+use crate::domain::state::Account;
 use crate::identity::{AccountId, Arn, Path, Principal, base32_id};
-use crate::policy::{
-    Context, Named, Policies, Policy, PolicyKind, PolicyTrace, Request, Trace, Verdict, explain,
-};
+use crate::policy::{Context, Policy, PolicyKind};
 
 /// Actions or resources of one simulation.
 const ASKED_MAX: usize = 1000;
@@ -57,37 +55,6 @@ request! {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Statement {
-    source_policy_id: String,
-    source_policy_type: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ByOrganizations {
-    allowed_by_organizations: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ByBoundary {
-    allowed_by_permissions_boundary: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct EvaluationResult {
-    eval_action_name: String,
-    eval_resource_name: String,
-    eval_decision: &'static str,
-    matched_statements: Vec<Statement>,
-    missing_context_values: Vec<String>,
-    organizations_decision_detail: Option<ByOrganizations>,
-    permissions_boundary_decision_detail: Option<ByBoundary>,
-}
-
 /// The result of a simulation.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -102,26 +69,6 @@ pub(super) struct SimulatePolicyResult {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ContextKeys {
     context_key_names: Vec<String>,
-}
-
-/// A policy with the name and kind by which answers tell it.
-struct Source {
-    id: String,
-    kind: &'static str,
-    policy: Policy,
-}
-
-/// What is judged, whatever the action and resource.
-struct Scene<'a> {
-    principal: Principal,
-    identity: Vec<Source>,
-    boundary: Option<Vec<Source>>,
-    resource: Option<Source>,
-    resource_account: Option<AccountId>,
-    context: Context,
-    state: &'a State,
-    /// Whether the guardrails of the account count.
-    guarded: bool,
 }
 
 pub(super) async fn custom(
@@ -359,97 +306,4 @@ fn simulate(
         is_truncated: listed.next.is_some(),
         marker: listed.next,
     })
-}
-
-fn named(sources: &[Source]) -> Vec<Named<'_>> {
-    sources.iter().map(|source| Named { name: &source.id, policy: &source.policy }).collect()
-}
-
-impl Scene<'_> {
-    fn judge(&self, action: &str, resource: &str) -> EvaluationResult {
-        let mut policies = Policies {
-            identity: named(&self.identity),
-            boundary: self.boundary.as_deref().map(named),
-            resource: self.resource.as_ref().map(|source| &source.policy),
-            ..Policies::default()
-        };
-        if self.guarded {
-            let account = self.principal.account();
-            policies.service_control =
-                guardrails(self.state, GuardrailKind::ServiceControl, account);
-        }
-        let request = Request {
-            principal: &self.principal,
-            action,
-            resource,
-            resource_account: self.resource_account,
-            context: &self.context,
-        };
-        let trace = explain(&request, &policies);
-        let verdict = trace.decision.verdict();
-        let levels = policies.service_control.iter().map(|level| level.name);
-        EvaluationResult {
-            eval_action_name: action.to_owned(),
-            eval_resource_name: resource.to_owned(),
-            eval_decision: match verdict {
-                Verdict::Allow => "allowed",
-                Verdict::ExplicitDeny => "explicitDeny",
-                Verdict::ImplicitDeny => "implicitDeny",
-            },
-            matched_statements: self.matched(&trace),
-            missing_context_values: self.missing(),
-            organizations_decision_detail: (!policies.service_control.is_empty()).then(|| {
-                let allows = |level| limit_allows(&trace, PolicyKind::ServiceControl, level);
-                ByOrganizations { allowed_by_organizations: levels.into_iter().all(allows) }
-            }),
-            permissions_boundary_decision_detail: self.boundary.as_ref().map(|_| ByBoundary {
-                allowed_by_permissions_boundary: limit_allows(&trace, PolicyKind::Boundary, ""),
-            }),
-        }
-    }
-
-    /// The statements that made the decision.
-    fn matched(&self, trace: &Trace) -> Vec<Statement> {
-        let denied = match trace.decision.verdict() {
-            Verdict::Allow => false,
-            Verdict::ExplicitDeny => true,
-            Verdict::ImplicitDeny => return Vec::new(),
-        };
-        let matched = trace.matched().filter(|(_, statement)| statement.denies == denied);
-        matched.map(|(policy, _)| self.told(policy)).collect()
-    }
-
-    fn told(&self, policy: &PolicyTrace) -> Statement {
-        if policy.kind == PolicyKind::Resource {
-            let id = "ResourcePolicy".to_owned();
-            return Statement { source_policy_id: id, source_policy_type: "resource" };
-        }
-        let own = self.identity.iter().chain(self.boundary.iter().flatten());
-        let source = own.filter(|source| source.id == policy.name).map(|source| source.kind).next();
-        let source_policy_type = source.unwrap_or("none");
-        Statement { source_policy_id: policy.name.clone(), source_policy_type }
-    }
-
-    /// The keys that the policies ask about and that the simulation was not given.
-    fn missing(&self) -> Vec<String> {
-        let limits = self.boundary.iter().flatten().chain(&self.resource);
-        let sources = self.identity.iter().chain(limits);
-        let mut keys: Vec<_> = sources.flat_map(|source| source.policy.condition_keys()).collect();
-        keys.retain(|key| self.context.get(key).is_none());
-        keys.sort_by_key(|key| key.to_lowercase());
-        keys.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
-        keys
-    }
-}
-
-/// Whether policies that only limit allow, at one level of guardrails.
-fn limit_allows(trace: &Trace, kind: PolicyKind, level: &str) -> bool {
-    let of_kind = |policy: &&PolicyTrace| policy.kind == kind && policy.level == level;
-    let policies = trace.policies.iter().filter(of_kind);
-    let mut matched = policies
-        .flat_map(|policy| &policy.statements)
-        .filter(|statement| statement.miss.is_none())
-        .map(|statement| statement.denies)
-        .peekable();
-    matched.peek().is_some() && matched.all(|denies| !denies)
 }

@@ -10,11 +10,14 @@ use crate::domain::quotas::{
     ATTACHED_MAX, INLINE_GROUP_CHARS_MAX, INLINE_ROLE_CHARS_MAX, INLINE_USER_CHARS_MAX,
     POLICIES_MAX, VERSIONS_MAX,
 };
-use crate::domain::rejection::Rejection;
+use crate::domain::rejection::{Denied, Rejection};
 use crate::domain::state::{ManagedPolicy, Permissions};
 use crate::domain::tags::Tags;
 use crate::identity::{Arn, Invalid, PolicyName};
 use crate::policy::{Context, Policy};
+
+/// How the ARNs of policies begin that AWS manages.
+const AWS_POLICIES: &str = "arn:aws:iam::aws:policy/";
 
 impl Decider<'_> {
     pub(super) fn policies(&mut self) -> Result<(), Rejection> {
@@ -186,10 +189,31 @@ impl Decider<'_> {
 
     /// A managed policy of the account, if the caller may do `action` on it.
     pub(super) fn managed(&self, action: &str, arn: &Arn) -> Result<Arc<ManagedPolicy>, Rejection> {
-        let found = self.account.policy_by_arn(arn).filter(|policy| !policy.aws);
+        if arn.as_str().starts_with(AWS_POLICIES) {
+            return Err(self.refuse_aws_policy(action, arn));
+        }
+        let found = self.account.policy_by_arn(arn);
         let context = Tags::of_resource(found.map(|policy| &policy.tags));
         self.require_with(action, arn.as_str(), &context)?;
         found.cloned().ok_or_else(|| Rejection::missing("policy", arn))
+    }
+
+    /// Nobody changes what AWS manages, and no policy could allow it: the refusal names no reason.
+    fn refuse_aws_policy(&self, action: &str, arn: &Arn) -> Rejection {
+        let principal = self.command.caller.principal.arn();
+        let message = format!(
+            "User: {principal} is not authorized to perform: {action} on resource: policy {arn}"
+        );
+        let (action, resource) = (action.to_owned(), arn.to_string());
+        let (evidence, encoded) = (None, None);
+        Rejection::AccessDenied(Box::new(Denied {
+            principal,
+            action,
+            resource,
+            message,
+            evidence,
+            encoded,
+        }))
     }
 
     pub(super) fn existing(&self, arn: &Arn) -> Result<Arc<ManagedPolicy>, Rejection> {

@@ -18,6 +18,7 @@ use crate::domain::event::Event;
 use crate::domain::rejection::Rejection;
 use crate::domain::session::{ProvenIdentity, Session, SessionRequest};
 use crate::domain::state::{Account, Role, State};
+use crate::domain::tags::Tags;
 use crate::identity::{Arn, Principal, Subject, WebIdentity};
 use crate::policy::{Context, Trace};
 
@@ -195,7 +196,8 @@ impl<'a> Asked<'a> {
 
     /// Judges every action that the request amounts to, on both sides.
     fn authorize(self, role: Option<&'a Arc<Role>>, carried: &Carried) -> Result<(), Rejection> {
-        let context = self.context(carried);
+        let mut context = self.context(carried);
+        context.extend(&Tags::of_resource(role.map(|role| &role.tags)));
         for action in self.actions(carried) {
             let question = self.question(action, role);
             access::authorize(self.state, &question, &context).map_err(|mut denied| {
