@@ -5,7 +5,7 @@
 //! ```text
 //! identity  clock  proto                       who and when, as pure values; generated messages
 //! policy  signing  oidc  log  pace  metrics    the IAM language | keys, tokens, SigV4 | others' tokens | RocksDB |
-//!                                              lives of credentials | what is measured
+//! slots                                        lives of credentials | what is measured | room for connections
 //! telemetry                                    logs, traces and the export of metrics
 //! domain                                       commands, events, state and the rules between them, pure
 //! ledger  config                               the one path from a command to a recorded fact | settings
@@ -35,5 +35,6 @@ pub mod rewrap;
 pub mod rotation;
 pub mod serve;
 pub mod signing;
+mod slots;
 pub mod sts;
 pub mod telemetry;

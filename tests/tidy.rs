@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Modules and the layer they are in; each may use only modules of lower layers.
-const LAYERS: [(&str, u8); 23] = [
+const LAYERS: [(&str, u8); 24] = [
     ("identity", 0),
     ("clock", 0),
     ("proto", 0),
@@ -19,6 +19,7 @@ const LAYERS: [(&str, u8); 23] = [
     ("log", 1),
     ("oidc", 1),
     ("pace", 1),
+    ("slots", 1),
     ("telemetry", 2),
     ("domain", 2),
     ("config", 3),

@@ -41,7 +41,6 @@ mod iam;
 mod page;
 mod server;
 mod shape;
-mod slots;
 mod sts;
 mod tls;
 mod xml;

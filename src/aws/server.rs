@@ -26,8 +26,8 @@ use tokio_util::task::TaskTracker;
 
 use super::edge::{Edge, Reply, Whole};
 use super::fault::Fault;
-use super::slots::{Slot, Slots};
 use super::tls::Tls;
+use crate::slots::{Slot, Slots};
 use crate::sts::Service;
 
 /// Connections open at once; then the longest idle gives way to the next.
@@ -111,10 +111,9 @@ impl Front {
             return self.requests(stream, peer, slot, stopping).await;
         };
         let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.0.accept(stream));
-        let evicted = slot.evicted.clone();
         let shaken = tokio::select! {
             shaken = handshake => shaken,
-            () = evicted.cancelled() => return,
+            () = slot.evicted() => return,
         };
         if let Ok(Ok(stream)) = shaken {
             self.requests(stream, peer, slot, stopping).await;
@@ -147,10 +146,8 @@ impl Front {
         tokio::select! {
             // A broken connection is its client's matter.
             _ = connection.as_mut() => {}
-            () = slot.evicted.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
-            }
+            // Only what waits for a request has to give way: at once, also in the middle of a head.
+            () = slot.evicted() => {}
             () = stopping.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 let _ = connection.await;

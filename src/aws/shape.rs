@@ -5,8 +5,9 @@ use std::fmt;
 
 use super::form::Node;
 use crate::identity::{
-    AccessKeyId, AccountAlias, AgentName, Arn, AssociationId, GroupName, InstanceId, Invalid, Path,
-    PolicyName, ProfileName, RoleName, SessionName, SourceIdentity, TagKey, TagValue, UserName,
+    AccessKeyId, AccountAlias, AgentName, Arn, AssociationId, GroupName, InstanceId, Invalid,
+    MfaDeviceName, Path, PolicyName, ProfileName, RoleName, SessionName, SourceIdentity, TagKey,
+    TagValue, UserName,
 };
 use crate::signing::Secret;
 
@@ -321,6 +322,7 @@ parsed!(
     AssociationId,
     GroupName,
     InstanceId,
+    MfaDeviceName,
     Path,
     PolicyName,
     ProfileName,

@@ -1,15 +1,16 @@
-//! What is asked of users, groups, roles, managed policies and profiles besides coming and going: their
-//! tags, names and versions; and the events that it leads to. Source: IAM API Reference.
+//! What is asked of users, groups, roles, managed policies, profiles, MFA devices and identity providers
+//! besides coming and going: their tags, names and versions; and the events that it leads to. Source: IAM API Reference.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::event::PolicyOwner;
+use super::rejection::Rejection;
 use super::state::{Account, Permissions, key_of};
 use super::tags::Tags;
 use crate::identity::{
-    AccountAlias, AccountId, Arn, GroupName, Path, PolicyName, ProfileName, RoleName, TagKey,
-    UniqueId, UserName,
+    AccountAlias, AccountId, Arn, GroupName, IssuerUrl, MfaDeviceName, Path, PolicyName,
+    ProfileName, RoleName, TagKey, UniqueId, UserName,
 };
 
 /// An entity that carries tags. Groups carry none.
@@ -23,6 +24,10 @@ pub enum TagOwner {
     Policy(PolicyName),
     /// An instance profile.
     Profile(ProfileName),
+    /// A virtual MFA device.
+    MfaDevice(MfaDeviceName),
+    /// An OpenID Connect provider.
+    OidcProvider(IssuerUrl),
 }
 
 impl TagOwner {
@@ -34,6 +39,21 @@ impl TagOwner {
             Self::Role(_) => "Role",
             Self::Policy(_) => "Policy",
             Self::Profile(_) => "InstanceProfile",
+            Self::MfaDevice(_) => "MFADevice",
+            Self::OidcProvider(_) => "OpenIDConnectProvider",
+        }
+    }
+
+    /// That it is not there.
+    #[must_use]
+    pub fn missing(&self, account: &Account) -> Rejection {
+        match self {
+            Self::User(name) => Rejection::missing("user", name),
+            Self::Role(name) => Rejection::missing("role", name),
+            Self::Policy(name) => Rejection::missing("policy", name),
+            Self::Profile(name) => Rejection::missing("instance profile", name),
+            Self::MfaDevice(_) => Rejection::missing("MFA device", self.arn(account)),
+            Self::OidcProvider(_) => Rejection::missing("OIDC provider", self.arn(account)),
         }
     }
 
@@ -59,6 +79,12 @@ impl TagOwner {
                 let path = account.profile(name).map(|profile| profile.path.clone());
                 Arn::profile(id, &path.unwrap_or_default(), name)
             }
+            Self::MfaDevice(name) => {
+                let found = account.mfa_devices.get(&*key_of(name.as_str()));
+                let path = found.map(|device| device.path.clone());
+                Arn::mfa_device(id, &path.unwrap_or_default(), name)
+            }
+            Self::OidcProvider(issuer) => Arn::oidc_provider(id, issuer),
         }
     }
 
@@ -72,6 +98,13 @@ impl TagOwner {
                 account.policies.get(&*key_of(name.as_str())).map(|policy| &policy.tags)
             }
             Self::Profile(name) => account.profile(name).map(|profile| &profile.tags),
+            Self::MfaDevice(name) => {
+                account.mfa_devices.get(&*key_of(name.as_str())).map(|device| &device.tags)
+            }
+            Self::OidcProvider(issuer) => {
+                let found = account.oidc_providers.get(issuer.without_scheme());
+                found.filter(|found| found.issuer == *issuer).map(|found| &found.tags)
+            }
         }
     }
 }
@@ -119,6 +152,14 @@ impl PolicyOwner {
             Self::Group(_) => None,
         }
     }
+}
+
+/// The ARN of the role that a deletion was of: `task/aws-service-role/SERVICE/ROLE/id` stands for
+/// `arn:...:role/aws-service-role/SERVICE/ROLE`.
+#[must_use]
+pub fn deleted_role(account: AccountId, task: &str) -> String {
+    let role = task.strip_prefix("task/").and_then(|rest| rest.rsplit_once('/'));
+    format!("arn:aws:iam::{account}:role/{}", role.map_or("*", |(role, _)| role))
 }
 
 /// A managed policy as entities hold it: one of the account, or one that AWS manages

@@ -259,12 +259,19 @@ impl<E> Teller<'_, E> {
     fn tell_providers(&mut self) -> Result<(), E> {
         let account = self.account.clone();
         for registered in account.oidc_providers.values() {
-            let kind = EventKind::Oidc(OidcEvent::Created(registered.provider.clone()));
-            self.say(registered.created_at, vec![kind])?;
+            let created = OidcEvent::Created(registered.provider.clone());
+            let mut kinds = vec![EventKind::Oidc(created)];
+            tags(TagOwner::OidcProvider(registered.issuer.clone()), &registered.tags, &mut kinds);
+            self.say(registered.created_at, kinds)?;
         }
         for device in account.mfa_devices.values() {
             for (time, event) in device.history() {
                 self.say(time, vec![EventKind::Mfa(event)])?;
+            }
+            let mut kinds = Vec::new();
+            tags(TagOwner::MfaDevice(device.name.clone()), &device.tags, &mut kinds);
+            if !kinds.is_empty() {
+                self.say(device.created_at, kinds)?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::event::KeyOwner;
 use super::state::{Account, key_of};
+use super::tags::Tags;
 use crate::clock::Timestamp;
 use crate::identity::{AccountId, Arn, MfaDeviceName, Path, UniqueId};
 use crate::signing::ConsecutiveCodes;
@@ -18,6 +19,7 @@ pub enum MfaAction {
         name: MfaDeviceName,
         path: Path,
         id: UniqueId,
+        tags: Tags,
     },
     /// Assigns a device to its owner. `codes` is none if they are not two of the device in a row.
     Enable {
@@ -119,6 +121,8 @@ pub struct MfaDevice {
     pub id: UniqueId,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Its tags.
+    pub tags: Tags,
     /// Whose it is, if it is assigned.
     pub owner: Option<KeyOwner>,
     /// When it was assigned.
@@ -164,6 +168,7 @@ impl Account {
                     path: path.clone(),
                     id: id.clone(),
                     created_at: time,
+                    tags: Tags::default(),
                     owner: None,
                     enabled_at: None,
                     last_step: 0,

@@ -6,6 +6,7 @@ use super::event::{EventKind, KeyOwner};
 use super::mfa::{MfaAction, MfaEvent};
 use super::rejection::Rejection;
 use super::session::{MfaProof, Operation, SessionDraft, SessionRequest};
+use super::tags::Tags;
 use super::testing::*;
 use crate::clock::Timestamp;
 use crate::identity::{Arn, Path, base32_id};
@@ -28,7 +29,8 @@ fn mfa(action: MfaAction) -> Action {
 
 fn create(world: &mut World) -> Action {
     let id = base32_id("AMFA", world.random()).parse().unwrap();
-    mfa(MfaAction::Create { name: "phone".parse().unwrap(), path: Path::default(), id })
+    let (name, path) = ("phone".parse().unwrap(), Path::default());
+    mfa(MfaAction::Create { name, path, id, tags: Tags::default() })
 }
 
 fn enable(name: &str, step: u64) -> Action {

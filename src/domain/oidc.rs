@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::state::Account;
+use super::tags::Tags;
 use crate::clock::Timestamp;
 use crate::identity::IssuerUrl;
 
@@ -36,8 +37,8 @@ pub enum KeySource {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum OidcAction {
-    Create(OidcProvider),
-    /// Everything but the issuer anew.
+    Create(OidcProvider, Tags),
+    /// Everything but the issuer and the tags anew.
     Update(OidcProvider),
     Delete(IssuerUrl),
     AddClientId {
@@ -92,6 +93,8 @@ pub struct RegisteredProvider {
     pub created_at: Timestamp,
     /// What was registered.
     pub provider: OidcProvider,
+    /// Its tags.
+    pub tags: Tags,
 }
 
 impl std::ops::Deref for RegisteredProvider {
@@ -107,8 +110,8 @@ impl Account {
         let key: Box<str> = Box::from(event.issuer().without_scheme());
         match event {
             OidcEvent::Created(provider) => {
-                let registered =
-                    RegisteredProvider { created_at: time, provider: provider.clone() };
+                let (provider, tags) = (provider.clone(), Tags::default());
+                let registered = RegisteredProvider { created_at: time, provider, tags };
                 self.oidc_providers.insert(key, Arc::new(registered));
             }
             OidcEvent::Updated(provider) => {

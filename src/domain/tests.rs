@@ -9,6 +9,7 @@ use super::mfa::MfaAction;
 use super::oidc::{KeySource, OidcAction, OidcProvider};
 use super::rejection::Rejection;
 use super::state::State;
+use super::tags::Tags;
 use super::testing::*;
 use crate::identity::Arn;
 use crate::policy::{Policy, PolicyKind};
@@ -289,11 +290,15 @@ fn use_policies(world: &mut World) {
     world.root(A, Action::PutBoundary { owner: of_user("dev"), policy_arn });
 }
 
+fn tagged() -> Tags {
+    Tags::of_request([("Team", "red")]).unwrap()
+}
+
 /// What STS is shown: an MFA device of `dev`, and providers of every kind.
 fn with_devices_and_providers(world: &mut World) {
     let id = "AMFAAAAAAAAAAAAAAAAAA".parse().unwrap();
     let (name, path) = ("phone".parse().unwrap(), crate::identity::Path::default());
-    world.root(A, Action::Mfa(MfaAction::Create { name, path, id }));
+    world.root(A, Action::Mfa(MfaAction::Create { name, path, id, tags: tagged() }));
     let serial_number: Arn = "arn:aws:iam::111111111111:mfa/phone".parse().unwrap();
     let owner = super::event::KeyOwner::User("dev".parse().unwrap());
     for step in [100, 200] {
@@ -315,7 +320,7 @@ fn with_devices_and_providers(world: &mut World) {
         let issuer = format!("https://id-{}.example.com", world.facts.len()).parse().unwrap();
         let client_ids = vec!["app".into()];
         let provider = OidcProvider { issuer, client_ids, thumbprints: Vec::new(), keys };
-        world.root(A, Action::Oidc(OidcAction::Create(provider)));
+        world.root(A, Action::Oidc(OidcAction::Create(provider, tagged())));
     }
 }
 

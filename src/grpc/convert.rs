@@ -92,7 +92,7 @@ fn boundary(account: &Account, permissions: &Permissions) -> String {
     key.and_then(|key| managed_arn(account, key)).unwrap_or_default()
 }
 
-fn tags(tags: &Tags) -> HashMap<String, String> {
+pub(super) fn tags(tags: &Tags) -> HashMap<String, String> {
     tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
 }
 

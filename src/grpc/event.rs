@@ -314,6 +314,8 @@ fn tag_owner(owner: &TagOwner) -> String {
         TagOwner::Role(name) => format!("role/{name}"),
         TagOwner::Policy(name) => format!("policy/{name}"),
         TagOwner::Profile(name) => format!("instance-profile/{name}"),
+        TagOwner::MfaDevice(name) => format!("mfa/{name}"),
+        TagOwner::OidcProvider(issuer) => format!("oidc-provider/{}", issuer.without_scheme()),
     }
 }
 

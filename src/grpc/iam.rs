@@ -73,6 +73,7 @@ calls! {
     update_group: iam_update_group(UpdateGroupRequest) -> UpdateGroupResponse;
     create_service_linked_role: iam_create_service_linked_role(CreateServiceLinkedRoleRequest) -> CreateServiceLinkedRoleResponse;
     delete_service_linked_role: iam_delete_service_linked_role(DeleteServiceLinkedRoleRequest) -> DeleteServiceLinkedRoleResponse;
+    get_service_linked_role_deletion_status: iam_deletion_status(GetServiceLinkedRoleDeletionStatusRequest) -> GetServiceLinkedRoleDeletionStatusResponse;
     create_account_alias: iam_create_account_alias(CreateAccountAliasRequest) -> CreateAccountAliasResponse;
     delete_account_alias: iam_delete_account_alias(DeleteAccountAliasRequest) -> DeleteAccountAliasResponse;
     get_account_summary: iam_get_account_summary(GetAccountSummaryRequest) -> GetAccountSummaryResponse;

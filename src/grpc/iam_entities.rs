@@ -10,7 +10,7 @@ use super::iam_roles::description;
 use super::iam_users::missing;
 use super::{Front, convert, field, optional, status};
 use crate::domain::command::Action;
-use crate::domain::entity::{EntityAction, EntityEvent, TagOwner};
+use crate::domain::entity::{EntityAction, EntityEvent, TagOwner, deleted_role};
 use crate::domain::event::EventKind;
 use crate::domain::inventory::resource;
 use crate::domain::state::{Account, ManagedPolicy};
@@ -22,12 +22,13 @@ use crate::proto::v1::{
     CreateAccountAliasRequest, CreateAccountAliasResponse, CreateServiceLinkedRoleRequest,
     CreateServiceLinkedRoleResponse, DeleteAccountAliasRequest, DeleteAccountAliasResponse,
     DeletePolicyVersionRequest, DeletePolicyVersionResponse, DeleteServiceLinkedRoleRequest,
-    DeleteServiceLinkedRoleResponse, GetAccountSummaryRequest, GetAccountSummaryResponse,
-    GetPolicyVersionRequest, GetPolicyVersionResponse, ListEntitiesForPolicyRequest,
-    ListEntitiesForPolicyResponse, ListPolicyVersionsRequest, ListPolicyVersionsResponse,
-    SetDefaultPolicyVersionRequest, SetDefaultPolicyVersionResponse, TagEntityRequest,
-    TagEntityResponse, UntagEntityRequest, UntagEntityResponse, UpdateGroupRequest,
-    UpdateGroupResponse, UpdateUserRequest, UpdateUserResponse,
+    DeleteServiceLinkedRoleResponse, DeletionStatus, GetAccountSummaryRequest,
+    GetAccountSummaryResponse, GetPolicyVersionRequest, GetPolicyVersionResponse,
+    GetServiceLinkedRoleDeletionStatusRequest, GetServiceLinkedRoleDeletionStatusResponse,
+    ListEntitiesForPolicyRequest, ListEntitiesForPolicyResponse, ListPolicyVersionsRequest,
+    ListPolicyVersionsResponse, SetDefaultPolicyVersionRequest, SetDefaultPolicyVersionResponse,
+    TagEntityRequest, TagEntityResponse, UntagEntityRequest, UntagEntityResponse,
+    UpdateGroupRequest, UpdateGroupResponse, UpdateUserRequest, UpdateUserResponse,
 };
 use crate::sts::RequestInfo;
 
@@ -195,6 +196,21 @@ impl Front {
         Ok(DeleteServiceLinkedRoleResponse { deletion_task_id, sequence })
     }
 
+    pub(super) async fn iam_deletion_status(
+        &self,
+        info: &RequestInfo,
+        request: GetServiceLinkedRoleDeletionStatusRequest,
+    ) -> Result<GetServiceLinkedRoleDeletionStatusResponse, Status> {
+        let (action, id) = ("iam:GetServiceLinkedRoleDeletionStatus", request.deletion_task_id);
+        let arn = deleted_role(Self::account_of(info)?, &id);
+        let (view, account) = self.read(info, request.min_sequence, action, &arn).await?;
+        if !account.deletion_tasks.iter().any(|task| **task == *id) {
+            return Err(missing("deletion task", &id));
+        }
+        let (status, sequence) = (DeletionStatus::Succeeded.into(), view.sequence);
+        Ok(GetServiceLinkedRoleDeletionStatusResponse { status, sequence })
+    }
+
     pub(super) async fn iam_create_account_alias(
         &self,
         info: &RequestInfo,
@@ -301,8 +317,18 @@ impl Front {
                 let policy = policy.ok_or_else(|| missing("policy", arn.as_str()))?;
                 Ok(TagOwner::Policy(policy.name.clone()))
             }
+            Some(Owner::MfaSerialNumber(serial_number)) => {
+                let serial_number: Arn = field("mfa_serial_number", &serial_number)?;
+                let account = self.own_account(info)?;
+                let device = account.mfa_device(&serial_number);
+                let device = device.ok_or_else(|| missing("MFA device", serial_number.as_str()))?;
+                Ok(TagOwner::MfaDevice(device.name.clone()))
+            }
+            Some(Owner::OpenIdConnectProviderArn(arn)) => {
+                Ok(TagOwner::OidcProvider(self.issuer_of(info, &arn)?))
+            }
             None => {
-                let rule = "must name a user, role, managed policy or instance profile";
+                let rule = "must name an entity that carries tags";
                 Err(status::of_invalid(&Invalid::new("owner", rule), &info.request_id))
             }
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::Status;
 
+use super::iam_entities::tags;
 use super::{Front, convert, field, optional, page};
 use crate::domain::command::Action;
 use crate::domain::event::KeyOwner;
@@ -12,7 +13,7 @@ use crate::domain::state::Account;
 use crate::identity::Arn;
 use crate::proto::v1;
 use crate::proto::v1::*;
-use crate::sts::{MfaDeviceOf, RequestInfo};
+use crate::sts::{AskedMfaDevice, MfaDeviceOf, RequestInfo};
 
 impl Front {
     pub(super) async fn iam_create_virtual_mfa_device(
@@ -23,7 +24,8 @@ impl Front {
         let name = field("virtual_mfa_device_name", &request.virtual_mfa_device_name)?;
         let path = optional("path", &request.path)?.unwrap_or_default();
         let (account, token) = (Self::account_of(info)?, &request.idempotency_token);
-        let made = self.service.create_mfa_device(info, token, account, name, path).await;
+        let asked = AskedMfaDevice { name, path, tags: tags(&request.tags)? };
+        let made = self.service.create_mfa_device(info, token, account, asked).await;
         let made = Self::drawn(info, made)?;
         let account = self.own_account(info)?;
         Ok(CreateVirtualMfaDeviceResponse {
@@ -133,5 +135,6 @@ fn shown(account: &Account, device: &MfaDevice) -> v1::MfaDevice {
             _ => String::new(),
         },
         enabled_at: device.enabled_at.and_then(convert::time),
+        tags: convert::tags(&device.tags),
     }
 }

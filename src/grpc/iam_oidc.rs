@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::Status;
 
+use super::iam_entities::tags;
 use super::iam_users::missing;
 use super::{Front, convert, field, page, status};
 use crate::domain::command::Action;
@@ -27,7 +28,8 @@ impl Front {
             thumbprints: sorted(request.thumbprints),
             keys: keys(request.jwks_url, request.jwks)?,
         };
-        let done = self.service.create_oidc_provider(info, token, account, provider).await;
+        let tags = tags(&request.tags)?;
+        let done = self.service.create_oidc_provider(info, token, account, (provider, tags)).await;
         let sequence = Self::drawn(info, done)?.sequence;
         let provider = self.oidc_provider(info, &issuer)?;
         Ok(CreateOpenIdConnectProviderResponse { provider, sequence })
@@ -96,7 +98,7 @@ impl Front {
     }
 
     /// The issuer of a provider's ARN; with the scheme that it is registered with, if it is.
-    fn issuer_of(&self, info: &RequestInfo, arn: &str) -> Result<IssuerUrl, Status> {
+    pub(super) fn issuer_of(&self, info: &RequestInfo, arn: &str) -> Result<IssuerUrl, Status> {
         let arn: Arn = field("open_id_connect_provider_arn", arn)?;
         let account = self.own_account(info)?;
         let part = issuer_part(&arn);
@@ -159,5 +161,6 @@ fn shown(account: AccountId, registered: &RegisteredProvider) -> v1::OpenIdConne
         jwks_url,
         jwks,
         created_at: convert::time(registered.created_at),
+        tags: convert::tags(&registered.tags),
     }
 }

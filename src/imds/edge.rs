@@ -39,7 +39,7 @@ pub(super) struct Edge {
 pub(super) struct Asker {
     pub(super) serves: Arc<Serves>,
     pub(super) peer: IpAddr,
-    pub(super) admitted: Option<Admitted>,
+    pub(super) admitted: Option<Arc<Admitted>>,
     pub(super) hops: Hops,
 }
 
@@ -138,7 +138,7 @@ impl Edge {
     }
 
     fn answer(&self, asker: &Asker, method: &Method, path: &str, head: &Head<'_>) -> Reply {
-        let may_ask = asker.admitted.as_ref().is_none_or(Admitted::may_ask);
+        let may_ask = asker.admitted.as_ref().is_none_or(|admitted| admitted.may_ask());
         if container::is_path(path) {
             return if may_ask {
                 self.container(method, head)

@@ -12,7 +12,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,16 +20,15 @@ use super::hops::{HopStream, Hops};
 use super::sources::{Admitted, Limits, Sources};
 use super::{InstanceSource, Serves, TokenKey, UsageBook};
 use crate::clock::Clock;
+use crate::slots::{Slot, Slots};
 
-/// Connections open at once; more wait to be accepted.
+/// Connections open at once; then the longest idle gives way to the next.
 pub const CONNECTIONS_MAX: usize = 4096;
 /// How often connections are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// For how many looks a connection may go without a whole request. Bounds clients that send slowly, do not read
 /// their answer, or say nothing.
 const QUIET_LOOKS_MAX: u32 = 5;
-/// The same while more than half of `CONNECTIONS_MAX` are open, so that room is made quickly.
-const QUIET_LOOKS_CROWDED_MAX: u32 = 2;
 /// Bytes of a request head, and of what is read ahead of it.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 /// How long open connections may take to end once the server stops.
@@ -42,7 +40,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 pub struct Front {
     edge: Edge,
     sources: Arc<Sources>,
-    open: Arc<Semaphore>,
+    slots: Arc<Slots>,
 }
 
 impl Front {
@@ -58,15 +56,8 @@ impl Front {
         Arc::new(Self {
             edge: Edge { source, key, clock, book },
             sources: Sources::new(limits),
-            open: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            slots: Slots::new(CONNECTIONS_MAX),
         })
-    }
-}
-
-impl Front {
-    fn quiet_looks_max(&self) -> u32 {
-        let crowded = self.open.available_permits() < CONNECTIONS_MAX / 2;
-        if crowded { QUIET_LOOKS_CROWDED_MAX } else { QUIET_LOOKS_MAX }
     }
 }
 
@@ -82,7 +73,6 @@ pub async fn serve(
     let stopping = CancellationToken::new();
     tokio::pin!(stop);
     loop {
-        let Ok(permit) = front.open.clone().acquire_owned().await else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
@@ -91,12 +81,20 @@ pub async fn serve(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        // A source with too many connections is told at once, by their end.
-        let Some(admitted) = front.sources.admit(peer.ip().to_canonical()) else { continue };
+        // Whose connections are all busy is told at once, by the end of one more.
+        let Some(admitted) = front.sources.admit(peer.ip().to_canonical()).await else { continue };
+        let admitted = Arc::new(admitted);
+        let Some(slot) = front.slots.take().await else { break };
         let (front, serves, stopping) = (front.clone(), serves.clone(), stopping.clone());
         tasks.spawn(async move {
-            connection(&front, serves, stream, peer, admitted, stopping).await;
-            drop(permit);
+            let evicted = admitted.clone();
+            tokio::select! {
+                () = connection(&front, serves, stream, peer, (admitted, &slot), stopping) => {}
+                // Answers take no time here: what has to give way waits for a request, or for its client to
+                // read.
+                () = slot.evicted() => {}
+                () = evicted.slot.evicted() => {}
+            }
         });
     }
     stopping.cancel();
@@ -109,11 +107,11 @@ async fn connection(
     serves: Arc<Serves>,
     stream: TcpStream,
     peer: SocketAddr,
-    admitted: Admitted,
+    (admitted, slot): (Arc<Admitted>, &Slot),
     stopping: CancellationToken,
 ) {
     // Nothing is kept for a client that has not said anything yet.
-    let patience = LOOK * front.quiet_looks_max();
+    let patience = LOOK * QUIET_LOOKS_MAX;
     if !matches!(tokio::time::timeout(patience, stream.readable()).await, Ok(Ok(()))) {
         return;
     }
@@ -122,10 +120,12 @@ async fn connection(
     let hops = Hops::default();
     let stream = HopStream::new(stream, peer, hops.clone());
     let peer = peer.ip().to_canonical();
-    let asker = Asker { serves, peer, admitted: Some(admitted), hops };
-    let answered = AtomicU64::new(0);
+    let asker = Asker { serves, peer, admitted: Some(admitted.clone()), hops };
+    let (answered, rests) = (AtomicU64::new(0), admitted);
     let answer = service_fn(|request: Request<hyper::body::Incoming>| {
         answered.fetch_add(1, Ordering::Relaxed);
+        slot.rest();
+        rests.slot.rest();
         let response =
             front.edge.respond(&asker, request.method(), request.uri(), request.headers());
         async move { Ok::<_, Infallible>(response) }
@@ -151,7 +151,7 @@ async fn connection(
                 let now = answered.load(Ordering::Relaxed);
                 quiet = if now == answered_before { quiet + 1 } else { 0 };
                 answered_before = now;
-                if quiet >= front.quiet_looks_max() {
+                if quiet >= QUIET_LOOKS_MAX {
                     return;
                 }
             }

@@ -3,9 +3,11 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::slots::{Slot, Slots};
 
 /// Sources that are remembered; those without a connection go first.
 const SOURCES_MAX: usize = 65_536;
@@ -15,7 +17,7 @@ const SOURCES_MAX: usize = 65_536;
 pub struct Limits {
     /// Requests a second in the long run; 0 sets no bound.
     pub requests_per_second: u32,
-    /// Connections open at once.
+    /// Connections open at once; then the longest idle gives way to the next.
     pub connections: usize,
 }
 
@@ -46,9 +48,8 @@ pub(super) struct Sources {
 }
 
 /// One source address.
-#[derive(Default)]
 struct Source {
-    open: AtomicUsize,
+    slots: Arc<Slots>,
     /// Nanoseconds from the beginning to when its bucket is full again.
     full_at: AtomicU64,
 }
@@ -57,6 +58,8 @@ struct Source {
 pub(super) struct Admitted {
     sources: Arc<Sources>,
     source: Arc<Source>,
+    /// Its place among those of its source.
+    pub(super) slot: Slot,
 }
 
 impl Sources {
@@ -64,24 +67,28 @@ impl Sources {
         Arc::new(Self { limits, began: Instant::now(), known: Mutex::default() })
     }
 
-    /// Counts a connection in; none if the source has as many as it may have.
-    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Admitted> {
+    /// Counts a connection in; none if the source has as many as it may have and all of them are busy.
+    pub(super) async fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Admitted> {
+        let source = self.source(peer);
+        let slot = source.slots.try_take().await?;
+        Some(Admitted { sources: self.clone(), source, slot })
+    }
+
+    fn source(&self, peer: IpAddr) -> Arc<Source> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= SOURCES_MAX && !known.contains_key(&peer) {
             let now = self.elapsed();
             let owes = |source: &Source| source.full_at.load(Ordering::Relaxed) > now;
-            known.retain(|_, s| s.open.load(Ordering::Relaxed) > 0 || owes(s));
+            known.retain(|_, source| source.slots.taken() > 0 || owes(source));
             if known.len() >= SOURCES_MAX {
-                known.retain(|_, source| source.open.load(Ordering::Relaxed) > 0);
+                known.retain(|_, source| source.slots.taken() > 0);
             }
         }
-        let source = known.entry(peer).or_default().clone();
-        drop(known);
-        if source.open.fetch_add(1, Ordering::Relaxed) >= self.limits.connections {
-            source.open.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(Admitted { sources: self.clone(), source })
+        let anew = || {
+            let slots = Slots::new(self.limits.connections);
+            Arc::new(Source { slots, full_at: AtomicU64::new(0) })
+        };
+        known.entry(peer).or_insert_with(anew).clone()
     }
 
     fn elapsed(&self) -> u64 {
@@ -108,12 +115,6 @@ impl Admitted {
     }
 }
 
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        self.source.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,28 +122,30 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     /// Protects quiet workloads: a noisy one is bounded in the long run, and gets its share again.
-    #[test]
-    fn a_source_gets_its_share_and_no_more() {
+    #[tokio::test]
+    async fn a_source_gets_its_share_and_no_more() {
         let limits = Limits { requests_per_second: 100, connections: 1 };
         let sources = Sources::new(limits);
-        let noisy = sources.admit([10, 0, 0, 1].into()).unwrap();
+        let noisy = sources.admit([10, 0, 0, 1].into()).await.unwrap();
         let burst = (0..1000).filter(|_| noisy.take(0, limits)).count();
         assert_eq!(burst, 200);
         let later = (0..1000).filter(|_| noisy.take(SECOND, limits)).count();
         assert_eq!(later, 100);
-        let quiet = sources.admit([10, 0, 0, 2].into()).unwrap();
+        let quiet = sources.admit([10, 0, 0, 2].into()).await.unwrap();
         assert!(quiet.take(SECOND, limits));
     }
 
     /// Protects others: connections of one source are bounded, and given back when they end.
-    #[test]
-    fn connections_of_a_source_are_bounded() {
+    #[tokio::test]
+    async fn connections_of_a_source_are_bounded() {
         let sources = Sources::new(Limits { requests_per_second: 0, connections: 2 });
         let admit = |last| sources.admit([10, 0, 0, last].into());
-        let (first, _second) = (admit(1).unwrap(), admit(1).unwrap());
-        assert!(admit(1).is_none());
-        assert!(admit(2).is_some());
+        let (first, second) = (admit(1).await.unwrap(), admit(1).await.unwrap());
+        first.slot.work();
+        second.slot.work();
+        assert!(admit(1).await.is_none());
+        assert!(admit(2).await.is_some());
         drop(first);
-        assert!(admit(1).is_some());
+        assert!(admit(1).await.is_some());
     }
 }

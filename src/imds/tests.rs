@@ -436,11 +436,11 @@ fn an_undelivered_report_is_not_lost() {
 }
 
 /// Protects quiet workloads: a source that asks too much is told to wait.
-#[test]
-fn a_noisy_source_is_told_to_wait() {
+#[tokio::test]
+async fn a_noisy_source_is_told_to_wait() {
     let edge = edge(metadata());
     let sources = Sources::new(Limits { requests_per_second: 1, connections: 9 });
-    let admitted = sources.admit([127, 0, 0, 1].into());
+    let admitted = sources.admit([127, 0, 0, 1].into()).await.map(Arc::new);
     let noisy = Asker { admitted, ..asker() };
     let ask = || edge.ask_as(&noisy, Method::PUT, "/latest/api/token", &[(TTL, "60")]).0;
     assert_eq!([ask(), ask(), ask()], [200, 200, 503]);

@@ -10,6 +10,7 @@ use crate::domain::event::KeyOwner;
 use crate::domain::mfa::{MfaAction, MfaDevice};
 use crate::domain::session::MfaProof;
 use crate::domain::state::Account;
+use crate::domain::tags::Tags;
 use crate::identity::{AccountId, Arn, MfaDeviceName, Path};
 use crate::ledger::Receipt;
 use crate::signing::{Code, ConsecutiveCodes, Secret, TotpSeed};
@@ -17,6 +18,17 @@ use crate::signing::{Code, ConsecutiveCodes, Secret, TotpSeed};
 /// What is told when one of serial number and code is missing.
 const BOTH_NEEDED: &str = "MultiFactorAuthentication failed, must provide both MFA serial number and one \
                            time pass code.";
+
+/// A device that is to be made.
+#[derive(Clone, Debug)]
+pub struct AskedMfaDevice {
+    /// Its name.
+    pub name: MfaDeviceName,
+    /// Its path.
+    pub path: Path,
+    /// Its tags.
+    pub tags: Tags,
+}
 
 /// A device that was just made, with what has to come into an app. Shown this once.
 #[derive(Debug)]
@@ -41,12 +53,11 @@ impl Service {
         info: &RequestInfo,
         token: &str,
         account: AccountId,
-        name: MfaDeviceName,
-        path: Path,
+        AskedMfaDevice { name, path, tags }: AskedMfaDevice,
     ) -> Result<NewMfaDevice, ServiceError> {
         let serial_number = Arn::mfa_device(account, &path, &name);
         let id = self.draw_id("AMFA")?;
-        let action = Action::Mfa(MfaAction::Create { name, path, id });
+        let action = Action::Mfa(MfaAction::Create { name, path, id, tags });
         let receipt = self.perform(info, token, account, action).await?;
         let view = self.view();
         let account =

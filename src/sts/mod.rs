@@ -53,7 +53,7 @@ pub use grant::{GRANT_LIFETIME, Grant, GrantError};
 pub use issue::IssuedCredentials;
 pub use issued::{IssuedError, IssuedSession, Wanted};
 pub use last_use::RECORD_EVERY;
-pub use mfa::{MfaDeviceOf, NewMfaDevice};
+pub use mfa::{AskedMfaDevice, MfaDeviceOf, NewMfaDevice};
 pub use request::{AssumeRole, AssumeRoleWithWebIdentity, GetFederationToken, GetSessionToken};
 pub use resource::{Answer, Chunk, ResourceError, Shown, Wish};
 pub use root_keys::{Rewrapped, VersionUse};

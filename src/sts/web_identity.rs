@@ -12,6 +12,7 @@ use crate::domain::command::Action;
 use crate::domain::oidc::{KeySource, OidcAction, OidcProvider, RegisteredProvider};
 use crate::domain::rejection::Rejection;
 use crate::domain::session::{Operation, ProvenIdentity, SessionDraft, SessionRequest};
+use crate::domain::tags::Tags;
 use crate::identity::{AccountId, Arn, Principal, WebIdentity};
 use crate::ledger::Receipt;
 use crate::metrics::{self, Denial};
@@ -126,7 +127,7 @@ impl Service {
         Ok(SessionRequest { draft, duration, external_id: None, mfa: None })
     }
 
-    /// Registers a provider.
+    /// Registers a provider, with its tags.
     ///
     /// # Errors
     /// The caller may not, it breaks a rule, or it cannot be written.
@@ -135,10 +136,10 @@ impl Service {
         info: &RequestInfo,
         token: &str,
         account: AccountId,
-        provider: OidcProvider,
+        (provider, tags): (OidcProvider, Tags),
     ) -> Result<Receipt, ServiceError> {
         self.check_keys(&provider)?;
-        let action = Action::Oidc(OidcAction::Create(provider));
+        let action = Action::Oidc(OidcAction::Create(provider, tags));
         self.perform(info, token, account, action).await
     }
 

@@ -14,9 +14,20 @@ const IDLE: usize = 10_000;
 /// Bytes of memory that idle connections may cost.
 const MEMORY_MAX: u64 = 256 << 20;
 
+/// Requests of a good client beside those: to wait for each connection to time out would take far longer than
+/// `PATIENCE`.
+const ASKED: usize = 20;
+
+fn address(server: &Server, edge: &str) -> String {
+    server.dev[edge].as_str().unwrap().trim_start_matches("http://").to_owned()
+}
+
 fn connect(server: &Server) -> TcpStream {
-    let address = server.dev["aws"].as_str().unwrap().trim_start_matches("http://").to_owned();
-    let stream = TcpStream::connect(address).unwrap();
+    connect_to(server, "aws")
+}
+
+fn connect_to(server: &Server, edge: &str) -> TcpStream {
+    let stream = TcpStream::connect(address(server, edge)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
@@ -129,21 +140,29 @@ fn slow_clients_are_given_up_on() {
     assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
 }
 
-/// A process that holds idle connections to the edge until it is dropped.
+/// A process that holds idle connections to an edge until it is dropped, from several addresses, half of them
+/// in the middle of a request's head.
 struct Holder(std::process::Child);
 
 impl Holder {
-    fn of(server: &Server, connections: usize) -> Self {
-        let script = "import resource, socket, sys\n\
-            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n\
-            resource.setrlimit(resource.RLIMIT_NOFILE, (12000, hard))\n\
-            host, port = sys.argv[1].split(':')\n\
-            held = [socket.create_connection((host, int(port))) for _ in range(int(sys.argv[2]))]\n\
-            print('held', flush=True)\n\
-            sys.stdin.read()\n";
-        let address = server.dev["aws"].as_str().unwrap().trim_start_matches("http://");
+    fn of(server: &Server, edge: &str, connections: usize) -> Self {
+        const SCRIPT: &str = r"
+import contextlib, resource, socket, sys
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (12000, hard))
+host, port = sys.argv[1].split(':')
+held = []
+for n in range(int(sys.argv[2])):
+    own = (f'127.0.9.{1 + n // 700}', 0)
+    held.append(socket.create_connection((host, int(port)), source_address=own))
+    if n % 2:
+        with contextlib.suppress(OSError):
+            held[-1].send(b'GET / HTTP/1.1\r\nHost: ')
+print('held', flush=True)
+sys.stdin.read()
+";
         let mut process = Command::new("python3")
-            .args(["-c", script, address, &connections.to_string()])
+            .args(["-c", SCRIPT, &address(server, edge), &connections.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -170,8 +189,10 @@ fn ten_thousand_idle_connections_keep_nobody_out() {
     let command = format!("ulimit -n 12000; exec {LOCUM} dev");
     let server = Server::start_under(&command, folder.path(), &[]);
     let before = server.memory();
-    let held = Holder::of(&server, IDLE);
-    lives(&server);
+    let held = Holder::of(&server, "aws", IDLE);
+    let began = Instant::now();
+    (0..ASKED).for_each(|_| lives(&server));
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
     let grown = server.memory().saturating_sub(before);
     assert!(grown < MEMORY_MAX, "{grown} bytes");
     let mut under_way = connect(&server);
@@ -179,10 +200,37 @@ fn ten_thousand_idle_connections_keep_nobody_out() {
         Content-Type: application/x-www-form-urlencoded\r\n\r\nAction";
     under_way.write_all(head.as_bytes()).unwrap();
     lives(&server);
-    let more = Holder::of(&server, 500);
+    let more = Holder::of(&server, "aws", 500);
     under_way.write_all(b"=X").unwrap();
     let told = rest(under_way);
     assert!(told.contains("MissingAuthenticationToken"), "{told}");
     drop((held, more));
     lives(&server);
+}
+
+/// Protects instances in the same way, and memory; also those at an address that holds too many connections
+/// itself.
+#[test]
+fn ten_thousand_idle_connections_keep_no_metadata_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let command = format!("ulimit -n 12000; exec {LOCUM} dev");
+    let server = Server::start_under(&command, folder.path(), &[]);
+    let before = server.memory();
+    let held = Holder::of(&server, "metadata", IDLE);
+    // Nobody is known at this address, and told so.
+    let ask = |stream: &mut TcpStream| {
+        stream.write_all(b"GET /latest/ HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut told = [0; 12];
+        stream.read_exact(&mut told).unwrap();
+        assert_eq!(&told, b"HTTP/1.1 404");
+    };
+    let began = Instant::now();
+    (0..ASKED).for_each(|_| ask(&mut connect_to(&server, "metadata")));
+    // More of our own than one address may have open: the last ones are served.
+    let mut own: Vec<_> = (0..1500).map(|_| connect_to(&server, "metadata")).collect();
+    own.iter_mut().rev().take(ASKED).for_each(ask);
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+    let grown = server.memory().saturating_sub(before);
+    assert!(grown < MEMORY_MAX, "{grown} bytes");
+    drop(held);
 }

@@ -18,12 +18,8 @@ LIMITS = {
     "each instance is a reservation of its own",
     ("ec2", "DescribeInstances"): "filters on what is not known here; instances that ended stay listed",
     ("ec2", "ModifyInstanceMetadataOptions"): "HttpProtocolIpv6",
-    ("iam", "CreateOpenIDConnectProvider"): "tags",
-    ("iam", "GetOpenIDConnectProvider"): "tags",
     ("iam", "GetUser"): "no PasswordLastUsed",
     ("iam", "ListPolicies"): "of AWS's policies a small set",
-    ("iam", "SimulateCustomPolicy"): "no positions of statements, no EvalDecisionDetails",
-    ("iam", "SimulatePrincipalPolicy"): "no positions of statements, no EvalDecisionDetails",
 }
 
 HEAD = """\

@@ -257,7 +257,7 @@ def versions(client, account):
     assert arn not in names(do("ListPolicies", OnlyAttached=True)["Policies"], "Arn")
     admin = do("GetPolicy", PolicyArn=ADMIN)["Policy"]
     assert admin["IsAttachable"] and admin["DefaultVersionId"] == "v1", admin
-    no("AccessDenied", "DeletePolicy", PolicyArn=ADMIN)
+    no("AccessDenied", "DeletePolicy", f"iam:DeletePolicy on resource: policy {ADMIN}", PolicyArn=ADMIN)
     no("DeleteConflict", "DeletePolicy", PolicyArn=arn)
     for number in (1, 3, 4, 5):
         do("DeletePolicyVersion", PolicyArn=arn, VersionId=f"v{number}")
@@ -463,7 +463,18 @@ def simulations(client, account):
     decisions = ["allowed", "explicitDeny", "implicitDeny"]
     assert names(told, "EvalDecision") == decisions, told
     assert told[0]["MatchedStatements"][0]["SourcePolicyId"] == "PolicyInputList.1", told
+    place = told[0]["MatchedStatements"][0]["StartPosition"], told[0]["MatchedStatements"][0]["EndPosition"]
+    starts = text.index('{"Effect"') + 1
+    assert place == ({"Line": 1, "Column": starts}, {"Line": 1, "Column": text.index("}, ") + 2}), place
     assert told[2]["MissingContextValues"] == ["aws:SourceIp"], told
+    assert not told[0].get("EvalDecisionDetails"), told
+    theirs = policy({**allow("s3:GetObject", "arn:aws:s3:::mine/*"), "Principal": {"AWS": account}})
+    across = dict(ResourceArns=["arn:aws:s3:::mine/x"], ResourcePolicy=theirs, ResourceOwner="999999999999")
+    told = custom(CallerArn=f"arn:aws:iam::{account}:user/somebody", **across)["EvaluationResults"]
+    sides = {"IAM Policy": "allowed", "Resource Policy": "allowed"}
+    assert told[0]["EvalDecisionDetails"] == sides and told[0]["EvalDecision"] == "allowed", told
+    sides = {"IAM Policy": "explicitDeny", "Resource Policy": "implicitDeny"}
+    assert told[1]["EvalDecisionDetails"] == sides, told
     entry = {"ContextKeyName": "aws:SourceIp", "ContextKeyValues": ["10.1.1.1"], "ContextKeyType": "ip"}
     told = custom(ContextEntries=[entry], MaxItems=2)
     assert names(told["EvaluationResults"], "EvalDecision") == ["implicitDeny", "explicitDeny"], told

@@ -1,5 +1,7 @@
 //! Long-term access keys of users and of the account's root.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::users::own_name;
@@ -16,6 +18,7 @@ use crate::domain::event::{EventKind, KeyOwner};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{AccessKey, Account};
 use crate::identity::{AccessKeyId, Arn, UserName};
+use crate::ledger::View;
 
 request! {
     /// Source: IAM API Reference, CreateAccessKey.
@@ -120,14 +123,51 @@ fn user_name(owner: &KeyOwner) -> Option<String> {
 }
 
 /// Whose keys a request is about, as the account spells the name.
-fn owner(call: &Call<'_>, account: &Account, named: Option<UserName>) -> Result<KeyOwner, Fault> {
+pub(super) fn owner(
+    call: &Call<'_>,
+    account: &Account,
+    named: Option<UserName>,
+) -> Result<KeyOwner, Fault> {
     let name = match named {
         Some(name) => Some(name),
         None => own_name(call)?,
     };
-    Ok(name.map_or(KeyOwner::Root, |name| {
+    Ok(owner_of(account, name))
+}
+
+/// A user, as the account spells the name; the account's root if none is named.
+pub(super) fn owner_of(account: &Account, name: Option<UserName>) -> KeyOwner {
+    name.map_or(KeyOwner::Root, |name| {
         KeyOwner::User(account.user(&name).map_or(name, |user| user.name.clone()))
-    }))
+    })
+}
+
+/// The caller may do what the call is named after on an owner of keys and devices.
+pub(super) fn require_on(
+    call: &Call<'_>,
+    view: &View,
+    account: &Account,
+    owner: &KeyOwner,
+) -> Result<(), Fault> {
+    let KeyOwner::User(name) = owner else {
+        return require(call, view, Arn::root(account.id).as_str(), None);
+    };
+    let user = TagOwner::User(name.clone());
+    require(call, view, user.arn(account).as_str(), user.tags(account))
+}
+
+/// The newest state of the caller's account and whom a request means, for a caller who may read that.
+pub(super) fn reading_owner(
+    call: &Call<'_>,
+    named: Option<UserName>,
+) -> Result<(Arc<Account>, KeyOwner), Fault> {
+    let (view, account) = call.state()?;
+    let owner = owner(call, &account, named)?;
+    require_on(call, &view, &account, &owner)?;
+    if let KeyOwner::User(name) = &owner {
+        account.user(name).ok_or_else(|| Rejection::missing("user", name))?;
+    }
+    Ok((account, owner))
 }
 
 pub(super) async fn create(call: &Call<'_>, request: CreateAccessKey) -> Result<CreatedKey, Fault> {
@@ -158,15 +198,7 @@ pub(super) async fn list(
     call: &Call<'_>,
     request: ListAccessKeys,
 ) -> Result<ListAccessKeysResult, Fault> {
-    let (view, account) = call.state()?;
-    let owner = owner(call, &account, request.user_name)?;
-    if let KeyOwner::User(name) = &owner {
-        let user = TagOwner::User(name.clone());
-        require(call, &view, user.arn(&account).as_str(), user.tags(&account))?;
-        account.user(name).ok_or_else(|| Rejection::missing("user", name))?;
-    } else {
-        require(call, &view, Arn::root(account.id).as_str(), None)?;
-    }
+    let (account, owner) = reading_owner(call, request.user_name)?;
     let marker = request.marker.as_deref();
     let keys = account.keys_of(&owner);
     let listed = page(call.action, keys, |(id, _)| id.as_str(), request.max_items, marker)?;
@@ -202,13 +234,8 @@ pub(super) async fn last_used(call: &Call<'_>, request: GetLastUsed) -> Result<K
     let (view, account) = call.state()?;
     let id = request.access_key_id;
     let key = view.state.key(&id).filter(|held| held.account.id == account.id);
-    match key.as_ref().map(|key| &key.owner) {
-        Some(KeyOwner::User(name)) => {
-            let user = TagOwner::User(name.clone());
-            require(call, &view, user.arn(&account).as_str(), user.tags(&account))?;
-        }
-        _ => require(call, &view, Arn::root(account.id).as_str(), None)?,
-    }
+    let owner = key.as_ref().map_or(&KeyOwner::Root, |held| &held.owner);
+    require_on(call, &view, &account, owner)?;
     // Another account's key is not there for this caller.
     let key = key.ok_or_else(|| Rejection::missing("access key", &id))?;
     let last = call.service.last_use(account.id, &id);

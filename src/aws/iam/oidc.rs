@@ -4,18 +4,23 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::tags::GivenTag;
-use super::{reading, require};
+use super::shown::Tag;
+use super::tags::{self, GivenTag, owner_tags};
+use super::{MARKER_CHARS_MAX, reading, require};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
-use crate::aws::shape::Rule::{Items, Length};
+use crate::aws::page::PAGE_MAX;
+use crate::aws::shape::Rule::{Items, Length, Value};
 use crate::aws::shape::request;
 use crate::aws::xml::Time;
 use crate::domain::command::Action;
+use crate::domain::entity::TagOwner;
 use crate::domain::oidc::{KeySource, OidcAction, OidcProvider};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Account;
 use crate::identity::{Arn, IssuerUrl};
+
+owner_tags!(Arn, "OpenIDConnectProviderArn", owner);
 
 request! {
     /// Source: IAM API Reference, CreateOpenIDConnectProvider.
@@ -63,6 +68,8 @@ pub(super) struct Provider {
     thumbprints: Vec<String>,
     #[serde(rename = "CreateDate")]
     create_date: Time,
+    #[serde(rename = "Tags")]
+    tags: Option<Vec<Tag>>,
 }
 
 #[derive(Serialize)]
@@ -96,14 +103,14 @@ fn issuer(account: &Account, arn: &Arn) -> Result<IssuerUrl, Fault> {
     }
 }
 
+fn owner(call: &Call<'_>, arn: Arn) -> Result<TagOwner, Fault> {
+    Ok(TagOwner::OidcProvider(issuer(&call.state()?.1, &arn)?))
+}
+
 pub(super) async fn create(
     call: &Call<'_>,
     request: CreateProvider,
 ) -> Result<CreatedProvider, Fault> {
-    if !request.tags.is_empty() {
-        let message = "Tags of OpenID Connect providers are not kept here.".to_owned();
-        return Err(Rejection::InvalidInput(message).into());
-    }
     let issuer = IssuerUrl::parse(&request.url)?;
     let account = call.account_id()?;
     let provider = OidcProvider {
@@ -112,16 +119,17 @@ pub(super) async fn create(
         thumbprints: sorted(request.thumbprints),
         keys: KeySource::Discovery,
     };
-    call.service.create_oidc_provider(call.info, "", account, provider).await?;
+    let tags = tags::given(request.tags)?;
+    call.service.create_oidc_provider(call.info, "", account, (provider, tags)).await?;
     Ok(CreatedProvider { arn: Arn::oidc_provider(account, &issuer).to_string() })
 }
 
 pub(super) async fn get(call: &Call<'_>, request: NamedProvider) -> Result<Provider, Fault> {
     let (view, account) = call.state()?;
-    require(call, &view, request.arn.as_str(), None)?;
     let issuer = issuer(&account, &request.arn)?;
     let registered = account.oidc_providers.get(issuer.without_scheme());
     let known = registered.filter(|_| Arn::oidc_provider(account.id, &issuer) == request.arn);
+    require(call, &view, request.arn.as_str(), known.map(|provider| &provider.tags))?;
     let provider = known.ok_or_else(|| Rejection::missing("OIDC provider", &request.arn))?;
     let texts = |texts: &[Arc<str>]| texts.iter().map(ToString::to_string).collect();
     Ok(Provider {
@@ -129,6 +137,7 @@ pub(super) async fn get(call: &Call<'_>, request: NamedProvider) -> Result<Provi
         client_ids: texts(&provider.client_ids),
         thumbprints: texts(&provider.thumbprints),
         create_date: Time(provider.created_at),
+        tags: Tag::some(&provider.tags),
     })
 }
 

@@ -8,7 +8,6 @@ use crate::aws::fault::Fault;
 use crate::aws::page::page;
 use crate::aws::shape::request;
 use crate::domain::entity::{EntityAction, TagOwner};
-use crate::domain::rejection::Rejection;
 use crate::domain::tags::Tags;
 use crate::identity::{TagKey, TagValue};
 
@@ -54,12 +53,7 @@ pub(super) fn list(
     max_items: Option<u32>,
 ) -> Result<ListTagsResult, Fault> {
     let (_, account) = reading_entity(call, owner)?;
-    let tags = owner.tags(&account).ok_or_else(|| match owner {
-        TagOwner::User(name) => Rejection::missing("user", name),
-        TagOwner::Role(name) => Rejection::missing("role", name),
-        TagOwner::Policy(name) => Rejection::missing("policy", name),
-        TagOwner::Profile(name) => Rejection::missing("instance profile", name),
-    })?;
+    let tags = owner.tags(&account).ok_or_else(|| owner.missing(&account))?;
     let entries: Vec<_> = Tag::all(tags).into_iter().map(|tag| (tag.sort_key(), tag)).collect();
     let listed = page(call.action, entries, |(key, _)| key, max_items, marker)?;
     Ok(ListTagsResult::of(listed, |(_, tag)| tag))

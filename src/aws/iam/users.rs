@@ -14,8 +14,9 @@ use crate::aws::shape::{DOCUMENT, request};
 use crate::aws::xml::Time;
 use crate::domain::command::Action;
 use crate::domain::entity::{EntityAction, TagOwner};
-use crate::domain::event::PolicyOwner;
+use crate::domain::event::{KeyOwner, PolicyOwner};
 use crate::domain::rejection::Rejection;
+use crate::domain::state::Account;
 use crate::identity::{Arn, Path, Principal, UserName};
 
 owner_policies!(User, UserName, "UserName");
@@ -72,17 +73,36 @@ pub(super) struct GotUser {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum UserOrRoot {
+pub(super) enum UserOrRoot {
     User(User),
     Root(Root),
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Root {
+pub(super) struct Root {
     user_id: String,
     arn: String,
     create_date: Time,
+}
+
+impl UserOrRoot {
+    fn root(account: &Account) -> Self {
+        Self::Root(Root {
+            user_id: account.id.to_string(),
+            arn: Arn::root(account.id).to_string(),
+            create_date: Time(account.created_at),
+        })
+    }
+
+    /// An owner of devices as lists show it.
+    pub(super) fn of(account: &Account, owner: &KeyOwner) -> Option<Self> {
+        match owner {
+            KeyOwner::User(name) => Some(Self::User(User::brief(account, account.user(name)?))),
+            KeyOwner::Root => Some(Self::root(account)),
+            _ => None,
+        }
+    }
 }
 
 fn owner(_: &Call<'_>, name: UserName) -> Result<TagOwner, Fault> {
@@ -123,12 +143,7 @@ pub(super) async fn get(call: &Call<'_>, request: GetUser) -> Result<GotUser, Fa
     };
     let Some(name) = named else {
         let (_, account) = call.state()?;
-        let root = Root {
-            user_id: account.id.to_string(),
-            arn: Arn::root(account.id).to_string(),
-            create_date: Time(account.created_at),
-        };
-        return Ok(GotUser { user: UserOrRoot::Root(root) });
+        return Ok(GotUser { user: UserOrRoot::root(&account) });
     };
     let (_, account) = reading_entity(call, &TagOwner::User(name.clone()))?;
     let user = account.user(&name).ok_or_else(|| Rejection::missing("user", &name))?;

@@ -84,6 +84,14 @@ impl Account {
                 let profile = self.profiles.get_mut(&*key_of(name.as_str()))?;
                 Some(&mut Arc::make_mut(profile).tags)
             }
+            TagOwner::MfaDevice(name) => {
+                let device = self.mfa_devices.get_mut(&*key_of(name.as_str()))?;
+                Some(&mut Arc::make_mut(device).tags)
+            }
+            TagOwner::OidcProvider(issuer) => {
+                let provider = self.oidc_providers.get_mut(issuer.without_scheme())?;
+                Some(&mut Arc::make_mut(provider).tags)
+            }
         }
     }
 

@@ -101,13 +101,25 @@ impl Decider<'_> {
         boundary: Option<&Arn>,
     ) -> Result<(), Rejection> {
         let mut context = Context::default();
-        tags.insert_as_requested(&mut context);
         if let Some(boundary) = boundary {
             context.insert("iam:PermissionsBoundary", boundary.to_string());
         }
-        self.require_with(&format!("iam:Create{kind}"), arn.as_str(), &context)?;
+        let actions = [format!("iam:Create{kind}"), format!("iam:Tag{kind}")];
+        self.require_tagged(actions.each_ref().map(String::as_str), arn, tags, context)
+    }
+
+    /// As `require_creation`, for an action that is not named after what is made.
+    pub(super) fn require_tagged(
+        &self,
+        [create, tag]: [&str; 2],
+        arn: &Arn,
+        tags: &Tags,
+        mut context: Context,
+    ) -> Result<(), Rejection> {
+        tags.insert_as_requested(&mut context);
+        self.require_with(create, arn.as_str(), &context)?;
         if !tags.is_empty() {
-            self.require_with(&format!("iam:Tag{kind}"), arn.as_str(), &context)?;
+            self.require_with(tag, arn.as_str(), &context)?;
         }
         Ok(())
     }
@@ -176,12 +188,7 @@ impl Decider<'_> {
     }
 
     fn tags_of(&self, owner: &TagOwner) -> Result<&Tags, Rejection> {
-        owner.tags(self.account).ok_or_else(|| match owner {
-            TagOwner::User(name) => Rejection::missing("user", name),
-            TagOwner::Role(name) => Rejection::missing("role", name),
-            TagOwner::Policy(name) => Rejection::missing("policy", name),
-            TagOwner::Profile(name) => Rejection::missing("instance profile", name),
-        })
+        owner.tags(self.account).ok_or_else(|| owner.missing(self.account))
     }
 
     /// Who renames needs the permission for the old ARN and for the new one.

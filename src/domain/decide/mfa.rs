@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use super::Decider;
 use crate::domain::command::Command;
+use crate::domain::entity::TagOwner;
 use crate::domain::event::{Event, EventKind, KeyOwner};
 use crate::domain::mfa::{MfaAction, MfaDevice, MfaEvent};
 use crate::domain::rejection::{Denied, Rejection};
 use crate::domain::session::MfaProof;
 use crate::domain::state::{State, key_of};
 use crate::identity::{Arn, Principal};
+use crate::policy::Context;
 use crate::signing::ConsecutiveCodes;
 
 /// Wrong codes in a row after which none is taken until the window is over.
@@ -92,9 +94,10 @@ fn locked(device: &MfaDevice, command: &Command) -> bool {
 impl Decider<'_> {
     pub(super) fn mfa(&mut self, action: &MfaAction) -> Result<(), Rejection> {
         match action {
-            MfaAction::Create { name, path, id } => {
+            MfaAction::Create { name, path, id, tags } => {
                 let arn = Arn::mfa_device(self.command.account, path, name);
-                self.require("iam:CreateVirtualMFADevice", arn.as_str())?;
+                let actions = ["iam:CreateVirtualMFADevice", "iam:TagMFADevice"];
+                self.require_tagged(actions, &arn, tags, Context::default())?;
                 if self.account.mfa_devices.contains_key(&*key_of(name.as_str())) {
                     return Err(Rejection::exists("MFA device", name));
                 }
@@ -103,7 +106,9 @@ impl Decider<'_> {
                     return Err(Rejection::LimitExceeded { quota, max });
                 }
                 let (name, path, id) = (name.clone(), path.clone(), id.clone());
+                let owner = TagOwner::MfaDevice(name.clone());
                 self.emit(EventKind::Mfa(MfaEvent::Created { name, path, id }));
+                self.tag_created(owner, tags)?;
             }
             MfaAction::Enable { serial_number, owner, codes } => {
                 self.enable(serial_number, owner, *codes)?;

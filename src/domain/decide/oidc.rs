@@ -1,6 +1,7 @@
 //! OpenID Connect providers.
 
 use super::Decider;
+use crate::domain::entity::TagOwner;
 use crate::domain::event::EventKind;
 use crate::domain::oidc::{KeySource, OidcAction, OidcEvent, OidcProvider};
 use crate::domain::rejection::Rejection;
@@ -24,8 +25,9 @@ const INLINE_KEYS_BYTES_MAX: usize = 32 << 10;
 impl Decider<'_> {
     pub(super) fn oidc(&mut self, action: &OidcAction) -> Result<(), Rejection> {
         match action {
-            OidcAction::Create(provider) => {
-                self.require_provider("iam:CreateOpenIDConnectProvider", &provider.issuer)?;
+            OidcAction::Create(provider, tags) => {
+                let arn = Arn::oidc_provider(self.command.account, &provider.issuer);
+                self.require_creation("OpenIDConnectProvider", &arn, tags, None)?;
                 check(provider)?;
                 let providers = &self.account.oidc_providers;
                 if providers.contains_key(provider.issuer.without_scheme()) {
@@ -36,6 +38,7 @@ impl Decider<'_> {
                     return Err(Rejection::LimitExceeded { quota, max });
                 }
                 self.emit(EventKind::Oidc(OidcEvent::Created(provider.clone())));
+                self.tag_created(TagOwner::OidcProvider(provider.issuer.clone()), tags)?;
             }
             OidcAction::Update(provider) => {
                 self.require_provider("iam:UpdateOpenIDConnectProvider", &provider.issuer)?;
@@ -97,7 +100,7 @@ impl Decider<'_> {
     }
 
     fn require_provider(&self, action: &str, issuer: &IssuerUrl) -> Result<(), Rejection> {
-        self.require(action, Arn::oidc_provider(self.command.account, issuer).as_str())
+        self.require_on(action, &TagOwner::OidcProvider(issuer.clone()))
     }
 
     fn known(&self, issuer: &IssuerUrl) -> Result<(), Rejection> {

@@ -45,6 +45,8 @@ fn tag_owner(owner: &TagOwner) -> Option<stored::TagOwner> {
         TagOwner::Role(name) => Owner::Role(name.to_string()),
         TagOwner::Policy(name) => Owner::Policy(name.to_string()),
         TagOwner::Profile(name) => Owner::Profile(name.to_string()),
+        TagOwner::MfaDevice(name) => Owner::MfaDevice(name.to_string()),
+        TagOwner::OidcProvider(issuer) => Owner::OidcProvider(issuer.to_string()),
     };
     Some(stored::TagOwner { owner: Some(owner) })
 }
@@ -109,5 +111,7 @@ fn read_tag_owner(owner: Option<stored::TagOwner>) -> Decoded<TagOwner> {
         Owner::Role(name) => read(&name).map(TagOwner::Role),
         Owner::Policy(name) => read(&name).map(TagOwner::Policy),
         Owner::Profile(name) => read(&name).map(TagOwner::Profile),
+        Owner::MfaDevice(name) => read(&name).map(TagOwner::MfaDevice),
+        Owner::OidcProvider(issuer) => read(&issuer).map(TagOwner::OidcProvider),
     }
 }
