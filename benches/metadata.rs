@@ -1,7 +1,11 @@
 //! What a metadata request costs over HTTP: credentials with a token of version 2, driven by `wrk`, beside a bare
-//! hyper server that answers the same bytes, in the same process and run. Rounds alternate; medians count.
+//! hyper server that answers the same bytes, in the same process and run. Rounds alternate; medians count. CPU time
+//! is that of this process alone, and so of the server.
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
+
+#[path = "support/cpu.rs"]
+mod cpu;
 
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
@@ -9,6 +13,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use bytes::Bytes;
+use cpu::{cpu_seconds, median};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response};
 use http_body_util::Full;
@@ -26,9 +31,9 @@ use locum::serve::{Listeners, Opened, open, run};
 use locum::signing::Keyring;
 use tokio::net::TcpListener;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 /// How `wrk` loads a server.
-const WRK: [&str; 6] = ["-t1", "-c32", "-d4s", "--timeout", "2s", "--latency"];
+const WRK: [&str; 6] = ["-t1", "-c32", "-d2s", "--timeout", "2s", "--latency"];
 const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/app";
 const TRUST_EC2: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",
     "Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
@@ -111,8 +116,9 @@ fn exchange(to: SocketAddr, request: &str) -> String {
     text.split_once("\r\n\r\n").expect("an answer").1.to_owned()
 }
 
-/// Requests a second.
-fn load(to: SocketAddr, token: &str) -> f64 {
+/// Requests a second, and the CPU time of the server for each in microseconds.
+fn load(to: SocketAddr, token: &str) -> (f64, f64) {
+    let cpu = cpu_seconds();
     let output = Command::new("wrk")
         .args(WRK)
         .args(["-H", &format!("X-aws-ec2-metadata-token: {token}")])
@@ -121,13 +127,12 @@ fn load(to: SocketAddr, token: &str) -> f64 {
         .expect("`wrk` is installed");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!text.contains("Non-2xx"), "{text}");
+    let cpu = cpu_seconds() - cpu;
     let rate = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
-    rate.and_then(|rate| rate.trim().parse().ok()).expect("a rate")
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates.get(rates.len() / 2).copied().unwrap_or_default()
+    let rate = rate.and_then(|rate| rate.trim().parse().ok()).expect("a rate");
+    let count = text.lines().find_map(|line| line.trim().split_once(" requests in "));
+    let count: f64 = count.and_then(|(count, _)| count.parse().ok()).expect("a count");
+    (rate, cpu * 1e6 / count)
 }
 
 #[tokio::main]
@@ -173,19 +178,24 @@ async fn main() {
     let plain = listener.local_addr().expect("an address");
     tokio::spawn(bare(listener, Bytes::from(body)));
     let rates = tokio::task::spawn_blocking(move || {
-        let (mut bare, mut ours) = (Vec::new(), Vec::new());
-        for round in 0..ROUNDS {
-            let (plain, metadata) = (load(plain, &token), load(metadata, &token));
-            let ratio = metadata / plain;
+        let rounds = (0..ROUNDS).map(|round| {
+            let (bare, ours) = (load(plain, &token), load(metadata, &token));
             println!(
-                "round {round}: bare hyper {plain:.0}/s, metadata {metadata:.0}/s, {ratio:.2}"
+                "round {round}: bare hyper {:.0}/s, {:.1} us CPU; metadata {:.0}/s, {:.1} us CPU; {:.2}",
+                bare.0,
+                bare.1,
+                ours.0,
+                ours.1,
+                ours.0 / bare.0
             );
-            bare.push(plain);
-            ours.push(metadata);
-        }
-        (median(bare), median(ours))
+            [bare.0, bare.1, ours.0, ours.1, ours.0 / bare.0, bare.1 / ours.1]
+        });
+        rounds.collect::<Vec<_>>()
     });
-    let (bare, ours) = rates.await.expect("rates");
-    println!("median: bare hyper {bare:.0}/s, metadata {ours:.0}/s, ratio {:.2}", ours / bare);
+    let rounds = rates.await.expect("rates");
+    let of = |column: usize| median(rounds.iter().filter_map(|r| r.get(column).copied()).collect());
+    println!("medians: bare hyper {:.0}/s, {:.1} us CPU a request", of(0), of(1));
+    println!("         metadata   {:.0}/s, {:.1} us CPU a request", of(2), of(3));
+    println!("         ratio of the rates {:.2}, of CPU time {:.2}", of(4), of(5));
     server.abort();
 }

@@ -1,12 +1,15 @@
 //! A server with an account, a role and a user who may assume it, in the process of a bench; and how calls are
 //! measured.
 
+pub(crate) mod cpu;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use cpu::cpu_seconds;
 use locum::client::{Credentials, SignedChannel, connect};
 use locum::config::Layer;
 use locum::domain::event::EventKind;
@@ -21,18 +24,8 @@ use tonic_health::pb::health_client::HealthClient;
 pub(crate) const CALLERS: usize = 64;
 const CONNECTIONS: usize = 4;
 const DURATION: Duration = Duration::from_secs(4);
-/// The kernel's clock ticks a second, in which it counts CPU time.
-const TICKS: f64 = 100.0;
 /// The role that the user may assume.
 pub(crate) const ROLE_ARN: &str = "arn:aws:iam::111111111111:role/bench";
-
-/// CPU seconds of this process so far, in user and kernel mode.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let fields = after_name.split_whitespace().skip(11).take(2);
-    fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS
-}
 
 /// Calls from many tasks for a while; prints and gives the rate.
 pub(crate) async fn measure<C, F, Fut>(

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use super::hops::Hops;
 use super::prepared::{Answer, Prepared};
 use super::sources::Admitted;
-use super::token::{Audience, TOKEN_TTL_MAX, TokenKey};
+use super::token::{Audience, LastToken, TOKEN_TTL_MAX, TokenKey};
 use super::usage::UsageBook;
 use super::{Found, InstanceSource, Serves, container};
 use crate::clock::Clock;
@@ -41,6 +41,7 @@ pub(super) struct Asker {
     pub(super) peer: IpAddr,
     pub(super) admitted: Option<Arc<Admitted>>,
     pub(super) hops: Hops,
+    pub(super) last_token: LastToken,
 }
 
 pub(super) type Reply = Response<Full<Bytes>>;
@@ -170,7 +171,7 @@ impl Edge {
         match *method {
             Method::PUT if token_path => self.issue_token(asker, &instance, head),
             Method::PUT if path_alone.ends_with("/api/token") => refuse(StatusCode::FORBIDDEN),
-            Method::GET | Method::HEAD if !token_path => self.read(&instance, path, head),
+            Method::GET | Method::HEAD if !token_path => self.read(asker, &instance, path, head),
             _ => {
                 let mut reply = refuse(StatusCode::METHOD_NOT_ALLOWED);
                 let allow = if token_path { "PUT" } else { "GET, HEAD" };
@@ -207,14 +208,14 @@ impl Edge {
         reply
     }
 
-    fn read(&self, instance: &Prepared, path: &str, head: &Head<'_>) -> Reply {
+    fn read(&self, asker: &Asker, instance: &Prepared, path: &str, head: &Head<'_>) -> Reply {
         let now = self.clock.now();
         let usage = instance.usage();
         let with_token = match head.token {
             // A wrong token is refused also where none would be needed.
             Some(token) => {
-                let (token, id) = (token.as_bytes(), instance.id());
-                if head.twice || !self.key.is_valid(Audience::Metadata, token, id, now) {
+                let (token, id, last) = (token.as_bytes(), instance.id(), &asker.last_token);
+                if head.twice || !self.key.is_valid_again(last, token, id, now) {
                     self.book.count(usage, MetadataUse::BadToken, now);
                     return refuse(StatusCode::UNAUTHORIZED);
                 }

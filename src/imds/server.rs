@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::edge::{Asker, Edge};
 use super::hops::{HopStream, Hops};
 use super::sources::{Admitted, Limits, Sources};
+use super::token::LastToken;
 use super::{InstanceSource, Serves, TokenKey, UsageBook};
 use crate::clock::Clock;
 use crate::slots::{Slot, Slots};
@@ -120,7 +121,8 @@ async fn connection(
     let hops = Hops::default();
     let stream = HopStream::new(stream, peer, hops.clone());
     let peer = peer.ip().to_canonical();
-    let asker = Asker { serves, peer, admitted: Some(admitted.clone()), hops };
+    let last_token = LastToken::default();
+    let asker = Asker { serves, peer, admitted: Some(admitted.clone()), hops, last_token };
     let (answered, rests) = (AtomicU64::new(0), admitted);
     let answer = service_fn(|request: Request<hyper::body::Incoming>| {
         answered.fetch_add(1, Ordering::Relaxed);

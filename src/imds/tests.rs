@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::edge::{Asker, Edge};
 use super::hops::Hops;
 use super::sources::Sources;
-use super::token::Audience;
+use super::token::{Audience, LastToken};
 use super::*;
 use crate::clock::{Clock, Timestamp};
 use crate::proto::v1::instance_metadata::RoleCredentials;
@@ -107,7 +107,8 @@ fn edge(metadata: InstanceMetadata) -> Edge {
 
 fn asker() -> Asker {
     let peer = [127, 0, 0, 1].into();
-    Asker { serves: Arc::new(Serves::BySourceAddress), peer, admitted: None, hops: Hops::default() }
+    let (serves, hops) = (Arc::new(Serves::BySourceAddress), Hops::default());
+    Asker { serves, peer, admitted: None, hops, last_token: LastToken::default() }
 }
 
 impl Edge {

@@ -2,10 +2,14 @@
 //! HMAC over both, the audience and the instance's id, so that it works for its instance and its purpose alone,
 //! until its end, at this server.
 
+use std::sync::{Mutex, PoisonError};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac::{self, HMAC_SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
 
@@ -25,6 +29,17 @@ pub(super) enum Audience {
     Metadata,
     /// Credentials of a container.
     Container,
+}
+
+/// The token of version 2 that was verified last on a connection: an SDK sends the same one for hours, and to
+/// know it again takes no HMAC.
+#[derive(Default)]
+pub(super) struct LastToken(Mutex<Option<Known>>);
+
+struct Known {
+    token: Zeroizing<[u8; CHARS]>,
+    instance: Box<str>,
+    end: Timestamp,
 }
 
 /// The key of a server's tokens.
@@ -66,17 +81,45 @@ impl TokenKey {
         instance: &str,
         now: Timestamp,
     ) -> bool {
+        self.end_of(audience, token, instance).is_some_and(|end| end > now)
+    }
+
+    /// As `is_valid` for version 2, over a connection on which `last` was verified before.
+    pub(super) fn is_valid_again(
+        &self,
+        last: &LastToken,
+        token: &[u8],
+        instance: &str,
+        now: Timestamp,
+    ) -> bool {
+        let mut last = last.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = last.as_ref().filter(|known| {
+            *known.instance == *instance && bool::from(known.token.as_slice().ct_eq(token))
+        });
+        if let Some(known) = same {
+            return known.end > now;
+        }
+        let Some(end) = self.end_of(Audience::Metadata, token, instance) else { return false };
+        if let Ok(token) = token.try_into() {
+            let (token, instance) = (Zeroizing::new(token), Box::from(instance));
+            *last = Some(Known { token, instance, end });
+        }
+        end > now
+    }
+
+    /// When `token` ends, if it is one of ours for `instance`.
+    fn end_of(&self, audience: Audience, token: &[u8], instance: &str) -> Option<Timestamp> {
         let mut bytes = [0; BYTES];
         if token.len() != CHARS || URL_SAFE_NO_PAD.decode_slice(token, &mut bytes) != Ok(BYTES) {
-            return false;
+            return None;
         }
-        let Some((head, tag)) = bytes.split_first_chunk::<HEAD>() else { return false };
+        let (head, tag) = bytes.split_first_chunk::<HEAD>()?;
         let computed = self.context(audience, head, instance).sign();
-        if !bool::from(subtle::ConstantTimeEq::ct_eq(computed.as_ref(), tag)) {
-            return false;
+        if !bool::from(computed.as_ref().ct_eq(tag)) {
+            return None;
         }
         let end = head.first_chunk::<8>().map_or(0, |time| i64::from_be_bytes(*time));
-        Timestamp::from_millis(end) > now
+        Some(Timestamp::from_millis(end))
     }
 
     fn context(&self, audience: Audience, head: &[u8; HEAD], instance: &str) -> hmac::Context {
@@ -88,5 +131,29 @@ impl TokenKey {
         context.update(head);
         context.update(instance.as_bytes());
         context
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Protects instances: a token that a connection knows still ends, and is no other instance's; one that was
+    /// refused is not remembered.
+    #[test]
+    fn what_a_connection_knows_is_judged_anew() {
+        let (key, last) = (TokenKey::generate().unwrap(), LastToken::default());
+        let time = Timestamp::from_unix_seconds;
+        let token = key.issue(Audience::Metadata, "i-1", time(100)).unwrap();
+        let valid = |instance, now| {
+            key.is_valid_again(&last, token.as_bytes(), instance, time(now))
+        };
+        assert!(!valid("i-2", 99));
+        assert!(valid("i-1", 99) && valid("i-1", 99));
+        assert!(!valid("i-1", 100) && !valid("i-2", 99));
+        let other = key.issue(Audience::Container, "i-1", time(100)).unwrap();
+        assert!(!key.is_valid_again(&last, other.as_bytes(), "i-1", time(99)));
+        assert!(!key.is_valid_again(&last, b"", "i-1", time(99)));
+        assert!(valid("i-1", 99));
     }
 }
