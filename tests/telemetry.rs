@@ -12,9 +12,9 @@ mod observed;
 mod support;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Lines};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use locum::clock::Clock;
 use locum::metrics::names::FAMILIES;
@@ -237,7 +237,12 @@ fn the_scraper_chooses_the_format() {
 }
 
 /// A running agent, killed when dropped.
-struct Agent(Child, String);
+struct Agent {
+    process: Child,
+    health: String,
+    // An agent whose output nobody reads ends.
+    _said: Lines<BufReader<ChildStdout>>,
+}
 
 impl Agent {
     fn start(server: &Server, key: &Value) -> Self {
@@ -251,16 +256,17 @@ impl Agent {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let health = said.find_map(|line| Some(line.strip_prefix("health on http://")?.to_owned()));
-        Self(process, health.unwrap())
+        let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut told = said.by_ref().map(Result::unwrap);
+        let health = told.find_map(|line| Some(line.strip_prefix("health on http://")?.to_owned()));
+        Self { process, health: health.unwrap(), _said: said }
     }
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -282,7 +288,7 @@ async fn every_metric_that_is_asked_for_exists() {
     let scrape = |host: &str| http_request(host, "GET", "/metrics", &[], "").1;
     let mut exposed = Exposed::default();
     exposed.add(&scrape(server.dev["health"].as_str().unwrap().trim_start_matches("http://")));
-    exposed.add(&scrape(&agent.1));
+    exposed.add(&scrape(&agent.health));
 
     let dashboard: Value = serde_json::from_str(&file("deploy/grafana/locum.json")).unwrap();
     let rules: Value = serde_saphyr::from_str(&file("deploy/prometheus/alerts.yml")).unwrap();

@@ -135,7 +135,6 @@ impl Edge {
         let request_id = self.service.draw_request_id()?;
         let span = tracing::debug_span!(
             "call",
-            otel.name = tracing::field::Empty,
             otel.kind = "server",
             rpc.system = "aws-api",
             rpc.service = tracing::field::Empty,
@@ -180,10 +179,9 @@ impl Edge {
         let version = parameters.remove("Version");
         under_way.operation = self.operations.find(&action);
         let Operation { service, name, .. } = under_way.operation;
-        for (field, value) in [("otel.name", name), ("rpc.method", name), ("rpc.service", service)]
-        {
-            under_way.span.record(field, *value);
-        }
+        telemetry::rename(&under_way.span, name);
+        under_way.span.record("rpc.service", *service);
+        under_way.span.record("rpc.method", *name);
         let signable = Signable {
             method: method.as_str(),
             path,

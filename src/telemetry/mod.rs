@@ -102,6 +102,13 @@ pub fn continue_trace(span: &tracing::Span, headers: &http::HeaderMap) {
     }
 }
 
+/// Names a span that was begun before it was known what is asked.
+pub fn rename(span: &tracing::Span, name: &'static str) {
+    if !span.is_disabled() {
+        span.context().span().update_name(name);
+    }
+}
+
 /// The id of the trace that a request belongs to: that of the caller's W3C `traceparent`, or of `span` if the
 /// trace begins here; none if nobody traces.
 #[must_use]

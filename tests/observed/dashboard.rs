@@ -94,12 +94,6 @@ impl ExprVisitor for Missing<'_> {
             Expr::VectorSelector(selector) => self.selector(selector),
             Expr::MatrixSelector(matrix) => self.selector(&matrix.vs),
             Expr::Aggregate(aggregate) => self.aggregate(aggregate),
-            // The arguments are not walked into by the visitor.
-            Expr::Call(call) => {
-                for argument in &call.args.args {
-                    walk_expr(self, argument)?;
-                }
-            }
             _ => {}
         }
         Ok(true)
