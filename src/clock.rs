@@ -3,9 +3,9 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -152,6 +152,17 @@ impl Clock {
                 Timestamp::EPOCH.plus(since)
             }
             Self::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Time that runs on evenly, from any beginning: for rates, which a correction of the machine's clock must not
+    /// change.
+    #[must_use]
+    pub fn monotonic(&self) -> Duration {
+        static BEGAN: OnceLock<Instant> = OnceLock::new();
+        match self {
+            Self::System => BEGAN.get_or_init(Instant::now).elapsed(),
+            Self::Manual(_) => self.now().since(Timestamp::EPOCH),
         }
     }
 

@@ -129,6 +129,17 @@ pub struct Layer {
     /// How many requests a second one address may send to metadata; 0 sets no bound [default: 1000].
     #[arg(long, env = "LOCUM_METADATA_REQUESTS_PER_SECOND")]
     pub metadata_requests_per_second: Option<u32>,
+    /// How many requests a second an account without a quota of its own may send to gRPC and the AWS APIs; 0 sets no
+    /// bound [default: 0].
+    #[arg(long, env = "LOCUM_ACCOUNT_REQUESTS_PER_SECOND")]
+    pub account_requests_per_second: Option<u32>,
+    /// How many sessions a second an account without a quota of its own may ask for; 0 sets no bound [default: 0].
+    #[arg(long, env = "LOCUM_ACCOUNT_SESSIONS_PER_SECOND")]
+    pub account_sessions_per_second: Option<u32>,
+    /// How many requests a second one address may send to gRPC and the AWS APIs without a good signature; 0 sets no
+    /// bound [default: 1000].
+    #[arg(long, env = "LOCUM_STRANGER_REQUESTS_PER_SECOND")]
+    pub stranger_requests_per_second: Option<u32>,
     /// How often the use of metadata is recorded, for the doctor [default: 1m].
     #[arg(long, env = "LOCUM_METADATA_REPORT_INTERVAL")]
     pub metadata_report_interval: Option<Span>,
@@ -169,6 +180,9 @@ pub struct Config {
     pub credentials_lifetime: Duration,
     pub rotation_interval: Duration,
     pub metadata_requests_per_second: u32,
+    pub account_requests_per_second: u32,
+    pub account_sessions_per_second: u32,
+    pub stranger_requests_per_second: u32,
     pub metadata_report_interval: Duration,
     pub oidc_reach: Reach,
     pub drain_timeout: Duration,
@@ -222,6 +236,15 @@ impl Layer {
             metadata_requests_per_second: self
                 .metadata_requests_per_second
                 .or(other.metadata_requests_per_second),
+            account_requests_per_second: self
+                .account_requests_per_second
+                .or(other.account_requests_per_second),
+            account_sessions_per_second: self
+                .account_sessions_per_second
+                .or(other.account_sessions_per_second),
+            stranger_requests_per_second: self
+                .stranger_requests_per_second
+                .or(other.stranger_requests_per_second),
             metadata_report_interval: self
                 .metadata_report_interval
                 .or(other.metadata_report_interval),
@@ -267,6 +290,9 @@ impl Layer {
             credentials_lifetime: span(self.credentials_lifetime, 6 * 3600),
             rotation_interval: span(self.rotation_interval, 3600),
             metadata_requests_per_second: self.metadata_requests_per_second.unwrap_or(1000),
+            account_requests_per_second: self.account_requests_per_second.unwrap_or(0),
+            account_sessions_per_second: self.account_sessions_per_second.unwrap_or(0),
+            stranger_requests_per_second: self.stranger_requests_per_second.unwrap_or(1000),
             metadata_report_interval: span(self.metadata_report_interval, 60),
             oidc_reach: self.oidc_reach.unwrap_or_default(),
             drain_timeout: span(self.drain_timeout, 10),

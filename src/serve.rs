@@ -122,6 +122,11 @@ pub async fn open(config: &Config) -> Result<Opened, ServeError> {
     let service = service
         .map_err(|source| ServeError::WrongKeyring { path: config.keyring.clone(), source })?;
     let service = Arc::new(service);
+    service.set_default_rates(
+        config.account_requests_per_second,
+        config.account_sessions_per_second,
+        config.stranger_requests_per_second,
+    );
     let operator_key = service.ensure_operator().await?;
     service.ensure_document_key().await?;
     Ok(Opened { service, operator_key, writer })

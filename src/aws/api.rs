@@ -26,6 +26,39 @@ const EC2_WITHOUT_EFFECT: [&str; 17] = [
     "UserData",
 ];
 
+/// An operation as it stands in its service's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The service that a signature is scoped to: `sts`, `iam` or `ec2`.
+    pub service: &'static str,
+    /// The version of the service's API.
+    pub version: &'static str,
+    /// `Action`.
+    pub name: &'static str,
+    /// The names of its parameters.
+    pub parameters: &'static [&'static str],
+}
+
+/// Every operation of this edge.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let tables = [
+        (Api::Sts, sts::operations()),
+        (Api::Iam, iam::operations()),
+        (Api::Ec2, ec2::operations()),
+    ];
+    let listed = tables.into_iter().flat_map(|(api, table)| {
+        let (service, version) = (api.scope(), api.version());
+        table.into_iter().map(move |(name, parameters)| Operation {
+            service,
+            version,
+            name,
+            parameters,
+        })
+    });
+    listed.collect()
+}
+
 /// A service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Api {

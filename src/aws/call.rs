@@ -128,6 +128,13 @@ impl Call<'_> {
     }
 }
 
+/// The names of the parameters that an operation's function takes.
+pub(super) fn parameters_of<'a, Q: Shape, R>(
+    _: impl Fn(&'a Call<'a>, Q) -> R,
+) -> &'static [&'static str] {
+    Q::FIELDS
+}
+
 /// The operations of a service: `answer` leads from the action's name to the function, whose argument tells
 /// how the parameters are read and whose result how the answer is written.
 macro_rules! operations {
@@ -148,6 +155,11 @@ macro_rules! operations {
                 })*
                 _ => Err(call.unknown_action()),
             }
+        }
+
+        /// The names of the operations, each with those of its parameters.
+        pub(super) fn operations() -> Vec<(&'static str, &'static [&'static str])> {
+            vec![$((stringify!($action), $crate::aws::call::parameters_of($function))),*]
         }
     };
 }

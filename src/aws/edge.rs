@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderMap, USER_AGENT};
@@ -42,6 +42,8 @@ pub(super) struct Reply {
     pub(super) content_type: &'static str,
     pub(super) request_id: Arc<str>,
     pub(super) body: String,
+    /// When another attempt makes sense, where that is known.
+    pub(super) retry_after: Option<Duration>,
 }
 
 /// The service behind the server.
@@ -116,7 +118,7 @@ impl Edge {
             Ok(Answer { body, content_type }) => {
                 under_way.tell(None);
                 let request_id = under_way.request_id.clone();
-                Reply { status: StatusCode::OK, content_type, request_id, body }
+                Reply { status: StatusCode::OK, content_type, request_id, body, retry_after: None }
             }
             Err(fault) => refused(&mut under_way, headers, &fault),
         }
@@ -190,14 +192,13 @@ impl Edge {
             body_sha256: &body_sha256(whole.body),
             path_style: PathStyle::Normalized,
         };
-        let caller = self.caller(&signable, claimed, &action)?;
+        let caller = self.caller(&signable, claimed, &action, whole.peer, &mut under_way.account)?;
         if version.as_deref() != Some(api.version()) {
             return Err(Fault::version(api, &action, version.as_deref()));
         }
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let user_agent = header(USER_AGENT).unwrap_or_default();
         let user_agent: String = user_agent.chars().take(USER_AGENT_CHARS_MAX).collect();
-        under_way.account = caller.principal.account();
         under_way.principal = caller.principal.arn();
         under_way.span.record("enduser.id", &under_way.principal);
         let info = RequestInfo {
@@ -228,12 +229,27 @@ impl Edge {
         request: &Signable<'_>,
         claimed: Option<Api>,
         action: &str,
+        peer: IpAddr,
+        account: &mut Option<AccountId>,
     ) -> Result<Caller, Fault> {
         if UNSIGNED_ACTIONS.contains(&action) && claimed.is_none_or(|api| api == Api::Sts) {
+            self.service.admit_stranger(Some(peer))?;
             return Ok(Caller { principal: Principal::Anonymous, ..Caller::service() });
         }
         let scope = claimed.unwrap_or(Api::Sts).scope();
-        Ok(self.service.authenticate_request(request, scope)?.caller)
+        // Who proved nothing is held to their address, whatever account they name.
+        match self.service.authenticate_request(request, scope) {
+            Ok(signed) => {
+                // Known before it may be refused, so that this is counted as its own.
+                *account = signed.caller.principal.account();
+                self.service.admit_request(&signed.caller)?;
+                Ok(signed.caller)
+            }
+            Err(error) => {
+                self.service.admit_stranger(Some(peer))?;
+                Err(error.into())
+            }
+        }
     }
 }
 
@@ -272,7 +288,9 @@ fn refusal(api: Api, headers: &HeaderMap, request_id: &str, fault: &Fault) -> Re
     let as_json = asks_for_json(api, headers);
     let content_type = if as_json { "application/json" } else { "text/xml" };
     let body = fault.body(api, as_json, request_id);
-    Reply { status: fault.status(api), content_type, request_id: Arc::from(request_id), body }
+    let request_id = Arc::from(request_id);
+    let (status, retry_after) = (fault.status(api), fault.retry_after());
+    Reply { status, content_type, request_id, body, retry_after }
 }
 
 /// What an idempotency token is bound to: the operation, the caller and every parameter.

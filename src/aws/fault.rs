@@ -3,6 +3,7 @@
 //! Sources: STS and IAM API References, Common Errors; EC2 API Reference, Error codes.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::json;
@@ -11,13 +12,14 @@ use super::api::Api;
 use super::form::FormError;
 use super::shape::{Mistake, Mistakes};
 use super::xml::escape;
+use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
 use crate::identity::Invalid;
-use crate::ledger::SubmitError;
+use crate::ledger::{OVERLOADED_RETRY, SubmitError};
 use crate::oidc::IdentityError;
 use crate::policy::ParseError;
 use crate::signing::TokenError;
-use crate::sts::{AuthError, ServiceError};
+use crate::sts::{AuthError, ServiceError, Throttled};
 
 /// A reason, as both families of services name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +95,9 @@ fn of_rejection(rejection: &Rejection) -> Kind {
         Rejection::EntityAlreadyExists { .. } | Rejection::DeleteConflict { .. } => {
             alike(code, CONFLICT)
         }
+        Rejection::LimitExceeded { quota, .. } if *quota == Quota::Instances.name() => {
+            kind(code, CONFLICT, "InstanceLimitExceeded", BAD_REQUEST)
+        }
         Rejection::LimitExceeded { .. } => {
             kind(code, CONFLICT, "ResourceCountExceeded", BAD_REQUEST)
         }
@@ -118,11 +123,13 @@ pub(super) struct Fault {
     encoded: Option<String>,
     /// What failed inside: for the log, not for the caller.
     cause: Option<String>,
+    /// When another attempt makes sense, where that is known.
+    retry_after: Option<Duration>,
 }
 
 impl Fault {
     fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), encoded: None, cause: None }
+        Self { kind, message: message.into(), encoded: None, cause: None, retry_after: None }
     }
 
     /// A fault that both families name alike.
@@ -188,6 +195,15 @@ impl Fault {
     pub(super) fn dry_run() -> Self {
         let message = "Request would have succeeded, but DryRun flag is set.";
         Self::own("DryRunOperation", StatusCode::PRECONDITION_FAILED, message)
+    }
+
+    fn throttled(retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(THROTTLED, "Rate exceeded") }
+    }
+
+    /// When another attempt makes sense, where that is known.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The operation took too long; it may still be done.
@@ -289,6 +305,7 @@ impl Fault {
                 "AWS was not able to validate the provided access credentials: {}",
                 self.message
             ),
+            "RequestLimitExceeded" => "Request limit exceeded.".to_owned(),
             _ => self.message.clone(),
         };
         if let Some(encoded) = &self.encoded {
@@ -328,6 +345,12 @@ impl From<AuthError> for Fault {
     }
 }
 
+impl From<Throttled> for Fault {
+    fn from(throttled: Throttled) -> Self {
+        Self::throttled(throttled.retry_after)
+    }
+}
+
 impl From<FormError> for Fault {
     fn from(error: FormError) -> Self {
         Self::new(MALFORMED_QUERY, sentence(&error.to_string()))
@@ -361,7 +384,8 @@ impl From<ServiceError> for Fault {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::Submit(SubmitError::Rejected(rejection)) => rejection.into(),
-            ServiceError::Submit(SubmitError::Overloaded) => Self::new(THROTTLED, "Rate exceeded"),
+            ServiceError::Submit(SubmitError::Overloaded) => Self::throttled(OVERLOADED_RETRY),
+            ServiceError::Throttled(throttled) => throttled.into(),
             ServiceError::Submit(SubmitError::Stopped(_)) => {
                 Self::new(UNAVAILABLE, sentence(&error.to_string()))
             }

@@ -45,5 +45,6 @@ mod sts;
 mod tls;
 mod xml;
 
+pub use api::{Operation, operations};
 pub use server::{CONNECTIONS_MAX, serve};
 pub use tls::{Tls, TlsError};

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TRANSFER_ENCODING,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+    TRANSFER_ENCODING,
 };
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -241,6 +242,11 @@ fn written(reply: Reply) -> Response<Full<Bytes>> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
     if let Ok(id) = HeaderValue::from_str(&reply.request_id) {
         headers.insert("x-amzn-requestid", id);
+    }
+    if let Some(wait) = reply.retry_after {
+        // Whole seconds (RFC 9110, 10.2.3), and never too early.
+        let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     if reply.status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(ALLOW, HeaderValue::from_static("GET, POST"));

@@ -138,6 +138,7 @@ impl Account {
             name: name.clone(),
             created_at: time,
             enabled: true,
+            quotas: OrdMap::new(),
             key: key.clone(),
             users: OrdMap::new(),
             users_by_id: OrdMap::new(),
@@ -167,6 +168,12 @@ impl Account {
         match kind {
             EventKind::AccountDisabled => self.enabled = false,
             EventKind::AccountEnabled => self.enabled = true,
+            EventKind::QuotaSet { quota, max } => {
+                match max {
+                    Some(max) => self.quotas.insert(*quota, *max),
+                    None => self.quotas.remove(quota),
+                };
+            }
             EventKind::UserCreated { .. }
             | EventKind::UserDeleted { .. }
             | EventKind::AccessKeyCreated { .. }

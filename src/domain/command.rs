@@ -13,6 +13,7 @@ use super::last_use::CredentialUse;
 use super::metadata::MetadataChange;
 use super::mfa::MfaAction;
 use super::oidc::OidcAction;
+use super::quotas::Quota;
 use super::rotation::RotationAction;
 use super::session::{Operation, SessionRequest};
 use super::tags::Tags;
@@ -101,6 +102,11 @@ pub enum Action {
     DisableAccount,
     EnableAccount,
     DeleteAccount,
+    /// The operator's; none is the default again.
+    SetQuota {
+        quota: Quota,
+        max: Option<u32>,
+    },
     /// The service's own: the account's key under another version of the root key.
     RewrapAccountKey {
         from: u32,

@@ -17,6 +17,7 @@ use super::last_use::CredentialUse;
 use super::metadata::MetadataOptions;
 use super::mfa::MfaEvent;
 use super::oidc::OidcEvent;
+use super::quotas::Quota;
 use super::revocation::RevocationScope;
 use super::rotation::RotationEvent;
 use super::session::Session;
@@ -184,6 +185,11 @@ pub enum EventKind {
     AccountDeleted,
     AccountKeyRewrapped {
         key: WrappedAccountKey,
+    },
+    /// What an account may have or do at most; none is the default again.
+    QuotaSet {
+        quota: Quota,
+        max: Option<u32>,
     },
     /// Of the operator's account: this version of the root key wraps from now on.
     KeyringRotated {

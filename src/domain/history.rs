@@ -98,6 +98,10 @@ impl<E> Teller<'_, E> {
         let created =
             EventKind::AccountCreated { name: account.name.clone(), key: account.key.clone() };
         self.say(account.created_at, vec![created])?;
+        let quotas = account.quotas.iter();
+        let quotas = quotas.map(|(quota, max)| (*quota, Some(*max)));
+        let quotas = quotas.map(|(quota, max)| EventKind::QuotaSet { quota, max }).collect();
+        self.say(account.created_at, quotas)?;
         self.tell_policies()?;
         self.tell_users_and_roles()?;
         self.tell_groups()?;

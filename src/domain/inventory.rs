@@ -2,7 +2,7 @@
 
 use super::entity::TagOwner;
 use super::event::{KeyOwner, PolicyOwner};
-use super::quotas;
+use super::quotas::{self, Quota};
 use super::state::{Account, Permissions, Role};
 use super::tags::Tags;
 use crate::identity::Arn;
@@ -62,6 +62,7 @@ impl Account {
         let root_devices = usize::from(self.mfa_devices_of(&KeyOwner::Root).next().is_some());
         let devices = self.mfa_devices.values();
         let in_use = devices.filter(|device| device.owner.is_some()).count();
+        let quota = |quota| self.quota(quota).unwrap_or(usize::MAX);
         let size = |kind: PolicyKind| kind.chars_max().unwrap_or_default();
         let root_keys = usize::from(self.keys_of(&KeyOwner::Root).next().is_some());
         vec![
@@ -77,22 +78,22 @@ impl Account {
             ("GroupPolicySizeQuota", quotas::INLINE_GROUP_CHARS_MAX),
             ("Groups", self.groups.len()),
             ("GroupsPerUserQuota", quotas::GROUPS_PER_USER_MAX),
-            ("GroupsQuota", quotas::GROUPS_MAX),
+            ("GroupsQuota", quota(Quota::Groups)),
             ("InstanceProfiles", self.profiles.len()),
-            ("InstanceProfilesQuota", quotas::PROFILES_MAX),
+            ("InstanceProfilesQuota", quota(Quota::Profiles)),
             ("MFADevices", self.mfa_devices.len()),
             ("MFADevicesInUse", in_use),
             ("Policies", self.policies.len()),
-            ("PoliciesQuota", quotas::POLICIES_MAX),
+            ("PoliciesQuota", quota(Quota::Policies)),
             ("PolicySizeQuota", size(PolicyKind::Identity)),
             ("PolicyVersionsInUse", versions),
             ("Providers", self.oidc_providers.len()),
             ("RolePolicySizeQuota", quotas::INLINE_ROLE_CHARS_MAX),
             ("Roles", self.roles.len()),
-            ("RolesQuota", quotas::ROLES_MAX),
+            ("RolesQuota", quota(Quota::Roles)),
             ("UserPolicySizeQuota", quotas::INLINE_USER_CHARS_MAX),
             ("Users", self.users.len()),
-            ("UsersQuota", quotas::USERS_MAX),
+            ("UsersQuota", quota(Quota::Users)),
             ("VersionsPerPolicyQuota", quotas::VERSIONS_MAX),
         ]
     }

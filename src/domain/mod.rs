@@ -30,6 +30,8 @@ mod mfa_tests;
 pub mod oidc;
 #[cfg(test)]
 mod policy_tests;
+#[cfg(test)]
+mod quota_tests;
 pub mod quotas;
 pub mod rejection;
 pub mod revocation;

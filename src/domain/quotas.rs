@@ -1,5 +1,9 @@
-//! The most that an account and its entities may hold. Source: IAM User Guide, reference_iam-quotas;
-//! sizes of policies are in characters, and white space is not counted.
+//! The most that an account and its entities may hold, and do in a second. Source: IAM User Guide,
+//! reference_iam-quotas; sizes of policies are in characters, and white space is not counted.
+//!
+//! What stands in `Quota` may be set for each account by the operator; the rest holds for all of them.
+
+use super::state::Account;
 
 /// Users of an account.
 pub const USERS_MAX: usize = 5_000;
@@ -11,6 +15,8 @@ pub const ROLES_MAX: usize = 1_000;
 pub const POLICIES_MAX: usize = 1_500;
 /// Instance profiles of an account.
 pub const PROFILES_MAX: usize = 1_000;
+/// OpenID Connect providers of an account.
+pub const PROVIDERS_MAX: usize = 100;
 /// Groups that a user may be in.
 pub const GROUPS_PER_USER_MAX: usize = 10;
 /// Long-term keys of a user or of the account's root.
@@ -27,3 +33,113 @@ pub const INLINE_ROLE_CHARS_MAX: usize = 10_240;
 pub const INLINE_USER_CHARS_MAX: usize = 2_048;
 /// All inline policies of a group together.
 pub const INLINE_GROUP_CHARS_MAX: usize = 5_120;
+
+/// What the operator may set for an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Quota {
+    /// Users.
+    Users,
+    /// Groups.
+    Groups,
+    /// Roles, service-linked ones among them.
+    Roles,
+    /// Managed policies.
+    Policies,
+    /// Instance profiles.
+    Profiles,
+    /// OpenID Connect providers.
+    Providers,
+    /// Running instances.
+    Instances,
+    /// Host agents.
+    Agents,
+    /// Requests a second over all edges but metadata, which has a limit of its own.
+    RequestsPerSecond,
+    /// Sessions a second.
+    SessionsPerSecond,
+}
+
+impl Quota {
+    /// Every quota.
+    pub const ALL: [Self; 10] = [
+        Self::Users,
+        Self::Groups,
+        Self::Roles,
+        Self::Policies,
+        Self::Profiles,
+        Self::Providers,
+        Self::Instances,
+        Self::Agents,
+        Self::RequestsPerSecond,
+        Self::SessionsPerSecond,
+    ];
+
+    /// Its name in requests, answers and errors; AWS's where AWS has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Users => "UsersPerAccount",
+            Self::Groups => "GroupsPerAccount",
+            Self::Roles => "RolesPerAccount",
+            Self::Policies => "PoliciesPerAccount",
+            Self::Profiles => "InstanceProfilesPerAccount",
+            Self::Providers => "OpenIdConnectProvidersPerAccount",
+            Self::Instances => "InstancesPerAccount",
+            Self::Agents => "AgentsPerAccount",
+            Self::RequestsPerSecond => "RequestsPerSecond",
+            Self::SessionsPerSecond => "SessionsPerSecond",
+        }
+    }
+
+    /// The quota of a name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|quota| quota.name() == name)
+    }
+
+    /// Whether it bounds what is done in a second rather than what there is.
+    #[must_use]
+    pub const fn is_rate(self) -> bool {
+        matches!(self, Self::RequestsPerSecond | Self::SessionsPerSecond)
+    }
+
+    /// What holds for an account that the operator set nothing for; none is no bound.
+    #[must_use]
+    pub const fn default_max(self) -> Option<usize> {
+        match self {
+            Self::Users => Some(USERS_MAX),
+            Self::Groups => Some(GROUPS_MAX),
+            Self::Roles => Some(ROLES_MAX),
+            Self::Policies => Some(POLICIES_MAX),
+            Self::Profiles => Some(PROFILES_MAX),
+            Self::Providers => Some(PROVIDERS_MAX),
+            Self::Instances | Self::Agents => None,
+            Self::RequestsPerSecond | Self::SessionsPerSecond => None,
+        }
+    }
+}
+
+impl Account {
+    /// The most that the account may have or do of a quota; none is no bound.
+    #[must_use]
+    pub fn quota(&self, quota: Quota) -> Option<usize> {
+        let set = self.quotas.get(&quota).and_then(|max| usize::try_from(*max).ok());
+        set.or(quota.default_max())
+    }
+
+    /// How much of a quota is in use; zero for rates, which are not counted.
+    #[must_use]
+    pub fn used(&self, quota: Quota) -> usize {
+        match quota {
+            Quota::Users => self.users.len(),
+            Quota::Groups => self.groups.len(),
+            Quota::Roles => self.roles.len(),
+            Quota::Policies => self.policies.len(),
+            Quota::Profiles => self.profiles.len(),
+            Quota::Providers => self.oidc_providers.len(),
+            Quota::Instances => self.instances.running(),
+            Quota::Agents => self.agents.len(),
+            Quota::RequestsPerSecond | Quota::SessionsPerSecond => 0,
+        }
+    }
+}

@@ -19,6 +19,7 @@ pub use super::instance::{Association, Instance, Refusal};
 use super::last_use::LastUse;
 use super::mfa::MfaDevice;
 use super::oidc::RegisteredProvider;
+use super::quotas::Quota;
 use super::revocation::Revocations;
 use super::tags::Tags;
 use crate::clock::Timestamp;
@@ -65,6 +66,8 @@ pub struct Account {
     pub name: Arc<str>,
     pub created_at: Timestamp,
     pub enabled: bool,
+    /// What the operator set; the defaults hold for the rest.
+    pub quotas: OrdMap<Quota, u32>,
     pub key: WrappedAccountKey,
     pub users: OrdMap<Box<str>, Arc<User>>,
     /// The same users by unique id: sessions name them so, whatever they are called by now.

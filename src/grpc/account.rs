@@ -66,22 +66,11 @@ impl AccountService for Front {
     ) -> Result<Response<GetAccountResponse>, Status> {
         let info = Self::info(&request)?;
         let request = request.into_inner();
-        let own = Self::account_of(&info)?;
-        let id: AccountId = match request.account_id.as_str() {
-            "" => own,
-            text => field("account_id", text)?,
-        };
         let view = self.view(request.min_sequence).await?;
-        // Others' accounts are the operator's to see.
-        let owner = if id == own { own } else { AccountId::OPERATOR };
-        let resource = format!("arn:aws:locum::{owner}:account/{id}");
-        self.service
-            .require(&view.state, &info, owner, "locum:GetAccount", &resource)
-            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))?;
-        let account = view.state.account(id);
-        let account = account.ok_or_else(|| Status::not_found("the account does not exist"))?;
+        let account =
+            self.account_to_show(&info, &view, &request.account_id, "locum:GetAccount")?;
         Ok(Response::new(GetAccountResponse {
-            account: Some(convert::account(account)),
+            account: Some(convert::account(&account)),
             sequence: view.sequence,
         }))
     }

@@ -223,22 +223,30 @@ async fn authenticate(
     let request_id = under_way.request_id.clone();
     let path = parts.uri.path();
     let call = Call { authority, path, metadata: &metadata, message };
-    let caller = match UNSIGNED_CALLS.contains(&path) {
-        true => Caller::anonymous(),
-        false => service
-            .authenticate_call(&call)
-            .map_err(|error| status::of_auth_error(&error, &request_id))?,
+    let source = source_ip(&parts.extensions);
+    let throttled = |throttled| status::of_throttled(&throttled, &request_id);
+    let authenticated = match UNSIGNED_CALLS.contains(&path) {
+        true => Ok(Caller::anonymous()),
+        false => service.authenticate_call(&call),
     };
+    let proved = authenticated.as_ref().ok().filter(|c| c.principal.account().is_some());
+    // Known before it may be refused for asking too often, so that this is counted as its own.
+    under_way.account = proved.and_then(|caller| caller.principal.account());
+    // Who proved nothing is held to their address, whatever account they name.
+    match proved {
+        Some(caller) => service.admit_request(caller).map_err(throttled)?,
+        None => service.admit_stranger(source).map_err(throttled)?,
+    }
+    let caller = authenticated.map_err(|error| status::of_auth_error(&error, &request_id))?;
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let user_agent: String =
         header("user-agent").unwrap_or_default().chars().take(USER_AGENT_MAX).collect();
     let caller = Caller {
-        source_ip: source_ip(&parts.extensions),
+        source_ip: source,
         user_agent: Arc::from(user_agent),
         secure_transport: parts.extensions.get::<OverTls>().is_some(),
         ..caller
     };
-    under_way.account = caller.principal.account();
     under_way.principal = caller.principal.arn();
     under_way.span.record("enduser.id", &under_way.principal);
     let fingerprint = fingerprint(path, &under_way.principal, message);

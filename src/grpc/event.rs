@@ -393,6 +393,7 @@ fn credential_detail(kind: &EventKind) -> serde_json::Value {
     use serde_json::json;
     match kind {
         EventKind::AccountKeyRewrapped { key } => json!({"keyringVersion": key.keyring_version}),
+        EventKind::QuotaSet { quota, max } => json!({"quota": quota.name(), "max": max}),
         EventKind::KeyringRotated { version } | EventKind::KeyringVersionRetired { version } => {
             json!({"keyringVersion": version})
         }

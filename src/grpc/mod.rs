@@ -21,6 +21,7 @@ mod keyring;
 mod last_use;
 mod metadata;
 mod policy;
+mod quota;
 mod revocation;
 mod rotation;
 mod status;
@@ -112,6 +113,7 @@ pub async fn serve(
         .add_service(v1::policy_service_server::PolicyServiceServer::new(front.clone()))
         .add_service(v1::event_service_server::EventServiceServer::new(front.clone()))
         .add_service(v1::keyring_service_server::KeyringServiceServer::new(front.clone()))
+        .add_service(v1::quota_service_server::QuotaServiceServer::new(front.clone()))
         .add_service(v1::rotation_service_server::RotationServiceServer::new(front.clone()))
         .add_service(v1::revocation_service_server::RevocationServiceServer::new(front.clone()))
         .add_service(v1::authorization_service_server::AuthorizationServiceServer::new(front))

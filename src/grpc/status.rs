@@ -2,6 +2,7 @@
 //! named in `BadRequest`; `RequestInfo` repeats the request's id.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -9,14 +10,16 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use crate::domain::constraint::Violations;
 use crate::domain::rejection::Rejection;
 use crate::identity::Invalid;
-use crate::ledger::SubmitError;
+use crate::ledger::{OVERLOADED_RETRY, SubmitError};
 use crate::oidc::IdentityError;
 use crate::policy::ParseError;
 use crate::signing::{KeyringError, TokenError};
-use crate::sts::{AuthError, ServiceError};
+use crate::sts::{AuthError, ServiceError, Throttled};
 
 /// The domain of our reasons.
 const DOMAIN: &str = "locum.v1";
+/// The key of `ErrorInfo.metadata` that names the quota which refused.
+const QUOTA: &str = "quota";
 /// The key of `ErrorInfo.metadata` that holds what DecodeAuthorizationMessage opens.
 pub const ENCODED_MESSAGE: &str = "encodedAuthorizationMessage";
 
@@ -81,6 +84,18 @@ pub(super) fn of_auth_error(error: &AuthError, request_id: &str) -> Status {
     status(code, error.code(), &error.to_string(), request_id)
 }
 
+/// With the moment from which another attempt makes sense.
+fn exhausted(quota: &str, retry_after: Duration, message: &str, request_id: &str) -> Status {
+    let metadata = HashMap::from([(QUOTA.to_owned(), quota.to_owned())]);
+    let mut details = ErrorDetails::with_error_info("Throttling", DOMAIN, metadata);
+    details.set_retry_info(Some(retry_after));
+    finished(Code::ResourceExhausted, message, request_id, details)
+}
+
+pub(super) fn of_throttled(throttled: &Throttled, request_id: &str) -> Status {
+    exhausted(throttled.quota, throttled.retry_after, &throttled.to_string(), request_id)
+}
+
 pub(super) fn of_invalid(invalid: &Invalid, request_id: &str) -> Status {
     let message = invalid.to_string();
     details(Code::InvalidArgument, "ValidationError", &message, request_id, |details| {
@@ -140,7 +155,15 @@ pub(super) fn of_rejection(rejection: &Rejection, request_id: &str) -> Status {
     {
         metadata.insert(ENCODED_MESSAGE.to_owned(), encoded.clone());
     }
-    let details = ErrorDetails::with_error_info(rejection.code(), DOMAIN, metadata);
+    let quota = match rejection {
+        Rejection::LimitExceeded { quota, .. } => Some(*quota),
+        _ => None,
+    };
+    metadata.extend(quota.map(|quota| (QUOTA.to_owned(), quota.to_owned())));
+    let mut details = ErrorDetails::with_error_info(rejection.code(), DOMAIN, metadata);
+    if let Some(quota) = quota {
+        details.add_quota_failure_violation(quota, rejection.to_string());
+    }
     finished(code, &rejection.to_string(), request_id, details)
 }
 
@@ -156,8 +179,9 @@ pub(super) fn of_service_error(error: &ServiceError, request_id: &str) -> Status
             of_rejection(rejection, request_id)
         }
         ServiceError::Submit(SubmitError::Overloaded) => {
-            status(Code::ResourceExhausted, "Throttling", &message, request_id)
+            exhausted("WaitingRequests", OVERLOADED_RETRY, &message, request_id)
         }
+        ServiceError::Throttled(throttled) => of_throttled(throttled, request_id),
         ServiceError::Submit(SubmitError::Stopped(_)) => {
             status(Code::Unavailable, "ServiceUnavailable", &message, request_id)
         }

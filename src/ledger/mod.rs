@@ -26,6 +26,7 @@ use tracing::Instrument as _;
 use crate::domain::command::{Action, Command};
 use crate::domain::event::Fact;
 use crate::domain::rejection::Rejection;
+use crate::domain::rotation::RotationAction;
 use crate::domain::state::State;
 use crate::identity::Principal;
 use crate::log::{EventLog, Sequence};
@@ -261,6 +262,7 @@ fn weight_of(action: &Action) -> u32 {
         Action::TerminateInstances { ids } => ids.len(),
         Action::RecordMetadataUsage { usage } => usage.len(),
         Action::RecordUses { uses } => uses.len(),
+        Action::Rotation(RotationAction::Renew { renewals, .. }) => renewals.len(),
         _ => 1,
     };
     u32::try_from(count).unwrap_or(u32::MAX)

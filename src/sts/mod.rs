@@ -12,6 +12,7 @@ mod issue;
 mod issued;
 mod last_use;
 mod mfa;
+mod rates;
 mod rehearse;
 mod request;
 mod resource;
@@ -54,6 +55,7 @@ pub use issue::IssuedCredentials;
 pub use issued::{IssuedError, IssuedSession, Wanted};
 pub use last_use::RECORD_EVERY;
 pub use mfa::{AskedMfaDevice, MfaDeviceOf, NewMfaDevice};
+pub use rates::Throttled;
 pub use request::{AssumeRole, AssumeRoleWithWebIdentity, GetFederationToken, GetSessionToken};
 pub use resource::{Answer, Chunk, ResourceError, Shown, Wish};
 pub use root_keys::{Rewrapped, VersionUse};
@@ -95,6 +97,9 @@ pub enum ServiceError {
     /// The command was refused or could not be written.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// The caller asks too often.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
     /// The system gave no random bytes.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
@@ -141,6 +146,7 @@ pub struct Service {
     signers: Signers,
     document_signer: OnceLock<DocumentSigner>,
     uses: last_use::Uses,
+    rates: rates::Rates,
     oidc_keys: KeyCache,
 }
 
@@ -169,6 +175,7 @@ impl Service {
             ledger,
             root_keys: RootKeys::new(keyring),
             uses: last_use::Uses::new(),
+            rates: rates::Rates::new(),
             clock,
             random,
             settings,

@@ -144,6 +144,7 @@ impl Service {
         operation: Operation,
         session: SessionRequest,
     ) -> Result<Issued, ServiceError> {
+        self.admit_session(info.caller.principal.account().unwrap_or(account))?;
         let action = Action::IssueSession { operation, session: Box::new(session) };
         let receipt = self.perform(info, token, account, action).await?;
         self.issued_by(&receipt)

@@ -1,11 +1,10 @@
 //! Accounts, users, host agents and long-term access keys.
 
-use super::policies::check_size;
 use super::{Decider, require};
 use crate::domain::command::{Action, Command};
 use crate::domain::entity::TagOwner;
 use crate::domain::event::{Event, EventKind, KeyOwner, PolicyOwner};
-use crate::domain::quotas::{ACCESS_KEYS_PER_USER_MAX, USERS_MAX};
+use crate::domain::quotas::{ACCESS_KEYS_PER_USER_MAX, Quota};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{State, key_of};
 use crate::identity::{AccessKeyId, AccountId, AgentName, Arn, Principal, UserName};
@@ -45,7 +44,7 @@ impl Decider<'_> {
                 if self.account.user(name).is_some() {
                     return Err(Rejection::exists("user", name));
                 }
-                check_size("UsersPerAccount", USERS_MAX, self.account.users.len() + 1)?;
+                self.check_quota(Quota::Users, 1)?;
                 let (name, path, id) = (name.clone(), path.clone(), id.clone());
                 self.emit(EventKind::UserCreated { name: name.clone(), path, id });
                 self.tag_created(TagOwner::User(name.clone()), tags)?;
@@ -69,6 +68,7 @@ impl Decider<'_> {
                 if self.account.agents.contains_key(&*key_of(name.as_str())) {
                     return Err(Rejection::exists("agent", name));
                 }
+                self.check_quota(Quota::Agents, 1)?;
                 self.emit(EventKind::AgentCreated { name: name.clone(), id: id.clone() });
                 let owner = KeyOwner::Agent(name.clone());
                 self.emit(EventKind::AccessKeyCreated { key: key.clone(), owner });

@@ -8,7 +8,7 @@ use super::Decider;
 use super::policies::check_size;
 use crate::domain::entity::{EntityAction, EntityEvent, TagOwner};
 use crate::domain::event::{EventKind, PolicyOwner};
-use crate::domain::quotas::{ROLES_MAX, TAGS_MAX};
+use crate::domain::quotas::{Quota, TAGS_MAX};
 use crate::domain::rejection::Rejection;
 use crate::domain::tags::Tags;
 use crate::identity::{
@@ -268,7 +268,7 @@ impl Decider<'_> {
             );
             return Err(Rejection::InvalidInput(message));
         }
-        check_size("RolesPerAccount", ROLES_MAX, self.account.roles.len() + 1)?;
+        self.check_quota(Quota::Roles, 1)?;
         let trust = format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":"{service}"}},"Action":"sts:AssumeRole"}}]}}"#
         );

@@ -6,7 +6,7 @@ use super::policies::check_size;
 use super::{Decider, key_of};
 use crate::domain::command::Action;
 use crate::domain::event::EventKind;
-use crate::domain::quotas::{GROUPS_MAX, GROUPS_PER_USER_MAX};
+use crate::domain::quotas::{GROUPS_PER_USER_MAX, Quota};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Group, User};
 use crate::identity::{Arn, GroupName, UserName};
@@ -20,7 +20,7 @@ impl Decider<'_> {
                 if self.account.group(name).is_some() {
                     return Err(Rejection::exists("group", name));
                 }
-                check_size("GroupsPerAccount", GROUPS_MAX, self.account.groups.len() + 1)?;
+                self.check_quota(Quota::Groups, 1)?;
                 let (name, path, id) = (name.clone(), path.clone(), id.clone());
                 self.emit(EventKind::GroupCreated { name, path, id });
                 Ok(())

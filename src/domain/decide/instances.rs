@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::domain::command::{Launch, Minting, ProfileRef};
 use crate::domain::event::{EventKind, InstanceFacts, KeyOwner};
 use crate::domain::metadata::MetadataChange;
+use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Association, Instance, Profile, Role};
 use crate::domain::tags::Tags;
@@ -39,6 +40,7 @@ impl Decider<'_> {
             return Err(Rejection::missing("agent", agent));
         }
         let passed = profile.map(|profile| self.passable(profile, &arn)).transpose()?;
+        self.check_quota(Quota::Instances, 1)?;
         let (facts, private_ip) = (facts.clone(), *private_ip);
         self.emit(EventKind::InstanceLaunched { id: id.clone(), facts, private_ip });
         let owner = KeyOwner::Instance(id.clone());
@@ -55,7 +57,8 @@ impl Decider<'_> {
         facts: &InstanceFacts,
         profile: Option<&ProfileRef>,
     ) -> Result<(), Rejection> {
-        launches.iter().try_for_each(|launch| self.launch(launch, facts, profile))
+        launches.iter().try_for_each(|launch| self.launch(launch, facts, profile))?;
+        self.check_quota(Quota::Instances, launches.len())
     }
 
     /// Source: EC2 API Reference, TerminateInstances: idempotent, and nothing ends if one of them is unknown.

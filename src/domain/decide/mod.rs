@@ -10,6 +10,7 @@ mod instances;
 mod mfa;
 mod oidc;
 mod policies;
+mod quotas;
 mod revocations;
 mod roles;
 mod rotation;
@@ -62,12 +63,28 @@ pub fn decide(state: &State, command: &Command) -> Result<Option<Fact>, Rejectio
 }
 
 fn decide_in_account(state: &State, command: &Command) -> Result<Vec<Event>, Rejection> {
-    let account = state
-        .account(command.account)
-        .ok_or_else(|| Rejection::missing("account", command.account))?;
+    let Some(account) = state.account(command.account) else {
+        // Which accounts there are is the operator's to know.
+        if let Some(action) = operators_action(&command.action) {
+            accounts::require_operator(state, command, action)?;
+        }
+        return Err(Rejection::missing("account", command.account));
+    };
     let mut decider = Decider { state, account, command, events: Vec::new() };
     decider.run()?;
     Ok(decider.events)
+}
+
+/// What the operator alone may do to an account that need not be their own.
+fn operators_action(action: &Action) -> Option<&'static str> {
+    Some(match action {
+        Action::DisableAccount => "locum:DisableAccount",
+        Action::EnableAccount => "locum:EnableAccount",
+        Action::DeleteAccount => "locum:DeleteAccount",
+        Action::SetQuota { max: Some(_), .. } => "locum:PutQuota",
+        Action::SetQuota { max: None, .. } => "locum:DeleteQuota",
+        _ => return None,
+    })
 }
 
 /// One decision under way.
@@ -104,6 +121,7 @@ impl Decider<'_> {
         match &self.command.action {
             Action::CreateAccount { .. } => Ok(()),
             Action::DisableAccount | Action::EnableAccount => self.set_enabled(),
+            Action::SetQuota { quota, max } => self.set_quota(*quota, *max),
             Action::CreateDocumentKey { key } => self.create_document_key(key),
             Action::DeleteAccount
             | Action::RewrapAccountKey { .. }
@@ -192,6 +210,7 @@ impl Decider<'_> {
             Action::EnableAccount
                 | Action::DisableAccount
                 | Action::DeleteAccount
+                | Action::SetQuota { .. }
                 | Action::RewrapAccountKey { .. }
         )
     }

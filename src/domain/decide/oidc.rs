@@ -4,11 +4,10 @@ use super::Decider;
 use crate::domain::entity::TagOwner;
 use crate::domain::event::EventKind;
 use crate::domain::oidc::{KeySource, OidcAction, OidcEvent, OidcProvider};
+use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
 use crate::identity::{Arn, IssuerUrl};
 
-/// Providers of one account (reference_iam-quotas).
-const PROVIDERS_MAX: usize = 100;
 /// Audiences of one provider (reference_iam-quotas).
 const CLIENT_IDS_MAX: usize = 100;
 /// Characters of an audience.
@@ -33,10 +32,7 @@ impl Decider<'_> {
                 if providers.contains_key(provider.issuer.without_scheme()) {
                     return Err(Rejection::exists("OIDC provider", &provider.issuer));
                 }
-                if providers.len() >= PROVIDERS_MAX {
-                    let (quota, max) = ("OpenIdConnectProvidersPerAccount", PROVIDERS_MAX);
-                    return Err(Rejection::LimitExceeded { quota, max });
-                }
+                self.check_quota(Quota::Providers, 1)?;
                 self.emit(EventKind::Oidc(OidcEvent::Created(provider.clone())));
                 self.tag_created(TagOwner::OidcProvider(provider.issuer.clone()), tags)?;
             }

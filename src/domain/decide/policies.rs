@@ -7,8 +7,8 @@ use crate::domain::command::Action;
 use crate::domain::entity::TagOwner;
 use crate::domain::event::{EventKind, PolicyOwner};
 use crate::domain::quotas::{
-    ATTACHED_MAX, INLINE_GROUP_CHARS_MAX, INLINE_ROLE_CHARS_MAX, INLINE_USER_CHARS_MAX,
-    POLICIES_MAX, VERSIONS_MAX,
+    ATTACHED_MAX, INLINE_GROUP_CHARS_MAX, INLINE_ROLE_CHARS_MAX, INLINE_USER_CHARS_MAX, Quota,
+    VERSIONS_MAX,
 };
 use crate::domain::rejection::{Denied, Rejection};
 use crate::domain::state::{ManagedPolicy, Permissions};
@@ -73,7 +73,7 @@ impl Decider<'_> {
         if self.account.policies.contains_key(&*key_of(name.as_str())) {
             return Err(Rejection::exists("policy", name));
         }
-        check_size("PoliciesPerAccount", POLICIES_MAX, self.account.policies.len() + 1)?;
+        self.check_quota(Quota::Policies, 1)?;
         check_document("PolicySize", policy)?;
         self.emit(EventKind::PolicyCreated {
             name: name.clone(),

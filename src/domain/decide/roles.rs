@@ -1,12 +1,12 @@
 //! Roles, their trust policies, and instance profiles.
 
 use super::instances::EC2_SERVICE;
-use super::policies::{check_document, check_size};
+use super::policies::check_document;
 use super::{Decider, key_of};
 use crate::domain::command::Action;
 use crate::domain::entity::TagOwner;
 use crate::domain::event::{EventKind, PolicyOwner};
-use crate::domain::quotas::{PROFILES_MAX, ROLES_MAX};
+use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Profile, Role, State};
 use crate::domain::tags::Tags;
@@ -47,8 +47,7 @@ impl Decider<'_> {
                 if self.account.profile(name).is_some() {
                     return Err(Rejection::exists("instance profile", name));
                 }
-                let count = self.account.profiles.len() + 1;
-                check_size("InstanceProfilesPerAccount", PROFILES_MAX, count)?;
+                self.check_quota(Quota::Profiles, 1)?;
                 let (name, path, id) = (name.clone(), path.clone(), id.clone());
                 self.emit(EventKind::ProfileCreated { name: name.clone(), path, id });
                 self.tag_created(TagOwner::Profile(name), tags)
@@ -93,7 +92,7 @@ impl Decider<'_> {
                 format!("must not begin with {SERVICE_LINKED_PATH}, which guardrails exempt");
             return Err(Invalid::new("path", rule).into());
         }
-        check_size("RolesPerAccount", ROLES_MAX, self.account.roles.len() + 1)?;
+        self.check_quota(Quota::Roles, 1)?;
         check_document(TRUST_QUOTA, trust)?;
         self.emit(EventKind::RoleCreated {
             name: name.clone(),

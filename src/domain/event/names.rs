@@ -12,6 +12,7 @@ impl EventKind {
             Self::AccountEnabled => "AccountEnabled",
             Self::AccountDeleted => "AccountDeleted",
             Self::AccountKeyRewrapped { .. } => "AccountKeyRewrapped",
+            Self::QuotaSet { .. } => "QuotaSet",
             Self::KeyringRotated { .. } => "KeyringRotated",
             Self::KeyringVersionRetired { .. } => "KeyringVersionRetired",
             Self::UserCreated { .. } => "UserCreated",

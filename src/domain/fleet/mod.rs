@@ -36,6 +36,7 @@ use crate::pace::Pace;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fleet {
     records: Paged<Record>,
+    running: usize,
     /// The instance of each living association.
     associations: Paged<(PackedAssociationId, PackedInstanceId)>,
     facts: Recent<InstanceFacts>,
@@ -48,6 +49,12 @@ impl Fleet {
     #[must_use]
     pub fn len(&self) -> usize {
         self.records.len()
+    }
+
+    /// How many run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.running
     }
 
     /// Whether there are none.
@@ -100,9 +107,12 @@ impl Fleet {
     ) {
         let facts = self.facts.share(facts);
         self.records.insert(Record::new(id.into(), facts, address, time));
+        self.running = self.running.saturating_add(1);
     }
 
     pub(super) fn terminate(&mut self, id: &InstanceId) -> Option<()> {
+        let ran = self.records.get(&id.into())?.running;
+        self.running = self.running.saturating_sub(ran.into());
         self.update(id, |record| {
             record.running = false;
             record.identity_key = PackedKeyId::NONE;
@@ -216,6 +226,7 @@ impl Fleet {
     pub(super) fn put_back(&mut self, instance: &Instance) -> Option<()> {
         let id = &instance.id;
         self.launch(id, &instance.facts, instance.private_ip, instance.launched_at);
+        self.running = self.running.saturating_sub((!instance.running).into());
         let key = instance.identity_key.as_ref();
         let identity_key = key.map_or(Some(PackedKeyId::NONE), PackedKeyId::pack)?;
         let carried = instance.association.as_ref().map(|association| {

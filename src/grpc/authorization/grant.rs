@@ -177,6 +177,7 @@ enum Reach {
 fn reach(kind: &EventKind) -> Reach {
     match kind {
         EventKind::AccountCreated { .. }
+        | EventKind::QuotaSet { .. }
         | EventKind::UserCreated { .. }
         | EventKind::GroupCreated { .. }
         | EventKind::AccessKeyCreated { .. }

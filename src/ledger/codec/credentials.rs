@@ -1,4 +1,4 @@
-//! Keys of accounts, revocations and uses of credentials, from domain to stored and back.
+//! Keys and quotas of accounts, revocations and uses of credentials, from domain to stored and back.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::event::EventKind;
 use crate::domain::last_use::{CredentialUse, LastUse};
+use crate::domain::quotas::Quota;
 use crate::domain::revocation::{Ancestor, RevocationScope};
 use crate::identity::Path;
 use crate::proto::stored::{self, event::Kind};
@@ -26,6 +27,9 @@ pub(super) fn stored(kind: &EventKind) -> Kind {
         }
         EventKind::KeyringRotated { version } => Kind::KeyringRotated(*version),
         EventKind::KeyringVersionRetired { version } => Kind::KeyringVersionRetired(*version),
+        EventKind::QuotaSet { quota, max } => {
+            Kind::QuotaSet(stored::QuotaSet { quota: quota.name().to_owned(), max: *max })
+        }
         EventKind::CredentialsUsed { uses } => {
             let uses = uses.iter().map(stored_use).collect();
             Kind::CredentialsUsed(stored::CredentialsUsed { uses })
@@ -57,6 +61,11 @@ pub(super) fn decoded(kind: Kind) -> Decoded<EventKind> {
         }
         Kind::KeyringRotated(version) => EventKind::KeyringRotated { version },
         Kind::KeyringVersionRetired(version) => EventKind::KeyringVersionRetired { version },
+        Kind::QuotaSet(set) => {
+            let quota = Quota::of_name(&set.quota);
+            let quota = quota.ok_or_else(|| part("`quota` is no quota"))?;
+            EventKind::QuotaSet { quota, max: set.max }
+        }
         Kind::CredentialsUsed(used) => {
             let uses = used.uses.into_iter().map(credential_use).collect::<Decoded<_>>()?;
             EventKind::CredentialsUsed { uses }

@@ -129,6 +129,7 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
         Kind::CredentialsUsed(_)
         | Kind::SessionsRevoked(_)
         | Kind::AccountDeleted(_)
+        | Kind::QuotaSet(_)
         | Kind::AccountKeyRewrapped(_)
         | Kind::KeyringRotated(_)
         | Kind::KeyringVersionRetired(_) => credentials::decoded(kind)?,

@@ -82,6 +82,7 @@ fn kind(kind: &EventKind) -> Kind {
         | EventKind::CredentialsUsed { .. }
         | EventKind::SessionsRevoked { .. }
         | EventKind::AccountDeleted
+        | EventKind::QuotaSet { .. }
         | EventKind::AccountKeyRewrapped { .. }
         | EventKind::KeyringRotated { .. }
         | EventKind::KeyringVersionRetired { .. }) => credentials::stored(credentials),
