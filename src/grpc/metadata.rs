@@ -1,45 +1,26 @@
 //! MetadataService: hands instances their credentials. Its callers are instances and host agents; each
 //! sees its own instances and no others.
 
-use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::sync::Arc;
-
-use tokio::sync::{broadcast, mpsc};
-use tokio_stream::Stream;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::usage::read_usage;
+use super::watch::{self, Asked, Watching};
+use super::watchers::Scope;
 use super::{Front, convert, field, status};
 use crate::domain::command::Action;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::rotation::{RenewedSet, RotationEvent};
 use crate::domain::state::{Account, Association, Instance, Refusal, Role};
-use crate::identity::{
-    AccessKeyId, AccountId, AgentName, Arn, InstanceId, Principal, RoleDelivery,
-};
-use crate::ledger::Recorded;
-use crate::metrics::{self, StreamKind};
+use crate::identity::{AccountId, Arn, InstanceId, Principal, RoleDelivery};
+use crate::metrics;
 use crate::proto::v1;
 use crate::proto::v1::metadata_service_server::MetadataService;
-use crate::proto::v1::watch_instances_response::Change;
 use crate::proto::v1::{
     GetIdentityCertificateRequest, GetIdentityCertificateResponse, GetInstanceMetadataRequest,
     GetInstanceMetadataResponse, InstanceMetadata, ReportMetadataUsageRequest,
-    ReportMetadataUsageResponse, WatchInstancesRequest, WatchInstancesResponse,
+    ReportMetadataUsageResponse, WatchInstancesRequest,
 };
-use crate::sts::{Service, ServiceError, identity_document};
-
-/// Changes that wait for a slow watcher; when it is full the watcher is served when it has caught up.
-const WATCHER_QUEUE: usize = 256;
-
-/// Whose instances a caller sees.
-#[derive(Clone, Debug)]
-enum Scope {
-    One(InstanceId),
-    Agent(AgentName),
-}
+use crate::sts::{RequestInfo, Service, ServiceError, identity_document};
 
 impl Scope {
     fn of(principal: &Principal) -> Result<(AccountId, Self), Status> {
@@ -49,13 +30,6 @@ impl Scope {
             _ => Err(Status::permission_denied(
                 "metadata is for instances and host agents, by identities of their own",
             )),
-        }
-    }
-
-    fn holds(&self, instance: &Instance) -> bool {
-        match self {
-            Self::One(id) => instance.id == *id,
-            Self::Agent(name) => instance.facts.agent.as_ref() == Some(name),
         }
     }
 }
@@ -119,26 +93,30 @@ impl MetadataService for Front {
         Ok(Response::new(GetIdentityCertificateResponse { certificate }))
     }
 
-    type WatchInstancesStream =
-        Pin<Box<dyn Stream<Item = Result<WatchInstancesResponse, Status>> + Send>>;
+    type WatchInstancesStream = Watching;
 
     async fn watch_instances(
         &self,
         request: Request<WatchInstancesRequest>,
-    ) -> Result<Response<Self::WatchInstancesStream>, Status> {
-        let caller = Self::info(&request)?.caller;
+    ) -> Result<Response<Watching>, Status> {
+        let RequestInfo { caller, request_id, .. } = Self::info(&request)?;
+        let request = request.into_inner();
         let (account, scope) = Scope::of(&caller.principal)?;
-        let (sender, receiver) = mpsc::channel(WATCHER_QUEUE);
-        // Followed before the first look, so that nothing falls in between.
-        let batches = self.service.ledger().follow();
-        let (front, key, sent) = (self.clone(), caller.key, BTreeMap::new());
-        let watch = Watch { front, account, scope, key, sender, sent };
-        let open = metrics::streams().opened(StreamKind::Instances);
-        tokio::spawn(async move {
-            watch.run(batches).await;
-            drop(open);
-        });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        let (streams, syncs) = (&self.watchers.streams, &self.watchers.syncs);
+        let stream = watch::place(streams, None, &request_id).await?;
+        let watcher = self.watchers.watch(account, scope.clone(), request.after_sequence);
+        // An agent's instances are looked for among all of the account; one alone costs nothing.
+        let sync = match &scope {
+            Scope::Agent(_) if watcher.is_all_due() => {
+                Some(watch::sync_place(syncs, &request_id).await?)
+            }
+            _ => None,
+        };
+        let batched = request.batched;
+        let (key, stall) = (caller.key, watch::STALL_MAX);
+        let asked = Asked { account, scope, key, batched, stall, request_id };
+        let watching = watch::start(self.service.clone(), watcher, asked, stream, sync);
+        Ok(Response::new(watching))
     }
 }
 
@@ -231,122 +209,6 @@ pub fn signed(
 
 fn status_of(error: &ServiceError) -> Status {
     status::of_service_error(error, "")
-}
-
-/// One watcher's view of its instances.
-struct Watch {
-    front: Front,
-    account: AccountId,
-    scope: Scope,
-    /// The key of the identity that watches.
-    key: Option<AccessKeyId>,
-    sender: mpsc::Sender<Result<WatchInstancesResponse, Status>>,
-    sent: BTreeMap<InstanceId, InstanceMetadata>,
-}
-
-/// The watcher is gone.
-struct Gone;
-
-impl Watch {
-    async fn run(mut self, mut batches: broadcast::Receiver<Arc<[Recorded]>>) {
-        if self.send_all().await.is_err() {
-            return;
-        }
-        let synced = Change::Synced(v1::WatchSynced {});
-        if self.send(synced).await.is_err() {
-            return;
-        }
-        loop {
-            let batch = tokio::select! {
-                batch = batches.recv() => batch,
-                () = self.sender.closed() => return,
-            };
-            let sent = match batch {
-                Ok(batch) => self.send_touched(&batch).await,
-                // Too far behind to know what changed: look at everything again.
-                Err(broadcast::error::RecvError::Lagged(_)) => self.send_all().await,
-                Err(broadcast::error::RecvError::Closed) => return,
-            };
-            if sent.is_err() || !self.is_known() {
-                return;
-            }
-        }
-    }
-
-    /// Whether the watcher's key may still be used. A disabled account's goes on, to be told of that.
-    fn is_known(&self) -> bool {
-        let view = self.front.service.view();
-        let known = self.key.as_ref().and_then(|key| view.state.key(key));
-        known.is_some_and(|held| held.active)
-    }
-
-    /// Looks again at the instances that a batch touches.
-    async fn send_touched(&mut self, batch: &[Recorded]) -> Result<(), Gone> {
-        let events = batch.iter().flat_map(|recorded| &recorded.fact.events);
-        let mut touched = Vec::new();
-        for event in events.filter(|event| event.account == self.account) {
-            match touches(event) {
-                Touches::Nothing => {}
-                Touches::Instance(id) => touched.push(id.clone()),
-                Touches::Instances(sets) => {
-                    touched.extend(sets.iter().filter_map(|set| set.instance.id()));
-                }
-                Touches::Everything => return self.send_all().await,
-            }
-        }
-        for id in touched {
-            self.send_if_changed(&id).await?;
-        }
-        Ok(())
-    }
-
-    async fn send_all(&mut self) -> Result<(), Gone> {
-        let view = self.front.service.view();
-        let instances = view.state.account(self.account).map(|account| &account.instances);
-        let now = instances.into_iter().flat_map(|fleet| fleet.iter()).map(|instance| instance.id);
-        let ids: Vec<_> = now.chain(self.sent.keys().cloned()).collect();
-        for id in ids {
-            self.send_if_changed(&id).await?;
-        }
-        Ok(())
-    }
-
-    async fn send_if_changed(&mut self, id: &InstanceId) -> Result<(), Gone> {
-        let view = self.front.service.view();
-        let account = view.state.account(self.account);
-        let found = account.and_then(|account| Some((account, account.instances.get(id)?)));
-        let found = found.filter(|(_, i)| i.running && self.scope.holds(i));
-        let Some((account, instance)) = found else {
-            if self.sent.remove(id).is_some() {
-                return self.send(Change::TerminatedInstanceId(id.to_string())).await;
-            }
-            return Ok(());
-        };
-        let service = &self.front.service;
-        let metadata = match instance_metadata(service, account, &instance) {
-            Ok(metadata) if self.sent.get(id) == Some(&metadata) => return Ok(()),
-            Ok(metadata) => metadata,
-            Err(error) => return self.fail(&error).await,
-        };
-        match signed(service, metadata.clone()) {
-            Ok(signed) => {
-                self.sent.insert(id.clone(), metadata);
-                self.send(Change::Metadata(signed)).await
-            }
-            Err(error) => self.fail(&error).await,
-        }
-    }
-
-    async fn fail(&self, error: &ServiceError) -> Result<(), Gone> {
-        let _ = self.sender.send(Err(status_of(error))).await;
-        Err(Gone)
-    }
-
-    async fn send(&self, change: Change) -> Result<(), Gone> {
-        let sequence = self.front.service.view().sequence;
-        let response = WatchInstancesResponse { change: Some(change), sequence };
-        self.sender.send(Ok(response)).await.map_err(|_| Gone)
-    }
 }
 
 /// What an event changes of what instances are told.

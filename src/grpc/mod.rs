@@ -28,6 +28,8 @@ mod status;
 mod sts;
 mod tls;
 mod usage;
+mod watch;
+mod watchers;
 
 use std::future::Future;
 use std::str::FromStr;
@@ -45,6 +47,8 @@ use crate::identity::{AccountId, Invalid};
 use crate::ledger::{Receipt, View};
 use crate::proto::v1;
 use crate::sts::{RequestInfo, Service};
+
+use watchers::Watchers;
 
 pub use auth::REQUEST_BYTES_MAX;
 pub use metadata::{Touches, instance_metadata, signed, touches};
@@ -67,6 +71,7 @@ const PAGE_SIZE_DEFAULT: usize = 100;
 #[derive(Clone)]
 struct Front {
     service: Arc<Service>,
+    watchers: Arc<Watchers>,
 }
 
 /// Serves gRPC on `listener`, with TLS if there is a certificate, until `stop` resolves, then lets calls under way finish.
@@ -89,13 +94,14 @@ pub async fn serve(
     let reflection = described().build_v1()?;
     // What clients in the field still ask for.
     let reflection_alpha = described().build_v1alpha()?;
-    let front = Front { service: service.clone() };
+    let (watchers, following) = Watchers::start(service.ledger());
+    let front = Front { service: service.clone(), watchers };
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = match tls {
         Some(tls) => tls.apply(Server::builder())?,
         None => Server::builder(),
     };
-    server
+    let served = server
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
@@ -118,8 +124,9 @@ pub async fn serve(
         .add_service(v1::revocation_service_server::RevocationServiceServer::new(front.clone()))
         .add_service(v1::authorization_service_server::AuthorizationServiceServer::new(front))
         .serve_with_incoming_shutdown(incoming, stop)
-        .await?;
-    Ok(())
+        .await;
+    following.abort();
+    Ok(served?)
 }
 
 impl Front {

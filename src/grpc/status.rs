@@ -92,6 +92,13 @@ fn exhausted(quota: &str, retry_after: Duration, message: &str, request_id: &str
     finished(Code::ResourceExhausted, message, request_id, details)
 }
 
+/// A stream that is not begun or is cut off, for now.
+pub(super) fn busy(reason: &str, message: &str, retry_after: Duration, request_id: &str) -> Status {
+    details(Code::ResourceExhausted, reason, message, request_id, |details| {
+        details.set_retry_info(Some(retry_after));
+    })
+}
+
 pub(super) fn of_throttled(throttled: &Throttled, request_id: &str) -> Status {
     exhausted(throttled.quota, throttled.retry_after, &throttled.to_string(), request_id)
 }

@@ -8,9 +8,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
+use tonic_types::StatusExt as _;
 
 use super::{Found, InstanceSource, Prepared, Serves, UsageBook};
 use crate::client::SignedChannel;
+use crate::proto::v1::instance_change::Change as Told;
 use crate::proto::v1::metadata_service_client::MetadataServiceClient;
 use crate::proto::v1::watch_instances_response::Change;
 use crate::proto::v1::{MetadataUsage, ReportMetadataUsageRequest, WatchInstancesRequest};
@@ -19,6 +21,11 @@ use crate::proto::v1::{MetadataUsage, ReportMetadataUsageRequest, WatchInstances
 /// share of it, so that agents do not come back all at once.
 const RECONNECT_FIRST: Duration = Duration::from_millis(100);
 const RECONNECT_LAST: Duration = Duration::from_secs(10);
+/// Over which time agents come back that were in touch for long: when a node fails, all of its agents at once. They
+/// go on with what they know meanwhile.
+const RECONNECT_SPREAD: Duration = Duration::from_secs(3);
+/// From when on an agent was in touch for long.
+const LONG: Duration = Duration::from_secs(60);
 /// How long a report may take.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -55,6 +62,11 @@ impl Nodes {
         self.current.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Any part of `spread`.
+    fn spread(&self, spread: Duration) -> Duration {
+        spread * u32::from(self.draw()) / u32::from(u16::MAX)
+    }
+
     /// Between half of `wait` and all of it.
     fn jittered(&self, wait: Duration) -> Duration {
         wait / 2 + wait / 2 * u32::from(self.draw()) / u32::from(u16::MAX)
@@ -69,6 +81,8 @@ pub struct Watched {
     /// Milliseconds from `began` to when the service went out of touch; 0 while it is in touch.
     lost_at: AtomicU64,
     reconnects: AtomicUsize,
+    /// The record up to which everything has been told.
+    sequence: AtomicU64,
 }
 
 #[derive(Default)]
@@ -120,6 +134,7 @@ impl Watched {
             began: Instant::now(),
             lost_at: AtomicU64::new(0),
             reconnects: AtomicUsize::new(0),
+            sequence: AtomicU64::new(0),
         })
     }
 
@@ -135,8 +150,16 @@ impl Watched {
             if began.elapsed() > RECONNECT_LAST {
                 wait = RECONNECT_FIRST;
             }
-            let pause = nodes.jittered(wait);
+            let mut pause = nodes.jittered(wait);
+            if began.elapsed() > LONG {
+                pause = pause.max(nodes.spread(RECONNECT_SPREAD));
+            }
             if let Err(status) = ended {
+                // The service says when it has room again; not all come at that very moment.
+                let hint =
+                    status.get_error_details().retry_info().and_then(|info| info.retry_delay);
+                let hint = hint.unwrap_or_default();
+                pause = pause.max(hint.saturating_add(nodes.spread(hint)));
                 let (code, message) = (status.code(), status.message());
                 tracing::warn!(?code, message, ?pause, "the service cannot be reached");
             }
@@ -149,27 +172,43 @@ impl Watched {
     /// One stream, from its beginning to its end.
     async fn watch(&self, channel: SignedChannel) -> Result<(), tonic::Status> {
         let mut client = MetadataServiceClient::new(channel);
-        let mut stream = client.watch_instances(WatchInstancesRequest {}).await?.into_inner();
-        // What is not told before `synced` is gone.
+        let after_sequence = self.sequence.load(Ordering::Relaxed);
+        let request = WatchInstancesRequest { after_sequence, batched: true };
+        let mut stream = client.watch_instances(request).await?.into_inner();
+        // What is not told before `synced` is gone, unless only what was missed is told.
         let mut told = Some(Known { synced: true, ..Known::default() });
         while let Some(response) = stream.message().await? {
-            match response.change {
-                Some(Change::Metadata(metadata)) => {
-                    let instance = Prepared::new(&metadata, &self.book);
-                    if let Some(told) = &mut told {
-                        told.insert(instance.clone());
+            let changes = response.changes.into_iter().filter_map(|change| change.change);
+            for change in changes {
+                match change {
+                    Told::Metadata(metadata) => {
+                        let instance = Prepared::new(&metadata, &self.book);
+                        if let Some(told) = &mut told {
+                            told.insert(instance.clone());
+                        }
+                        self.write(|known| known.insert(instance));
                     }
-                    self.write(|known| known.insert(instance));
+                    Told::TerminatedInstanceId(id) => {
+                        if let Some(told) = &mut told {
+                            told.remove(&id);
+                        }
+                        self.write(|known| known.remove(&id));
+                    }
                 }
-                Some(Change::TerminatedInstanceId(id)) => self.write(|known| known.remove(&id)),
-                Some(Change::Synced(_)) => {
-                    if let Some(told) = told.take() {
+            }
+            if told.is_none() {
+                self.sequence.store(response.sequence, Ordering::Relaxed);
+            }
+            match response.change {
+                Some(Change::Synced(synced)) => {
+                    if let Some(told) = told.take().filter(|_| !synced.resumed) {
                         self.write(|known| *known = told);
                     }
+                    self.sequence.store(response.sequence, Ordering::Relaxed);
                     self.lost_at.store(0, Ordering::Relaxed);
                     tracing::info!("in touch with the service");
                 }
-                None => {}
+                Some(Change::Metadata(_) | Change::TerminatedInstanceId(_)) | None => {}
             }
         }
         Ok(())
