@@ -173,6 +173,16 @@ fn channel(
     Ok(SignedChannel { channel, signer })
 }
 
+impl SignedChannel {
+    /// The same connection, for calls of someone else.
+    #[must_use]
+    pub fn signed_by(&self, credentials: Credentials) -> Self {
+        let (authority, region) = (self.signer.authority.clone(), self.signer.region.clone());
+        let signer = Signer { authority, region, credentials: Some(credentials) };
+        Self { channel: self.channel.clone(), signer: Arc::new(signer) }
+    }
+}
+
 impl Service<Request<Body>> for SignedChannel {
     type Response = Response<Body>;
     type Error = Status;

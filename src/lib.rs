@@ -11,6 +11,7 @@
 //! ledger  config                               the one path from a command to a recorded fact | settings
 //! sts                                          use cases: authenticate, authorize, issue
 //! client  grpc  aws  imds  rotation  rewrap  health  edges and background tasks
+//! load                                         a client that measures
 //! serve  cli                                   puts it together
 //! ```
 
@@ -25,6 +26,7 @@ pub mod health;
 pub mod identity;
 pub mod imds;
 pub mod ledger;
+pub mod load;
 pub mod log;
 pub mod metrics;
 pub mod oidc;

@@ -26,7 +26,7 @@ use crate::telemetry::{MetricsExport, TelemetryError};
 use crate::{aws, grpc, health, rewrap, rotation};
 use health::Probe as _;
 
-use addresses::ByAddress;
+pub use addresses::ByAddress;
 
 /// How long a read waits for the record it asks for.
 const READ_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);

@@ -1,11 +1,7 @@
 //! The AWS SDK for Rust as a client, unmodified: its metadata client, its default credential chain with refresh,
 //! and STS. Over plain HTTP, so that the SDK brings no TLS of its own.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may panic"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod support;
 

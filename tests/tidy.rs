@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Modules and the layer they are in; each may use only modules of lower layers.
-const LAYERS: [(&str, u8); 24] = [
+const LAYERS: [(&str, u8); 25] = [
     ("identity", 0),
     ("clock", 0),
     ("proto", 0),
@@ -29,6 +29,7 @@ const LAYERS: [(&str, u8); 24] = [
     ("aws", 5),
     ("grpc", 5),
     ("imds", 5),
+    ("load", 5),
     ("rotation", 5),
     ("rewrap", 5),
     ("health", 5),

@@ -1,6 +1,8 @@
 //! A server with an account, a role and a user who may assume it, in the process of a bench; and how calls are
 //! measured.
 
+#![allow(dead_code, reason = "each bench uses what it needs")]
+
 pub(crate) mod cpu;
 
 use std::future::Future;
@@ -15,6 +17,7 @@ use locum::config::Layer;
 use locum::domain::event::EventKind;
 use locum::proto::v1;
 use locum::proto::v1::iam_service_client::IamServiceClient;
+use locum::proto::v1::instance_service_client::InstanceServiceClient;
 use locum::serve::{Addresses, Listeners, open, run};
 use locum::signing::Keyring;
 use tonic_health::pb::HealthCheckRequest;
@@ -112,13 +115,13 @@ impl Bench {
         });
         let access_key_id = key.to_string();
         let root = Credentials { access_key_id, secret_access_key: secret, session_token: None };
-        let user = prepare(addresses, &root).await;
+        let user = prepare(addresses.grpc, &root).await;
         Self { _folder: folder, addresses, user }
     }
 
     /// Connections on which the user's calls are signed.
     pub(crate) fn channels(&self) -> Vec<SignedChannel> {
-        (0..CONNECTIONS).map(|_| channel(self.addresses, &self.user)).collect()
+        (0..CONNECTIONS).map(|_| channel(self.addresses.grpc, &self.user)).collect()
     }
 
     /// Calls that do nothing: tonic's health check, unsigned.
@@ -134,14 +137,14 @@ impl Bench {
     }
 }
 
-fn channel(addresses: Addresses, credentials: &Credentials) -> SignedChannel {
-    let endpoint = format!("http://{}", addresses.grpc);
+fn channel(grpc: SocketAddr, credentials: &Credentials) -> SignedChannel {
+    let endpoint = format!("http://{grpc}");
     connect(&endpoint, "us-east-1", credentials.clone()).expect("a channel")
 }
 
 /// Makes the role `bench` and a user whom it trusts.
-async fn prepare(addresses: Addresses, root: &Credentials) -> Credentials {
-    let mut iam = IamServiceClient::new(channel(addresses, root));
+pub(crate) async fn prepare(grpc: SocketAddr, root: &Credentials) -> Credentials {
+    let mut iam = IamServiceClient::new(channel(grpc, root));
     let user = v1::CreateUserRequest { user_name: "ana".to_owned(), ..Default::default() };
     iam.create_user(user).await.expect("a user");
     let key = v1::CreateAccessKeyRequest { user_name: "ana".to_owned(), ..Default::default() };
@@ -155,9 +158,44 @@ async fn prepare(addresses: Addresses, root: &Credentials) -> Credentials {
         ..Default::default()
     };
     iam.create_role(role).await.expect("a role");
+    credentials(key)
+}
+
+fn credentials(key: v1::AccessKey) -> Credentials {
     Credentials {
         access_key_id: key.access_key_id,
         secret_access_key: locum::signing::Secret::new(key.secret_access_key),
         session_token: None,
     }
+}
+
+/// Makes an instance with a role, and gives its identity.
+pub(crate) async fn launch(grpc: SocketAddr, root: &Credentials) -> Credentials {
+    let mut iam = IamServiceClient::new(channel(grpc, root));
+    let name = || "instance".to_owned();
+    let trust = r#"{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole",
+        "Principal":{"Service":"ec2.amazonaws.com"}}}"#;
+    let role = v1::CreateRoleRequest {
+        role_name: name(),
+        trust_policy: trust.to_owned(),
+        ..Default::default()
+    };
+    iam.create_role(role).await.expect("a role");
+    let profile =
+        v1::CreateInstanceProfileRequest { instance_profile_name: name(), ..Default::default() };
+    iam.create_instance_profile(profile).await.expect("a profile");
+    let added = v1::AddRoleToInstanceProfileRequest {
+        instance_profile_name: name(),
+        role_name: name(),
+        ..Default::default()
+    };
+    iam.add_role_to_instance_profile(added).await.expect("a change");
+    let reference = v1::profile_reference::Reference::Name(name());
+    let launch = v1::LaunchInstanceRequest {
+        instance_profile: Some(v1::ProfileReference { reference: Some(reference) }),
+        ..Default::default()
+    };
+    let mut instances = InstanceServiceClient::new(channel(grpc, root));
+    let launched = instances.launch_instance(launch).await.expect("an instance").into_inner();
+    credentials(launched.identity_key.expect("a key"))
 }

@@ -192,7 +192,8 @@ impl Edge {
             body_sha256: &body_sha256(whole.body),
             path_style: PathStyle::Normalized,
         };
-        let caller = self.caller(&signable, claimed, &action, whole.peer, &mut under_way.account)?;
+        let caller =
+            self.caller(&signable, claimed, &action, whole.peer, &mut under_way.account)?;
         if version.as_deref() != Some(api.version()) {
             return Err(Fault::version(api, &action, version.as_deref()));
         }

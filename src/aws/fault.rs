@@ -122,7 +122,7 @@ pub(super) struct Fault {
     /// What DecodeAuthorizationMessage opens; EC2 tells it with the message.
     encoded: Option<String>,
     /// What failed inside: for the log, not for the caller.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
     /// When another attempt makes sense, where that is known.
     retry_after: Option<Duration>,
 }
@@ -214,7 +214,7 @@ impl Fault {
     /// Something is wrong inside: told to the log, not to the caller.
     pub(super) fn internal(what: &dyn std::fmt::Display) -> Self {
         let message = "The request processing has failed because of an unknown error.";
-        Self { cause: Some(what.to_string()), ..Self::new(INTERNAL, message) }
+        Self { cause: Some(what.to_string().into()), ..Self::new(INTERNAL, message) }
     }
 
     /// Everything that is wrong with the parameters, as `api` tells it.

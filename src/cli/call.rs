@@ -37,7 +37,7 @@ pub(super) enum EventsCommand {
 pub(super) struct Target {
     /// The service.
     #[arg(long, env = "LOCUM_ENDPOINT", default_value = "http://127.0.0.1:7400")]
-    endpoint: String,
+    pub(super) endpoint: String,
     /// The service's region.
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
     pub(super) region: String,

@@ -1,4 +1,4 @@
-//! The command line: `init`, `serve`, `dev`, `agent`, `log`, `policy`, `events tail`, `identity`, and every call of the API as
+//! The command line: `init`, `serve`, `dev`, `agent`, `log`, `policy`, `events tail`, `identity`, `load`, and every call of the API as
 //! `locum SERVICE METHOD`, made from the descriptors.
 
 mod agent;
@@ -7,6 +7,7 @@ mod doctor;
 mod dynamic;
 mod identity;
 mod keyring;
+mod load;
 mod log;
 mod policy;
 mod revoke;
@@ -61,6 +62,9 @@ enum Command {
     /// Login tokens: who one is, shown to a third party.
     #[command(subcommand)]
     Identity(identity::IdentityCommand),
+    /// Drives load against a deployment, and reports.
+    #[command(subcommand)]
+    Load(load::LoadCommand),
     /// A call of the API.
     #[command(external_subcommand)]
     Call(Vec<OsString>),
@@ -128,6 +132,7 @@ pub fn main() -> ExitCode {
             Command::Revoke(command) => revoke::run(command).await,
             Command::Events(command) => call::events(command).await,
             Command::Identity(command) => identity::run(command).await,
+            Command::Load(command) => load::run(command).await,
             Command::Call(words) if doctor::is_called(&words) => doctor::run(words).await,
             Command::Call(words) => call::run(words).await,
         }

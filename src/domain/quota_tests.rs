@@ -66,12 +66,15 @@ fn creation(world: &mut World, quota: Quota) -> Action {
         Quota::Profiles => {
             Action::CreateProfile { name: "new".parse().unwrap(), path, id: id("AIPA"), tags }
         }
-        Quota::Providers => Action::Oidc(OidcAction::Create(OidcProvider {
-            issuer: "https://id.example.com".parse().unwrap(),
-            client_ids: Vec::new(),
-            thumbprints: Vec::new(),
-            keys: KeySource::Discovery,
-        })),
+        Quota::Providers => Action::Oidc(OidcAction::Create(
+            OidcProvider {
+                issuer: "https://id.example.com".parse().unwrap(),
+                client_ids: Vec::new(),
+                thumbprints: Vec::new(),
+                keys: KeySource::Discovery,
+            },
+            tags,
+        )),
         Quota::Agents => Action::CreateAgent {
             name: "new".parse().unwrap(),
             id: id("AGNT"),

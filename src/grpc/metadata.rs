@@ -7,18 +7,21 @@ use super::usage::read_usage;
 use super::watch::{self, Asked, Watching};
 use super::watchers::Scope;
 use super::{Front, convert, field, status};
+use crate::clock::Timestamp;
 use crate::domain::command::Action;
-use crate::domain::event::{Event, EventKind};
+use crate::domain::event::{Event, EventKind, RoleCredentials};
 use crate::domain::rotation::{RenewedSet, RotationEvent};
 use crate::domain::state::{Account, Association, Instance, Refusal, Role};
 use crate::identity::{AccountId, Arn, InstanceId, Principal, RoleDelivery};
+use crate::ledger::View;
 use crate::metrics;
 use crate::proto::v1;
 use crate::proto::v1::metadata_service_server::MetadataService;
 use crate::proto::v1::{
     GetIdentityCertificateRequest, GetIdentityCertificateResponse, GetInstanceMetadataRequest,
-    GetInstanceMetadataResponse, InstanceMetadata, ReportMetadataUsageRequest,
-    ReportMetadataUsageResponse, WatchInstancesRequest,
+    GetInstanceMetadataResponse, GetRoleCredentialsRequest, GetRoleCredentialsResponse,
+    InstanceMetadata, ReportMetadataUsageRequest, ReportMetadataUsageResponse,
+    WatchInstancesRequest,
 };
 use crate::sts::{RequestInfo, Service, ServiceError, identity_document};
 
@@ -34,6 +37,37 @@ impl Scope {
     }
 }
 
+/// One instance that a caller asks for.
+struct AskedFor {
+    account: AccountId,
+    scope: Scope,
+    id: InstanceId,
+}
+
+impl Scope {
+    /// The instance by its id, the caller itself for an empty one.
+    fn instance(principal: &Principal, id: &str) -> Result<AskedFor, Status> {
+        let (account, scope) = Self::of(principal)?;
+        let id = match (id, &scope) {
+            ("", Self::One(own)) => own.clone(),
+            (text, _) => field("instance_id", text)?,
+        };
+        Ok(AskedFor { account, scope, id })
+    }
+}
+
+impl AskedFor {
+    /// Another's instance is not there for this caller.
+    fn find<'v>(&self, view: &'v View) -> Result<(&'v Account, Instance), Status> {
+        let account = view.state.account(self.account);
+        let found = account.and_then(|account| Some((account, account.instances.get(&self.id)?)));
+        let found = found.filter(|(_, found)| self.scope.holds(found) && found.running);
+        let (account, instance) =
+            found.ok_or_else(|| Status::not_found("the caller has no such instance"))?;
+        Ok((account, instance))
+    }
+}
+
 #[tonic::async_trait]
 impl MetadataService for Front {
     async fn get_instance_metadata(
@@ -42,18 +76,9 @@ impl MetadataService for Front {
     ) -> Result<Response<GetInstanceMetadataResponse>, Status> {
         let info = Self::info(&request)?;
         let request = request.into_inner();
-        let (account, scope) = Scope::of(&info.caller.principal)?;
-        let id = match (request.instance_id.as_str(), &scope) {
-            ("", Scope::One(id)) => id.clone(),
-            (text, _) => field("instance_id", text)?,
-        };
+        let asked = Scope::instance(&info.caller.principal, &request.instance_id)?;
         let view = self.view(request.min_sequence).await?;
-        let account = view.state.account(account);
-        let instance = account.and_then(|account| Some((account, account.instances.get(&id)?)));
-        let instance = instance.filter(|(_, instance)| scope.holds(instance) && instance.running);
-        // Another's instance is not there for this caller.
-        let (account, instance) =
-            instance.ok_or_else(|| Status::not_found("the caller has no such instance"))?;
+        let (account, instance) = asked.find(&view)?;
         let metadata = instance_metadata(&self.service, account, &instance)
             .and_then(|metadata| signed(&self.service, metadata))
             .map_err(|error| status_of(&error))?;
@@ -68,6 +93,36 @@ impl MetadataService for Front {
             metadata: Some(metadata),
             sequence: view.sequence,
         }))
+    }
+
+    async fn get_role_credentials(
+        &self,
+        request: Request<GetRoleCredentialsRequest>,
+    ) -> Result<Response<GetRoleCredentialsResponse>, Status> {
+        use v1::get_role_credentials_response::RoleCredentials;
+        let info = Self::info(&request)?;
+        let request = request.into_inner();
+        let asked = Scope::instance(&info.caller.principal, &request.instance_id)?;
+        let view = self.view(request.min_sequence).await?;
+        let (account, instance) = asked.find(&view)?;
+        let mut answer =
+            GetRoleCredentialsResponse { sequence: view.sequence, ..Default::default() };
+        let association = instance.association.as_ref().filter(|_| account.enabled);
+        let role = association.and_then(|found| Some((found, account.associated_role(found)?)));
+        let Some((association, role)) = role else { return Ok(Response::new(answer)) };
+        answer.role_name = role.name.to_string();
+        if let Some(set) = newest(&self.service, account, &instance, association, role) {
+            let issued = self.service.kept_role_credentials(account, &instance, set);
+            let issued = issued.map_err(|error| status_of(&error))?;
+            let credentials = convert::credentials(&issued);
+            metrics::credentials().served(set.expires_at.since(self.service.now()));
+            answer.updated_at = convert::time(set.issued_at);
+            answer.role_credentials = Some(RoleCredentials::Credentials(credentials));
+        } else if let Some((refusal, time)) = refusal(association) {
+            answer.updated_at = convert::time(time);
+            answer.role_credentials = Some(RoleCredentials::Refusal(refusal));
+        }
+        Ok(Response::new(answer))
     }
 
     async fn report_metadata_usage(
@@ -155,6 +210,29 @@ pub fn instance_metadata(
     Ok(metadata)
 }
 
+/// The newest set while it lasts.
+fn newest<'a>(
+    service: &Service,
+    account: &Account,
+    instance: &Instance,
+    association: &'a Association,
+    role: &Role,
+) -> Option<&'a RoleCredentials> {
+    // A role that was taken out of the profile or replaced gives nothing any more, nor does a set that was
+    // revoked.
+    let set = association.credentials.as_ref().filter(|credentials| {
+        credentials.role_id == role.id && !account.revocations.void_set(&instance.id, credentials)
+    });
+    set.filter(|credentials| credentials.expires_at > service.now())
+}
+
+/// Why there is no newer set, and since when.
+fn refusal(association: &Association) -> Option<(v1::CredentialsRefusal, Timestamp)> {
+    let Refusal { code, message, since } = association.refused.as_ref()?;
+    let refusal = v1::CredentialsRefusal { code: code.to_string(), message: message.to_string() };
+    Some((refusal, *since))
+}
+
 /// The newest set while it lasts, and after it the reason why there is no newer one.
 fn add_credentials(
     service: &Service,
@@ -165,18 +243,10 @@ fn add_credentials(
     metadata: &mut InstanceMetadata,
 ) -> Result<(), ServiceError> {
     use v1::instance_metadata::RoleCredentials;
-    let refusal = association.refused.as_ref().map(|Refusal { code, message, .. }| {
-        v1::CredentialsRefusal { code: code.to_string(), message: message.to_string() }
-    });
-    // A role that was taken out of the profile or replaced gives nothing any more, nor does a set that was
-    // revoked.
-    let credentials = association.credentials.as_ref().filter(|credentials| {
-        credentials.role_id == role.id && !account.revocations.void_set(&instance.id, credentials)
-    });
-    let Some(credentials) = credentials.filter(|c| c.expires_at > service.now()) else {
-        let refused_at = association.refused.as_ref().map(|refusal| refusal.since);
-        metadata.updated_at = refused_at.and_then(convert::time);
-        metadata.role_credentials = refusal.map(RoleCredentials::Refusal);
+    let refusal = refusal(association);
+    let Some(credentials) = newest(service, account, instance, association, role) else {
+        metadata.updated_at = refusal.as_ref().and_then(|(_, time)| convert::time(*time));
+        metadata.role_credentials = refusal.map(|(refusal, _)| RoleCredentials::Refusal(refusal));
         return Ok(());
     };
     let deliver = |version| service.role_credentials(account, instance, credentials, version);
@@ -187,7 +257,7 @@ fn add_credentials(
     }
     metadata.updated_at = convert::time(credentials.issued_at);
     metadata.role_credentials = Some(RoleCredentials::Credentials(convert::credentials(&issued)));
-    metadata.renewal_refusal = refusal;
+    metadata.renewal_refusal = refusal.map(|(refusal, _)| refusal);
     Ok(())
 }
 

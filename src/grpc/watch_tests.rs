@@ -44,7 +44,10 @@ async fn desk() -> Desk {
     let settings = Settings {
         region: "us-east-1".to_owned(),
         regions: vec!["us-east-1".to_owned()],
-        credentials_lifetime: Duration::from_secs(3600),
+        pace: crate::pace::Pace {
+            interval: Duration::from_secs(1800),
+            lifetime: Duration::from_secs(3600),
+        },
         read_patience: Duration::from_secs(1),
         keyring: KeyringSource::of(&folder.path().join("keyring.json")),
         oidc_reach: crate::oidc::Reach::Loopback,

@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::Request;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -59,6 +61,24 @@ impl Front {
             sources: Sources::new(limits),
             slots: Slots::new(CONNECTIONS_MAX),
         })
+    }
+
+    /// Answers a request without a connection, and so without the bounds of one.
+    #[must_use]
+    pub fn respond(
+        &self,
+        serves: Arc<Serves>,
+        peer: IpAddr,
+        request: &Request<()>,
+    ) -> Response<Full<Bytes>> {
+        let asker = Asker {
+            serves,
+            peer,
+            admitted: None,
+            hops: Hops::default(),
+            last_token: LastToken::default(),
+        };
+        self.edge.respond(&asker, request.method(), request.uri(), request.headers())
     }
 }
 

@@ -145,9 +145,8 @@ mod tests {
         let (key, last) = (TokenKey::generate().unwrap(), LastToken::default());
         let time = Timestamp::from_unix_seconds;
         let token = key.issue(Audience::Metadata, "i-1", time(100)).unwrap();
-        let valid = |instance, now| {
-            key.is_valid_again(&last, token.as_bytes(), instance, time(now))
-        };
+        let valid =
+            |instance, now| key.is_valid_again(&last, token.as_bytes(), instance, time(now));
         assert!(!valid("i-2", 99));
         assert!(valid("i-1", 99) && valid("i-1", 99));
         assert!(!valid("i-1", 100) && !valid("i-2", 99));

@@ -68,7 +68,7 @@ mod tests {
         let one = "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": {\n    \"Effect\": \"Allow\",\n    \
                    \"Action\": \"s3:ListBucket\",\n    \"Resource\": \"*\"\n  }\n}";
         assert_eq!(places(one), [[(3, 16), (7, 4)]]);
-        let statement = r#"{"Effect":"Deny","Action":"s3:*","Resource":"é"}"#;
+        let statement = r#"{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::é"}"#;
         let two = format!("{{\"Statement\":[{statement},\n {statement}]}}");
         let width = statement.chars().count();
         assert_eq!(places(&two), [[(1, 15), (1, 15 + width)], [(2, 2), (2, 2 + width)]]);

@@ -29,7 +29,7 @@ const PATIENCE_YIELDS: u32 = 10_000;
 type Key = (AccountId, InstanceId);
 
 /// See the module.
-pub(super) struct ByAddress {
+pub struct ByAddress {
     service: Arc<Service>,
     book: Arc<UsageBook>,
     /// The newest record that the index reflects.
@@ -44,7 +44,9 @@ struct Index {
 }
 
 impl ByAddress {
-    pub(super) fn new(service: Arc<Service>, book: Arc<UsageBook>) -> Arc<Self> {
+    /// Of all instances that there are now, and then as they change; `book` counts their use.
+    #[must_use]
+    pub fn new(service: Arc<Service>, book: Arc<UsageBook>) -> Arc<Self> {
         // Followed before the state is read, so that nothing falls in between.
         let batches = Mutex::new(service.ledger().follow());
         let index = RwLock::default();

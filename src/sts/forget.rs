@@ -26,6 +26,7 @@ impl Service {
     pub(super) fn forget_account(&self, account: AccountId) {
         self.account_keys.retain(|id, _| *id != account);
         self.signers.retain(|_, known| known.0.account() != account);
+        self.deliveries.retain(|_, (owner, _)| *owner != account);
     }
 
     /// For whoever has put something into a map of keys by a state that may be old by now. The newest state is
@@ -42,6 +43,7 @@ impl Service {
         let there = |account| view.state.account(account).is_some();
         self.account_keys.retain(|id, _| there(*id));
         self.signers.retain(|_, known| there(known.0.account()));
+        self.deliveries.retain(|_, (owner, _)| there(*owner));
     }
 }
 

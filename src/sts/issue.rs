@@ -1,5 +1,7 @@
 //! Credentials from facts: the secret is derived and the token sealed anew whenever they are shown.
 
+use std::sync::Arc;
+
 use super::{Service, ServiceError};
 use crate::clock::Timestamp;
 use crate::domain::account_key::WrappedAccountKey;
@@ -104,6 +106,27 @@ impl Service {
             ..Claims::new(subject, credentials.issued_at, credentials.expires_at)
         };
         self.issued(account, &credentials.key, &claims)
+    }
+
+    /// As `role_credentials` for version 2, kept from one request to the next: the same facts give the same
+    /// credentials, and sealing them is dearer than everything else that a read of them needs.
+    ///
+    /// # Errors
+    /// The keyring does not hold the account's key.
+    pub fn kept_role_credentials(
+        &self,
+        account: &Account,
+        instance: &Instance,
+        credentials: &RoleCredentials,
+    ) -> Result<Arc<IssuedCredentials>, ServiceError> {
+        let kept = self.deliveries.get(&credentials.key);
+        if let Some((_, issued)) = kept.filter(|(owner, _)| *owner == account.id) {
+            return Ok(issued);
+        }
+        let delivery = RoleDelivery::Version2;
+        let issued = Arc::new(self.role_credentials(account, instance, credentials, delivery)?);
+        self.deliveries.insert(credentials.key.clone(), (account.id, issued.clone()));
+        Ok(issued)
     }
 
     fn issued(

@@ -144,6 +144,8 @@ pub struct Service {
     /// Account keys as they were unwrapped, with the wrapped form that they came from.
     account_keys: Cache<AccountId, (WrappedAccountKey, AccountKey)>,
     signers: Signers,
+    /// Credentials of instances' roles that were asked for, by their key.
+    deliveries: Cache<AccessKeyId, (AccountId, Arc<IssuedCredentials>)>,
     document_signer: OnceLock<DocumentSigner>,
     uses: last_use::Uses,
     rates: rates::Rates,
@@ -152,6 +154,8 @@ pub struct Service {
 
 /// Accounts whose keys are kept unwrapped.
 const ACCOUNT_KEYS_MAX: usize = 4096;
+/// Credentials of instances' roles that are kept: some 20 MB.
+const DELIVERIES_MAX: usize = 16_384;
 
 impl Service {
     /// Puts the service together and checks that the keyring is the log's.
@@ -182,6 +186,7 @@ impl Service {
             global_regions,
             account_keys,
             signers,
+            deliveries: Cache::new(DELIVERIES_MAX),
             document_signer: OnceLock::new(),
             oidc_keys,
         };

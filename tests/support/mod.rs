@@ -74,6 +74,11 @@ impl Server {
         self.call(&self.dev, args)
     }
 
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Bytes of memory that the process holds.
     pub(crate) fn memory(&self) -> u64 {
         let status =

@@ -1,0 +1,312 @@
+//! GetRoleCredentials and AssumeRole over gRPC beside their ceiling: an empty tonic unary call whose answer has the same
+//! size. Both servers are processes of their own, driven in alternating short turns by one client that signs every
+//! call to either; what is compared is the rate, with client and server on the same cores, and the server's CPU time a
+//! call from /proc, which says the same while other programs run. Then AssumeRole and reads of metadata in
+//! process, without a network.
+
+#![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
+
+#[path = "ceiling/in_process.rs"]
+mod in_process;
+mod support;
+
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use locum::client::{Credentials, SignedChannel, connect};
+use locum::proto::v1;
+use locum::proto::v1::metadata_service_client::MetadataServiceClient;
+use locum::proto::v1::sts_service_client::StsServiceClient;
+use locum::signing::Secret;
+use prost::Message as _;
+use tonic::body::Body;
+use tonic::server::{Grpc, NamedService, UnaryService};
+use tonic_prost::ProstCodec;
+use tower::Service;
+
+/// Calls under way at once, and the connections that they go over.
+const CALLERS: usize = 64;
+const CONNECTIONS: usize = 4;
+const ROUNDS: usize = 7;
+const TURN: Duration = Duration::from_millis(1500);
+/// The kernel's clock ticks a second, in which it counts CPU time.
+const TICKS: f64 = 100.0;
+/// Says that this process is the empty server: bytes of the answers of the two calls.
+const EMPTY_SERVER: &str = "LOCUM_BENCH_EMPTY_SERVER";
+
+/// An answer of one field, filled up to a size.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Filled {
+    #[prost(bytes = "bytes", tag = "1")]
+    filling: Bytes,
+}
+
+impl Filled {
+    /// Of as many bytes as an answer, whose key and length take three.
+    fn of(bytes: usize) -> Self {
+        Self { filling: vec![b'a'; bytes.saturating_sub(3)].into() }
+    }
+}
+
+/// Gives the same answer to everything.
+#[derive(Clone)]
+struct Same(Filled);
+
+impl UnaryService<()> for Same {
+    type Response = Filled;
+    type Future = Ready<Result<tonic::Response<Filled>, tonic::Status>>;
+
+    fn call(&mut self, _: tonic::Request<()>) -> Self::Future {
+        ready(Ok(tonic::Response::new(self.0.clone())))
+    }
+}
+
+macro_rules! empty_service {
+    ($name:ident, $service:literal) => {
+        #[derive(Clone)]
+        struct $name(Same);
+
+        impl NamedService for $name {
+            const NAME: &'static str = $service;
+        }
+
+        impl Service<http::Request<Body>> for $name {
+            type Response = http::Response<Body>;
+            type Error = Infallible;
+            type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+                let same = self.0.clone();
+                Box::pin(async move {
+                    let codec = ProstCodec::<Filled, ()>::default();
+                    Ok(Grpc::new(codec).unary(same, request).await)
+                })
+            }
+        }
+    };
+}
+
+empty_service!(EmptyMetadata, "locum.v1.MetadataService");
+empty_service!(EmptySts, "locum.v1.StsService");
+
+/// Serves the empty calls until the process is killed, and says where.
+async fn serve_empty(sizes: &str) {
+    let mut sizes = sizes.split(',').map(|size| size.parse().expect("a size"));
+    let mut same = || Same(Filled::of(sizes.next().expect("two sizes")));
+    let (metadata, sts) = (EmptyMetadata(same()), EmptySts(same()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("an address");
+    println!("{}", listener.local_addr().expect("an address"));
+    std::io::stdout().flush().expect("somebody who reads");
+    let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
+    tonic::transport::Server::builder()
+        .add_service(metadata)
+        .add_service(sts)
+        .serve_with_incoming(incoming)
+        .await
+        .expect("a server");
+}
+
+/// A server as a process, killed when dropped.
+struct Server {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Server {
+    fn empty(sizes: [usize; 2]) -> Self {
+        let [first, second] = sizes;
+        let mut process = Command::new(std::env::current_exe().expect("a program"))
+            .env(EMPTY_SERVER, format!("{first},{second}"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a process");
+        let mut line = String::new();
+        let told = process.stdout.take().expect("its output");
+        BufReader::new(told).read_line(&mut line).expect("an address");
+        Self { process, address: line.trim().parse().expect("an address") }
+    }
+
+    /// `locum dev`, and the key of its account.
+    fn locum(folder: &Path) -> (Self, Credentials) {
+        let process = Command::new(env!("CARGO_BIN_EXE_locum"))
+            .args(["dev", "--grpc", "127.0.0.1:0", "--aws", "127.0.0.1:0"])
+            .args(["--metadata", "127.0.0.1:0", "--health", "127.0.0.1:0", "--data-dir"])
+            .arg(folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("a process");
+        let began = Instant::now();
+        let text = loop {
+            match std::fs::read_to_string(folder.join("dev.json")) {
+                Ok(text) => break text,
+                Err(_) => assert!(began.elapsed() < Duration::from_secs(30), "no dev.json"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let dev: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let field =
+            |name: &str| dev.get(name).and_then(serde_json::Value::as_str).expect("a field");
+        let address = field("endpoint").trim_start_matches("http://").parse();
+        let root = Credentials {
+            access_key_id: field("accessKeyId").to_owned(),
+            secret_access_key: Secret::new(field("secretAccessKey")),
+            session_token: None,
+        };
+        (Self { process, address: address.expect("an address") }, root)
+    }
+
+    fn channels(&self, credentials: &Credentials) -> Vec<SignedChannel> {
+        let endpoint = format!("http://{}", self.address);
+        let channel = || connect(&endpoint, "us-east-1", credentials.clone()).expect("a channel");
+        (0..CONNECTIONS).map(|_| channel()).collect()
+    }
+
+    /// CPU seconds so far, in user and kernel mode.
+    fn cpu_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()));
+        let stat = stat.expect("Linux");
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS
+    }
+}
+
+/// Calls a second, and microseconds of the server's CPU for each.
+#[derive(Clone, Copy)]
+struct Turn {
+    rate: f64,
+    micros: f64,
+}
+
+async fn turn<F, Fut>(server: &Server, channels: &[SignedChannel], call: &Arc<F>) -> Turn
+where
+    F: Fn(SignedChannel) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let count = Arc::new(AtomicU64::new(0));
+    let (began, cpu) = (Instant::now(), server.cpu_seconds());
+    let callers = channels.iter().cycle().take(CALLERS).map(|channel| {
+        let (call, count, channel) = (call.clone(), count.clone(), channel.clone());
+        tokio::spawn(async move {
+            while began.elapsed() < TURN {
+                call(channel.clone()).await;
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("a caller");
+    }
+    let calls = count.load(Ordering::Relaxed) as f64;
+    Turn {
+        rate: calls / began.elapsed().as_secs_f64(),
+        micros: (server.cpu_seconds() - cpu) * 1e6 / calls,
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// Drives the empty server and Locum in turns, and prints medians.
+async fn beside<F, Fut>(what: &str, aim: f64, servers: [&Server; 2], as_whom: &Credentials, call: F)
+where
+    F: Fn(SignedChannel) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let call = Arc::new(call);
+    let channels = servers.map(|server| server.channels(as_whom));
+    let mut turns = [Vec::new(), Vec::new()];
+    for round in 0..=ROUNDS {
+        for ((server, channels), turns) in servers.iter().zip(&channels).zip(&mut turns) {
+            let turn = turn(server, channels, &call).await;
+            // The first is for connections and caches.
+            if round > 0 {
+                turns.push(turn);
+            }
+        }
+    }
+    let rates = turns.each_ref().map(|turns| median(turns.iter().map(|turn| turn.rate).collect()));
+    let cpu = turns.each_ref().map(|turns| median(turns.iter().map(|turn| turn.micros).collect()));
+    let ([empty, ours], [empty_cpu, our_cpu]) = (rates, cpu);
+    println!(
+        "{what:<20} {ours:>7.0}/s of {empty:>7.0}/s empty: {:>4.0}% (aim {:.0}%)   server CPU {our_cpu:>5.1} us, \
+         empty {empty_cpu:>5.1} us: {:.2} of it",
+        100.0 * ours / empty,
+        100.0 * aim,
+        our_cpu / empty_cpu
+    );
+}
+
+async fn role_credentials(channel: SignedChannel) -> v1::GetRoleCredentialsResponse {
+    let request = v1::GetRoleCredentialsRequest::default();
+    let mut metadata = MetadataServiceClient::new(channel);
+    metadata.get_role_credentials(request).await.expect("an answer").into_inner()
+}
+
+async fn assume_role(channel: SignedChannel) -> v1::AssumeRoleResponse {
+    let request = v1::AssumeRoleRequest {
+        role_arn: support::ROLE_ARN.to_owned(),
+        role_session_name: "bench".to_owned(),
+        ..Default::default()
+    };
+    StsServiceClient::new(channel).assume_role(request).await.expect("an answer").into_inner()
+}
+
+async fn over_grpc() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (locum, root) = Server::locum(folder.path());
+    let user = support::prepare(locum.address, &root).await;
+    let instance = support::launch(locum.address, &root).await;
+    let first = |credentials| locum.channels(credentials).remove(0);
+    let sizes = [
+        role_credentials(first(&instance)).await.encoded_len(),
+        assume_role(first(&user)).await.encoded_len(),
+    ];
+    println!(
+        "answers of {} and {} bytes, {CALLERS} callers, {CONNECTIONS} connections",
+        sizes[0], sizes[1]
+    );
+    let empty = Server::empty(sizes);
+    let servers = [&empty, &locum];
+    beside("GetRoleCredentials", 0.8, servers, &instance, |channel| async move {
+        role_credentials(channel).await;
+    })
+    .await;
+    beside("AssumeRole, synced", 0.4, servers, &user, |channel| async move {
+        assume_role(channel).await;
+    })
+    .await;
+}
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    match std::env::var(EMPTY_SERVER) {
+        Ok(sizes) => runtime.block_on(serve_empty(&sizes)),
+        Err(_) => runtime.block_on(async {
+            over_grpc().await;
+            in_process::measure().await;
+        }),
+    }
+}

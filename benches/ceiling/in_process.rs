@@ -1,0 +1,186 @@
+//! AssumeRole and reads of metadata without a network: what the service itself costs.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use http::Request;
+use http_body_util::BodyExt as _;
+use locum::clock::Clock;
+use locum::config::Layer;
+use locum::domain::access::Caller;
+use locum::domain::command::{Action, ProfileRef};
+use locum::domain::event::InstanceFacts;
+use locum::domain::metadata::MetadataOptions;
+use locum::domain::tags::Tags;
+use locum::identity::{AccountId, Path, Principal};
+use locum::imds::{Front, Limits, Serves, TokenKey, UsageBook};
+use locum::policy::{Policy, PolicyKind};
+use locum::serve::{ByAddress, Opened, open};
+use locum::signing::Keyring;
+use locum::sts::{AssumeRole, RequestInfo, Service};
+
+/// Requests under way at once: as many as the writer takes in a batch, four times.
+const CALLERS: usize = 4096;
+const DURATION: Duration = Duration::from_secs(4);
+const READS: u32 = 2_000_000;
+const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/app";
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"},
+    {"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:user/ana"},"Action":"sts:AssumeRole"}]}"#;
+
+/// CPU seconds of this process, in user and kernel mode.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks = fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / super::TICKS
+}
+
+/// Makes an account with a user, a role that they may assume, and an instance at 127.0.0.1 that has it.
+async fn prepare(service: &Service, account: AccountId) {
+    let info = service.own_request("bench");
+    let role = || "app".parse().expect("a name");
+    let profile: locum::identity::ProfileName = "app".parse().expect("a name");
+    let actions = [
+        service.draw_account(account, "bench").expect("an account"),
+        Action::CreateUser {
+            name: "ana".parse().expect("a name"),
+            path: Path::default(),
+            id: service.draw_id("AIDA").expect("an id"),
+            tags: Tags::default(),
+            boundary: None,
+        },
+        Action::CreateRole {
+            name: role(),
+            path: Path::default(),
+            id: service.draw_id("AROA").expect("an id"),
+            description: "".into(),
+            max_session: Duration::from_secs(3600),
+            trust: Policy::parse(TRUST, PolicyKind::Trust).expect("a policy"),
+            tags: Tags::default(),
+            boundary: None,
+        },
+        Action::CreateProfile {
+            name: profile.clone(),
+            path: Path::default(),
+            id: service.draw_id("AIPA").expect("an id"),
+            tags: Tags::default(),
+        },
+        Action::AddRoleToProfile { profile: profile.clone(), role: role() },
+        Action::LaunchInstance {
+            id: service.draw_hex_id("i-").expect("an id"),
+            facts: InstanceFacts {
+                image_id: "".into(),
+                instance_type: "".into(),
+                region: "us-east-1".into(),
+                zone: "us-east-1a".into(),
+                private_ip: Some([127, 0, 0, 1].into()),
+                agent: None,
+                tags: Default::default(),
+                metadata: MetadataOptions::default(),
+            },
+            identity_key: service.draw_id("AKIA").expect("an id"),
+            profile: Some(ProfileRef::Name(profile)),
+            association: service.draw_hex_id("iip-assoc-").expect("an id"),
+            minting: service.draw_minting().expect("a key"),
+        },
+    ];
+    for action in actions {
+        service.perform(&info, "", account, action).await.expect("a change");
+    }
+}
+
+/// The request of the user `ana`.
+fn as_user(service: &Service, account: AccountId) -> RequestInfo {
+    let view = service.view();
+    let found = view.state.account(account).expect("an account");
+    let user = found.user(&"ana".parse().expect("a name")).expect("a user");
+    let principal = Principal::User {
+        account,
+        path: user.path.clone(),
+        name: user.name.clone(),
+        id: user.id.clone(),
+    };
+    let caller = Caller { principal, ..Caller::service() };
+    RequestInfo { caller, ..service.own_request("bench") }
+}
+
+/// Measures both, and prints.
+pub(super) async fn measure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let layer = Layer { data_dir: Some(folder.path().to_owned()), ..Layer::default() };
+    let config = layer.finish().expect("settings");
+    Keyring::create(&config.keyring).expect("a keyring");
+    let opened = open(&config).await.expect("a data folder");
+    let account = "111111111111".parse().expect("an account");
+    prepare(&opened.service, account).await;
+    sessions(&opened, account).await;
+    tokio::task::block_in_place(|| reads(&opened.service));
+    opened.close().await;
+}
+
+/// AssumeRole from many tasks: decided, encoded, synced in batches, answered with credentials.
+async fn sessions(opened: &Opened, account: AccountId) {
+    let info = Arc::new(as_user(&opened.service, account));
+    let asked = Arc::new(AssumeRole {
+        role_arn: Some("arn:aws:iam::111111111111:role/app".to_owned()),
+        role_session_name: Some("bench".to_owned()),
+        ..AssumeRole::default()
+    });
+    let count = Arc::new(AtomicU64::new(0));
+    let (began, cpu) = (Instant::now(), cpu_seconds());
+    let callers = (0..CALLERS).map(|_| {
+        let (service, info, asked, count) =
+            (opened.service.clone(), info.clone(), asked.clone(), count.clone());
+        tokio::spawn(async move {
+            while began.elapsed() < DURATION {
+                service.assume_role(&info, "", &asked).await.expect("a session");
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("a caller");
+    }
+    let done = count.load(Ordering::Relaxed) as f64;
+    let (wall, cpu) = (began.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    println!(
+        "AssumeRole, in process, synced: {:.0}/s (aim 200000/s), {:.1} us CPU each; at 2 cores that CPU allows {:.0}/s",
+        done / wall,
+        cpu * 1e6 / done,
+        2.0 * done / cpu
+    );
+}
+
+/// Reads of credentials with a token of version 2, on one core.
+fn reads(service: &Arc<Service>) {
+    let book = Arc::new(UsageBook::default());
+    let source = ByAddress::new(service.clone(), book.clone());
+    let key = Arc::new(TokenKey::generate().expect("a key"));
+    let limits = Limits { requests_per_second: 0, connections: 1024 };
+    let front = Front::new(source, key, Clock::System, book, limits);
+    let (serves, peer) = (Arc::new(Serves::BySourceAddress), IpAddr::from([127, 0, 0, 1]));
+    let put = Request::put("/latest/api/token")
+        .header("host", "169.254.169.254")
+        .header("x-aws-ec2-metadata-token-ttl-seconds", "21600");
+    let issued = front.respond(serves.clone(), peer, &put.body(()).expect("a request"));
+    let token = futures_util::FutureExt::now_or_never(issued.into_body().collect());
+    let token = token.expect("a whole body").expect("a body").to_bytes();
+    let get = Request::get(CREDENTIALS)
+        .header("host", "169.254.169.254")
+        .header("x-aws-ec2-metadata-token", token.as_ref());
+    let get = get.body(()).expect("a request");
+    let (began, cpu) = (Instant::now(), cpu_seconds());
+    for _ in 0..READS {
+        let answer = front.respond(serves.clone(), peer, &get);
+        assert_eq!(answer.status(), http::StatusCode::OK);
+    }
+    let reads = f64::from(READS);
+    println!(
+        "metadata read, in process, one core: {:.0}/s (aim 1000000/s), {:.2} us CPU each",
+        reads / began.elapsed().as_secs_f64(),
+        (cpu_seconds() - cpu) * 1e6 / reads
+    );
+}

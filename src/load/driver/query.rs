@@ -1,0 +1,115 @@
+//! Requests over the AWS Query protocol.
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use http_body_util::Full;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::super::book::Outcome;
+use super::super::population::Tenant;
+use super::Deployment;
+use super::grpc::{SESSION_NAME, THROTTLING, session};
+use super::http::outcome;
+use crate::client::Credentials;
+use crate::clock::{Clock, Timestamp};
+use crate::signing::Secret;
+use crate::signing::sigv4::{PathStyle, Signable, Signer, body_sha256};
+
+impl Deployment {
+    pub(super) async fn query_assume_role(&self, tenant: &Tenant) -> Outcome {
+        self.query(&tenant.user_key, &tenant.first_role).await
+    }
+
+    pub(super) async fn query_chained(&self, tenant: &Tenant) -> Outcome {
+        match session(&self.population, tenant).await {
+            Ok((_, credentials)) => self.query(&credentials, &tenant.second_role).await,
+            Err(outcome) => outcome,
+        }
+    }
+
+    async fn query(&self, caller: &Credentials, role: &str) -> Outcome {
+        let Some(place) = &self.aws else { return Outcome::NotMade };
+        let body = assume_role_form(role);
+        let signed = sign_form(caller, &self.region, &place.host, &body, Clock::System.now());
+        let mut request = Request::post("/").header("host", &place.host);
+        for (name, value) in signed {
+            let Ok(mut value) = HeaderValue::from_str(&value) else { return Outcome::NotMade };
+            value.set_sensitive(true);
+            request = request.header(name, value);
+        }
+        let Ok(request) = request.body(Full::new(Bytes::from(body))) else {
+            return Outcome::NotMade;
+        };
+        match self.pool.send(place.address, None, request).await {
+            Ok(answer) if answer.status().is_success() => Outcome::Done,
+            Ok(answer) => told(&answer),
+            Err(outcome) => outcome,
+        }
+    }
+}
+
+/// What AssumeRole is asked, as a form.
+pub(in crate::load) fn assume_role_form(role: &str) -> String {
+    let role = utf8_percent_encode(role, NON_ALPHANUMERIC);
+    format!("Action=AssumeRole&Version=2011-06-15&RoleSessionName={SESSION_NAME}&RoleArn={role}")
+}
+
+/// The headers of a form to STS.
+pub(in crate::load) fn sign_form(
+    caller: &Credentials,
+    region: &str,
+    host: &str,
+    body: &str,
+    now: Timestamp,
+) -> Vec<(&'static str, String)> {
+    const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+    let headers = [("host", host), FORM];
+    let signable = Signable {
+        method: "POST",
+        path: "/",
+        query: "",
+        headers: &headers,
+        body_sha256: &body_sha256(body.as_bytes()),
+        path_style: PathStyle::Normalized,
+    };
+    let signer = Signer {
+        access_key: &caller.access_key_id,
+        secret: &caller.secret_access_key,
+        session_token: caller.session_token.as_ref().map(Secret::expose),
+        region,
+        service: "sts",
+    };
+    let mut signed = signer.sign(&signable, now);
+    signed.push((FORM.0, FORM.1.to_owned()));
+    signed
+}
+
+/// By the code of the error document.
+fn told(answer: &Response<Bytes>) -> Outcome {
+    let text = String::from_utf8_lossy(answer.body());
+    let code = text.split_once("<Code>").and_then(|(_, rest)| Some(rest.split_once("</Code>")?.0));
+    match code {
+        Some(code) if THROTTLING.contains(&code) => Outcome::Throttled(code.to_owned()),
+        Some(code) => Outcome::Failed(code.to_owned()),
+        None => outcome(answer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Protects the counts of errors over Query: the document's code counts, and throttling is told apart.
+    #[test]
+    fn error_documents_are_outcomes_by_their_code() {
+        let answer = |status: u16, body: &'static str| {
+            told(&Response::builder().status(status).body(Bytes::from(body)).unwrap())
+        };
+        let document = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
+        assert_eq!(answer(403, document), Outcome::Failed("AccessDenied".to_owned()));
+        let throttled = Outcome::Throttled("Throttling".to_owned());
+        assert_eq!(answer(400, "<Code>Throttling</Code>"), throttled);
+        assert_eq!(answer(502, "bad gateway"), Outcome::Failed("502".to_owned()));
+        assert_eq!(answer(429, ""), Outcome::Throttled("429".to_owned()));
+    }
+}
