@@ -90,7 +90,8 @@ fn short(number: f64) -> String {
     let text = match number.abs() {
         size if size >= 1e6 => format!("{:.1}M", number / 1e6),
         size if size >= 1e3 => format!("{:.1}k", number / 1e3),
-        size if size >= 10.0 || size == 0.0 => format!("{number:.0}"),
+        _ if number.fract() == 0.0 => format!("{number:.0}"),
+        size if size >= 10.0 => format!("{number:.0}"),
         _ => format!("{number:.2}"),
     };
     text.replace(".0M", "M").replace(".0k", "k")
