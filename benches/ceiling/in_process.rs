@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use locum::clock::Clock;
 use locum::config::Layer;
 use locum::domain::access::Caller;
-use locum::domain::command::{Action, ProfileRef};
+use locum::domain::command::{Action, Launch, ProfileRef};
 use locum::domain::event::InstanceFacts;
 use locum::domain::metadata::MetadataOptions;
 use locum::domain::tags::Tags;
@@ -69,22 +69,24 @@ async fn prepare(service: &Service, account: AccountId) {
             tags: Tags::default(),
         },
         Action::AddRoleToProfile { profile: profile.clone(), role: role() },
-        Action::LaunchInstance {
-            id: service.draw_hex_id("i-").expect("an id"),
+        Action::LaunchInstances {
+            launches: vec![Launch {
+                id: service.draw_hex_id("i-").expect("an id"),
+                identity_key: service.draw_id("AKIA").expect("an id"),
+                private_ip: Some([127, 0, 0, 1].into()),
+                association: service.draw_hex_id("iip-assoc-").expect("an id"),
+                minting: service.draw_minting().expect("a key"),
+            }],
             facts: InstanceFacts {
                 image_id: "".into(),
                 instance_type: "".into(),
                 region: "us-east-1".into(),
                 zone: "us-east-1a".into(),
-                private_ip: Some([127, 0, 0, 1].into()),
                 agent: None,
                 tags: Default::default(),
                 metadata: MetadataOptions::default(),
             },
-            identity_key: service.draw_id("AKIA").expect("an id"),
             profile: Some(ProfileRef::Name(profile)),
-            association: service.draw_hex_id("iip-assoc-").expect("an id"),
-            minting: service.draw_minting().expect("a key"),
         },
     ];
     for action in actions {
