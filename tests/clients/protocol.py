@@ -229,7 +229,7 @@ def over_tls(stage, boto):
             call += ["--endpoint", f"https://localhost:{grpc_port}"]
             call += ["--credentials", data / "operator.json"]
             known = subprocess.run([*call, "--ca-file", authority], capture_output=True, text=True)
-            assert json.loads(known.stdout)["account"] == "000000000000", known
+            assert json.loads(known.stdout)["accountId"] == "000000000000", known
             stranger = subprocess.run(call, capture_output=True, text=True)
             assert stranger.returncode != 0 and "certificate" in stranger.stderr, stranger
             try:
