@@ -44,17 +44,17 @@ const TICKS: f64 = 100.0;
 /// Says that this process is the empty server: bytes of the answers of the two calls.
 const EMPTY_SERVER: &str = "LOCUM_BENCH_EMPTY_SERVER";
 
-/// An answer of one field, filled up to a size.
+/// An answer of one field that no message has, filled up to a size.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Filled {
-    #[prost(bytes = "bytes", tag = "1")]
+    #[prost(bytes = "bytes", tag = "100")]
     filling: Bytes,
 }
 
 impl Filled {
-    /// Of as many bytes as an answer, whose key and length take three.
+    /// Of as many bytes as an answer, whose key and length take four.
     fn of(bytes: usize) -> Self {
-        Self { filling: vec![b'a'; bytes.saturating_sub(3)].into() }
+        Self { filling: vec![b'a'; bytes.saturating_sub(4)].into() }
     }
 }
 

@@ -147,7 +147,7 @@ fn calendar(count: u64) {
         let second = calendar.room(window, full);
         calendar.insert(second, (number, 0_u64, 0_u64));
     }
-    let rounds = 1_000_000_u64;
+    let rounds = count / 2;
     let began = Instant::now();
     for number in 0..rounds {
         let second = calendar.room(window, full.saturating_mul(2));
@@ -309,7 +309,7 @@ async fn rotate_all(count: u64) {
     let began = Instant::now();
     launch(&service, count).await;
     println!("launched  {count:>9} in {:.2?}", began.elapsed());
-    tokio::spawn(rotation::run(service.clone()));
+    let rotating = tokio::spawn(rotation::run(service.clone()));
     let quiet = reads_during(&service, count, tokio::time::sleep(Duration::from_secs(4))).await;
     let (info, before) = (service.own_request("bench"), service.view().sequence);
     let began = Instant::now();
@@ -329,8 +329,9 @@ async fn rotate_all(count: u64) {
         p99(&quiet),
         p99(&busy),
     );
+    rotating.abort();
+    let _ = rotating.await;
     drop((service, opened));
-    tokio::time::sleep(Duration::from_secs(1)).await;
     let began = Instant::now();
     let opened = open(&config).await.expect("a data folder");
     println!("restart   {count:>9} in {:.2?}, from a snapshot", began.elapsed());
