@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderMap, USER_AGENT};
@@ -22,10 +22,12 @@ use crate::metrics::{self, Operation, Operations};
 use crate::signing::NoRandomness;
 use crate::signing::sigv4::{self, PathStyle, Signable, SignatureError, body_sha256};
 use crate::sts::{AuthError, RequestInfo, Service};
-use crate::telemetry::{self, Access};
+use crate::telemetry::{self, UnderWay};
 
 /// Characters of a user agent that are kept.
 const USER_AGENT_CHARS_MAX: usize = 256;
+/// The code of a request whose caller went away, or that took longer than it may.
+const GIVEN_UP: &str = "RequestTimeout";
 /// How the parameters of a presigned URL begin, which are the signature's and no operation's.
 const SIGNATURE_PARAMETERS: &str = "X-Amz-";
 
@@ -53,54 +55,6 @@ pub(super) struct Edge {
     operations: &'static Operations,
 }
 
-/// A request from its beginning to its answer: measured, traced, and told in the access log.
-struct UnderWay {
-    operation: &'static Operation,
-    began: Instant,
-    request_id: Arc<str>,
-    span: tracing::Span,
-    trace_id: Arc<str>,
-    /// Told in the form of the service, as soon as it is known.
-    api: Api,
-    account: Option<AccountId>,
-    /// The caller's ARN, once they are recognized.
-    principal: String,
-    ended: bool,
-}
-
-impl UnderWay {
-    fn tell(&mut self, code: Option<&str>) {
-        self.ended = true;
-        let took = self.began.elapsed();
-        let outcome = self.operation.answered(code, took);
-        if let Some(account) = self.account {
-            metrics::accounts().request(account, outcome);
-        }
-        if let Some(code) = code {
-            self.span.record("code", code);
-        }
-        let access = Access {
-            operation: self.operation,
-            request_id: &self.request_id,
-            principal: &self.principal,
-            code,
-            outcome,
-            took,
-            trace_id: &self.trace_id,
-        };
-        telemetry::access_log().write(&access);
-    }
-}
-
-impl Drop for UnderWay {
-    /// The caller went away, or waited longer than a request may take.
-    fn drop(&mut self) {
-        if !self.ended {
-            self.tell(Some("RequestTimeout"));
-        }
-    }
-}
-
 impl Edge {
     pub(super) fn new(service: Arc<Service>, secure_transport: bool) -> Self {
         let operations = metrics::aws(&Api::operations());
@@ -113,24 +67,24 @@ impl Edge {
         let Ok(mut under_way) = self.begin(headers) else {
             return refusal(Api::Sts, headers, "", &Fault::internal(&"no random bytes"));
         };
-        let span = under_way.span.clone();
-        match self.answer(whole, &mut under_way).instrument(span).await {
+        let (span, mut api) = (under_way.span.clone(), Api::Sts);
+        match self.answer(whole, &mut api, &mut under_way).instrument(span).await {
             Ok(Answer { body, content_type }) => {
                 under_way.tell(None);
                 let request_id = under_way.request_id.clone();
                 Reply { status: StatusCode::OK, content_type, request_id, body, retry_after: None }
             }
-            Err(fault) => refused(&mut under_way, headers, &fault),
+            Err(fault) => refused(api, under_way, headers, &fault),
         }
     }
 
     /// The reply to a request that is not even read.
     pub(super) fn refusal(&self, headers: &HeaderMap, fault: &Fault) -> Reply {
-        let Ok(mut under_way) = self.begin(headers) else {
+        let Ok(under_way) = self.begin(headers) else {
             return refusal(Api::Sts, headers, "", fault);
         };
-        under_way.api = claimed_api(&headers_of(headers), "").unwrap_or(Api::Sts);
-        refused(&mut under_way, headers, fault)
+        let api = claimed_api(&headers_of(headers), "").unwrap_or(Api::Sts);
+        refused(api, under_way, headers, fault)
     }
 
     fn begin(&self, headers: &HeaderMap) -> Result<UnderWay, NoRandomness> {
@@ -145,28 +99,23 @@ impl Edge {
             enduser.id = tracing::field::Empty,
             code = tracing::field::Empty,
         );
-        telemetry::continue_trace(&span, headers);
-        let trace_id = telemetry::trace_id_of(&span, headers).unwrap_or_default();
-        Ok(UnderWay {
-            operation: self.operations.find(""),
-            began: Instant::now(),
-            request_id,
-            span,
-            trace_id: Arc::from(trace_id),
-            api: Api::Sts,
-            account: None,
-            principal: String::new(),
-            ended: false,
-        })
+        let operation = self.operations.find("");
+        Ok(UnderWay::begin(operation, request_id, span, headers, GIVEN_UP))
     }
 
-    async fn answer(&self, whole: &Whole<'_>, under_way: &mut UnderWay) -> Result<Answer, Fault> {
+    /// The answer; `told` is the service in whose form a refusal is told, as soon as it is known.
+    async fn answer(
+        &self,
+        whole: &Whole<'_>,
+        told: &mut Api,
+        under_way: &mut UnderWay,
+    ) -> Result<Answer, Fault> {
         let Parts { method, uri, headers, .. } = whole.parts;
         let (path, query) = (uri.path(), uri.query().unwrap_or_default());
         let listed = headers_of(headers);
         let claimed = claimed_api(&listed, query);
-        under_way.api = claimed.unwrap_or(Api::Sts);
-        let api = under_way.api;
+        let api = claimed.unwrap_or(Api::Sts);
+        *told = api;
         if path != "/" {
             return Err(Fault::own("NotFound", StatusCode::NOT_FOUND, "Requests are for path /."));
         }
@@ -200,10 +149,9 @@ impl Edge {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let user_agent = header(USER_AGENT).unwrap_or_default();
         let user_agent: String = user_agent.chars().take(USER_AGENT_CHARS_MAX).collect();
-        under_way.principal = caller.principal.arn();
-        under_way.span.record("enduser.id", &under_way.principal);
+        under_way.recognized(caller.principal.arn());
         let info = RequestInfo {
-            fingerprint: fingerprint(api, &action, &under_way.principal, &parameters),
+            fingerprint: fingerprint(api, &action, under_way.principal(), &parameters),
             caller: Caller {
                 source_ip: Some(whole.peer),
                 user_agent: Arc::from(user_agent),
@@ -276,8 +224,8 @@ fn asks_for_json(api: Api, headers: &HeaderMap) -> bool {
     api == Api::Sts && media.any(|media| media.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn refused(under_way: &mut UnderWay, headers: &HeaderMap, fault: &Fault) -> Reply {
-    let (api, request_id) = (under_way.api, under_way.request_id.clone());
+fn refused(api: Api, mut under_way: UnderWay, headers: &HeaderMap, fault: &Fault) -> Reply {
+    let request_id = under_way.request_id.clone();
     if let Some(error) = fault.cause() {
         tracing::error!(%request_id, error, "a request failed inside");
     }

@@ -8,7 +8,6 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
@@ -24,11 +23,10 @@ use tracing::Instrument as _;
 use super::status;
 use crate::client::first_message;
 use crate::domain::access::Caller;
-use crate::identity::AccountId;
-use crate::metrics::{self, Operation, Outcome};
+use crate::metrics::{self, Outcome};
 use crate::signing::grpc::{Call, UNSIGNED_CALLS};
 use crate::sts::{RequestInfo, Service};
-use crate::telemetry::{self, Access};
+use crate::telemetry::UnderWay;
 
 /// Bytes of a request message with its frame.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
@@ -91,7 +89,7 @@ where
             if !request.uri().path().starts_with("/locum.v1.") {
                 return inner.call(request).await;
             }
-            let mut under_way = match UnderWay::begin(&service, &request) {
+            let mut under_way = match begin(&service, &request) {
                 Ok(under_way) => under_way,
                 Err(status) => return Ok(status.into_http()),
             };
@@ -103,97 +101,41 @@ where
                 }
             };
             let answer = answer.instrument(span).await;
-            answer.map(|answer| under_way.end(answer))
+            answer.map(|answer| end(under_way, answer))
         })
     }
 }
 
-/// A call from its beginning to its answer: measured, traced, and told in the access log.
-struct UnderWay {
-    operation: &'static Operation,
-    began: Instant,
-    request_id: Arc<str>,
-    span: tracing::Span,
-    trace_id: Arc<str>,
-    account: Option<AccountId>,
-    /// The caller's ARN, once they are recognized.
-    principal: String,
-    ended: bool,
+/// A call that begins.
+fn begin(service: &Service, request: &Request<Body>) -> Result<UnderWay, Status> {
+    let operation = metrics::grpc().find(request.uri().path());
+    let drawn = service.draw_request_id();
+    let request_id = drawn.map_err(|error| Status::internal(error.to_string()))?;
+    let span = tracing::debug_span!(
+        "call",
+        otel.name = request.uri().path(),
+        otel.kind = "server",
+        rpc.system = "grpc",
+        rpc.service = operation.service,
+        rpc.method = operation.name,
+        request_id = %request_id,
+        enduser.id = tracing::field::Empty,
+        code = tracing::field::Empty,
+    );
+    let headers = request.headers();
+    Ok(UnderWay::begin(operation, request_id, span, headers, status::CANCELLED))
 }
 
-impl UnderWay {
-    fn begin(service: &Service, request: &Request<Body>) -> Result<Self, Status> {
-        let began = Instant::now();
-        let operation = metrics::grpc().find(request.uri().path());
-        let drawn = service.draw_request_id();
-        let request_id = drawn.map_err(|error| Status::internal(error.to_string()))?;
-        let span = tracing::debug_span!(
-            "call",
-            otel.name = request.uri().path(),
-            otel.kind = "server",
-            rpc.system = "grpc",
-            rpc.service = operation.service,
-            rpc.method = operation.name,
-            request_id = %request_id,
-            enduser.id = tracing::field::Empty,
-            code = tracing::field::Empty,
-        );
-        telemetry::continue_trace(&span, request.headers());
-        let trace_id = telemetry::trace_id_of(&span, request.headers()).unwrap_or_default();
-        Ok(Self {
-            operation,
-            began,
-            request_id,
-            span,
-            trace_id: Arc::from(trace_id),
-            account: None,
-            principal: String::new(),
-            ended: false,
-        })
+/// Tells what became of a call, and a refused one's id to its caller.
+fn end(mut under_way: UnderWay, mut answer: Response<Body>) -> Response<Body> {
+    let status = answer.extensions().get::<Status>();
+    let code = status.filter(|status| status.code() != Code::Ok).map(status::reason);
+    if under_way.tell(code.as_deref()) != Outcome::Ok
+        && let Ok(id) = HeaderValue::from_str(&under_way.request_id)
+    {
+        answer.headers_mut().insert(REQUEST_ID, id);
     }
-
-    fn end(mut self, mut answer: Response<Body>) -> Response<Body> {
-        let status = answer.extensions().get::<Status>();
-        let code = status.filter(|status| status.code() != Code::Ok).map(status::reason);
-        if self.tell(code.as_deref()) != Outcome::Ok
-            && let Ok(id) = HeaderValue::from_str(&self.request_id)
-        {
-            answer.headers_mut().insert(REQUEST_ID, id);
-        }
-        answer
-    }
-
-    fn tell(&mut self, code: Option<&str>) -> Outcome {
-        self.ended = true;
-        let took = self.began.elapsed();
-        let outcome = self.operation.answered(code, took);
-        if let Some(account) = self.account {
-            metrics::accounts().request(account, outcome);
-        }
-        if let Some(code) = code {
-            self.span.record("code", code);
-        }
-        let access = Access {
-            operation: self.operation,
-            request_id: &self.request_id,
-            principal: &self.principal,
-            code,
-            outcome,
-            took,
-            trace_id: &self.trace_id,
-        };
-        telemetry::access_log().write(&access);
-        outcome
-    }
-}
-
-impl Drop for UnderWay {
-    /// The caller went away, or waited longer than a call may take.
-    fn drop(&mut self) {
-        if !self.ended {
-            self.tell(Some(status::CANCELLED));
-        }
-    }
+    answer
 }
 
 async fn authenticate(
@@ -247,9 +189,8 @@ async fn authenticate(
         secure_transport: parts.extensions.get::<OverTls>().is_some(),
         ..caller
     };
-    under_way.principal = caller.principal.arn();
-    under_way.span.record("enduser.id", &under_way.principal);
-    let fingerprint = fingerprint(path, &under_way.principal, message);
+    under_way.recognized(caller.principal.arn());
+    let fingerprint = fingerprint(path, under_way.principal(), message);
     let trace_id = under_way.trace_id.clone();
     let info = RequestInfo { caller, request_id, trace_id, fingerprint };
     parts.extensions.insert(info);

@@ -6,6 +6,7 @@
 
 mod access;
 mod metrics;
+mod under_way;
 
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
@@ -21,6 +22,7 @@ use tracing_subscriber::{EnvFilter, Layer as _, Registry};
 
 pub use access::{ACCESS_LINES_PER_SECOND_MAX, Access, AccessLog, access_log};
 pub use metrics::{EXPORT_TIMEOUT, MetricsExport};
+pub use under_way::UnderWay;
 
 /// Sends what is left when dropped.
 pub struct Telemetry {
