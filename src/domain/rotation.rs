@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::command::Minting;
+use super::event::RoleCredentials;
+use super::state::Role;
 use crate::clock::Timestamp;
 use crate::identity::{
     AssociationId, PackedAssociationId, PackedInstanceId, PackedKeyId, Path, RoleName, UniqueId,
@@ -37,6 +39,18 @@ pub struct IssuingRole {
     pub path: Path,
     /// `AROA...`
     pub id: UniqueId,
+}
+
+impl From<&Role> for IssuingRole {
+    fn from(role: &Role) -> Self {
+        Self { name: role.name.clone(), path: role.path.clone(), id: role.id.clone() }
+    }
+}
+
+impl From<&RoleCredentials> for IssuingRole {
+    fn from(set: &RoleCredentials) -> Self {
+        Self { name: set.role.clone(), path: set.path.clone(), id: set.role_id.clone() }
+    }
 }
 
 /// One of the sets that were issued together.

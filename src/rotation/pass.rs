@@ -1,6 +1,6 @@
 //! What is due on its way to the ledger: a queue by urgency, and commands under way.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ const COMMANDS_UNDER_WAY: usize = 1024;
 struct Chunk {
     account: AccountId,
     dues: Vec<(i64, Due)>,
+    /// The second in which the first of them was due.
+    first: i64,
 }
 
 type Outcome = (Chunk, Result<Receipt, ServiceError>);
@@ -132,28 +134,26 @@ impl Pass {
 
     /// For how long what waits longest has been due.
     pub(super) fn lag(&self) -> Duration {
-        let seconds = self.waiting.iter().map(|(second, _)| *second);
-        let queued = self.chunks.iter().flat_map(|chunk| &chunk.dues).map(|(second, _)| *second);
-        let first = seconds.chain(queued).min().map(Timestamp::from_unix_seconds);
+        let waiting = self.waiting.iter().map(|(second, _)| *second);
+        let in_order = self.chunks.iter().map(|chunk| chunk.first);
+        let first = waiting.chain(in_order).min().map(Timestamp::from_unix_seconds);
         first.map_or(Duration::ZERO, |first| self.service.now().since(first))
     }
 
     /// A refusal that was known before leads to no event that would plan the next try.
     fn retry_refused(&self, schedule: &mut Schedule, chunk: &Chunk, receipt: &Receipt) {
         let (view, now) = (self.service.view(), self.service.now());
-        let told = |instance| {
-            let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-            events.any(|event| match &event.kind {
-                EventKind::CredentialsRefused { instance: id, .. } => {
-                    PackedInstanceId::from(id) == instance
-                }
-                _ => false,
+        let events = receipt.fact.iter().flat_map(|fact| &fact.events);
+        let told: HashSet<PackedInstanceId> = events
+            .filter_map(|event| match &event.kind {
+                EventKind::CredentialsRefused { instance, .. } => Some(instance.into()),
+                _ => None,
             })
-        };
+            .collect();
         for (_, due) in &chunk.dues {
             let current = schedule.current(&view.state, due);
             let refused = current.is_some_and(|(_, record)| record.refused().is_some());
-            if refused && !told(due.instance) {
+            if refused && !told.contains(&due.instance) {
                 schedule.retry(*due, now);
             }
         }
@@ -186,14 +186,15 @@ fn in_order(schedule: &Schedule, state: &State, waiting: Vec<(i64, Due)>) -> Vec
     for together in waiting.chunks_mut(INSTANCES_UNDER_WAY) {
         together.sort_unstable_by_key(|(_, _, due)| (due.account, due.instance));
         let mut rest = &*together;
-        while let Some((_, _, first)) = rest.first() {
-            let same = rest.iter().take(RENEWALS_MAX).take_while(|e| e.2.account == first.account);
+        while let Some((_, _, leader)) = rest.first() {
+            let same = rest.iter().take(RENEWALS_MAX).take_while(|e| e.2.account == leader.account);
             let (own, others) = rest.split_at(same.count());
             rest = others;
-            let Some(account) = first.account() else { continue };
+            let Some(account) = leader.account() else { continue };
             let mut dues: Vec<_> = own.iter().map(|(_, second, due)| (*second, *due)).collect();
             dues.dedup_by_key(|(_, due)| due.instance);
-            chunks.push_back(Chunk { account, dues });
+            let first = dues.iter().map(|(second, _)| *second).min().unwrap_or(i64::MAX);
+            chunks.push_back(Chunk { account, dues, first });
         }
     }
     chunks

@@ -7,7 +7,6 @@ use super::calendar::{Calendar, Window};
 use crate::clock::Timestamp;
 use crate::domain::event::EventKind;
 use crate::domain::fleet::Record;
-use crate::domain::revocation::Facts;
 use crate::domain::rotation::RotationEvent;
 use crate::domain::state::{Account, State};
 use crate::identity::{
@@ -85,11 +84,16 @@ impl Schedule {
     fn plan(&mut self, state: &State, account: &Account, record: &Record, now: Timestamp) {
         let Some(due) = self.due(account, record) else { return };
         let window = self.window(state, account, record, now);
-        self.load = self.load.saturating_add(UNITS / u64::from(due.interval));
-        let full = self.load.saturating_mul(LOAD_OVER_MEAN.0) / (LOAD_OVER_MEAN.1 * UNITS);
+        let load = self.load.saturating_add(load_of(&due));
+        let full = load.saturating_mul(LOAD_OVER_MEAN.0) / (LOAD_OVER_MEAN.1 * UNITS);
         // Few entries cannot be level.
         let full = u32::try_from(full).unwrap_or(u32::MAX).max(1);
         let second = self.calendar.room(window, full);
+        self.enter(second, due);
+    }
+
+    fn enter(&mut self, second: i64, due: Due) {
+        self.load = self.load.saturating_add(load_of(&due));
         self.calendar.insert(second, due);
     }
 
@@ -141,15 +145,14 @@ impl Schedule {
         let retry = now.plus(RETRY.min(self.pace.interval));
         let (first, last) = (now.as_unix_seconds().saturating_add(1), retry.as_unix_seconds());
         let second = self.calendar.room(Window { first, liked: first, last }, 1);
-        self.load = self.load.saturating_add(UNITS / u64::from(due.interval));
-        self.calendar.insert(second, due);
+        self.enter(second, due);
     }
 
     /// Takes out what is due, each entry with its second.
     pub fn take(&mut self, now: Timestamp, mut take: impl FnMut(i64, Due)) {
         let load = &mut self.load;
         self.calendar.take(now.as_unix_seconds(), |second, due: Due| {
-            *load = load.saturating_sub(UNITS / u64::from(due.interval));
+            *load = load.saturating_sub(load_of(&due));
             take(second, due);
         });
     }
@@ -195,12 +198,10 @@ impl Schedule {
                     self.renew_changed(account, |name, _| name == profile, now);
                 }
                 EventKind::TrustPolicyChanged { role, .. } => {
-                    let refused = |_: &ProfileName, record: &Record| record.refused().is_some();
-                    self.renew_changed(
-                        account,
-                        |name, record| refused(name, record) && gives(account, record, role),
-                        now,
-                    );
+                    let concerns = |_: &ProfileName, record: &Record| {
+                        record.refused().is_some() && gives(account, record, role)
+                    };
+                    self.renew_changed(account, concerns, now);
                 }
                 _ => {}
             }
@@ -215,8 +216,7 @@ impl Schedule {
 
     fn renew_now(&mut self, account: &Account, record: &Record, now: Timestamp) {
         if let Some(due) = self.due(account, record) {
-            self.load = self.load.saturating_add(UNITS / u64::from(due.interval));
-            self.calendar.insert(now.as_unix_seconds(), due);
+            self.enter(now.as_unix_seconds(), due);
         }
     }
 
@@ -227,14 +227,7 @@ impl Schedule {
                 continue;
             };
             let set = instance.association.and_then(|association| association.credentials);
-            let void = set.is_some_and(|set| {
-                account.revocations.void(&Facts {
-                    key: &set.key,
-                    principal_id: Some(&set.role_id),
-                    issued_at: set.issued_at,
-                    instance: Some(instance.id.as_str()),
-                })
-            });
+            let void = set.is_some_and(|set| account.revocations.void_set(&instance.id, &set));
             if void {
                 self.renew_now(account, record, now);
             }
@@ -266,6 +259,11 @@ fn gives(account: &Account, record: &Record, role: &RoleName) -> bool {
 fn is_demanded(state: &State, account: &Account, issued_at: Timestamp, now: Timestamp) -> bool {
     let before = state.renew_before(account);
     issued_at < before.min(now.floor_to_second().plus(Duration::from_secs(1)))
+}
+
+/// Entries a second that one of these makes, in units.
+fn load_of(due: &Due) -> u64 {
+    UNITS / u64::from(due.interval)
 }
 
 fn low_half(epoch: u64) -> u32 {

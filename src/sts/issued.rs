@@ -193,14 +193,9 @@ fn sessions_of(sequence: u64, fact: &Fact, event: &Event) -> Vec<IssuedSession> 
             }]
         }
         EventKind::CredentialsRotated { instance, credentials, .. } => {
-            let role = IssuingRole {
-                name: credentials.role.clone(),
-                path: credentials.path.clone(),
-                id: credentials.role_id.clone(),
-            };
             let times = (credentials.issued_at, credentials.expires_at);
             let set = (instance.clone(), credentials.key.clone());
-            vec![session_of_instance(sequence, fact, &role, times, set)]
+            vec![session_of_instance(sequence, fact, &credentials.into(), times, set)]
         }
         EventKind::Rotation(RotationEvent::Renewed { role, issued_at, expires_at, sets }) => {
             let sets = sets.iter().filter_map(|set| set.instance.id().zip(set.key.id()));

@@ -15,7 +15,8 @@ use crate::domain::rejection::Rejection;
 use crate::domain::revocation::{REVOCATIONS_MAX, RevocationScope, SESSION_LIFE_MAX};
 use crate::identity::{Arn, InstanceId, Invalid};
 
-const SECOND: Duration = Duration::from_secs(1);
+/// Sessions are issued at whole seconds: what is to be later than those of a second is of the next.
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 impl Decider<'_> {
     pub(in crate::domain) fn revoke(

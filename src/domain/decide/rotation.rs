@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Decider;
+use super::revocations::SECOND;
 use crate::clock::Timestamp;
 use crate::domain::access::{Caller, Question, judge};
 use crate::domain::command::Minting;
@@ -24,9 +25,6 @@ use crate::policy::{Context, Verdict};
 
 /// What metadata answers when the role does not trust the EC2 service.
 const UNAUTHORIZED_CODE: &str = "AssumeRoleUnauthorizedAccess";
-
-/// A moment later than any other session's in the same second.
-const SECOND: Duration = Duration::from_secs(1);
 
 /// Sets of one role with one time, as they are gathered.
 struct Batch {
@@ -151,7 +149,7 @@ impl Decider<'_> {
         }
         for batch in batches.into_iter().filter(|batch| !batch.sets.is_empty()) {
             self.emit(EventKind::Rotation(RotationEvent::Renewed {
-                role: Arc::new(issuing(&batch.role)),
+                role: Arc::new(IssuingRole::from(&*batch.role)),
                 issued_at: batch.issued_at,
                 expires_at: batch.issued_at.plus(batch.lifetime),
                 sets: batch.sets.into(),
@@ -271,10 +269,6 @@ fn late_by(record: &Record, now: Timestamp) -> Option<Duration> {
     let (issued_at, expires_at) = record.newest_set()?;
     let left = expires_at.since(now);
     (left < SERVED_LIFE_MIN && expires_at.since(issued_at) >= 2 * SERVED_LIFE_MIN).then_some(left)
-}
-
-fn issuing(role: &Role) -> IssuingRole {
-    IssuingRole { name: role.name.clone(), path: role.path.clone(), id: role.id.clone() }
 }
 
 fn refusal(association: AssociationId, instance: InstanceId, role: &Role) -> EventKind {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::paged::{Entry, Paged};
+use super::paged::Paged;
 use crate::domain::state::Account;
 use crate::identity::{
     AccessKeyId, AccountId, InstanceId, PackedAccountId, PackedInstanceId, PackedKeyId,
@@ -12,22 +12,11 @@ use crate::identity::{
 /// An address, IPv4 in its form of IPv6, and an instance that has it.
 type Place = ([u8; 16], PackedAccountId, PackedInstanceId);
 
-#[derive(Clone, Debug, PartialEq)]
-struct At(Place);
-
-impl Entry for At {
-    type Key = Place;
-
-    fn key(&self) -> Place {
-        self.0
-    }
-}
-
 /// Running instances by id, by address and by their identity keys.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::domain) struct Directory {
     homes: Paged<(PackedInstanceId, PackedAccountId)>,
-    addresses: Paged<At>,
+    addresses: Paged<(Place, ())>,
     keys: Paged<(PackedKeyId, (PackedAccountId, PackedInstanceId))>,
 }
 
@@ -50,9 +39,9 @@ impl Directory {
     pub(in crate::domain) fn at(&self, address: IpAddr) -> Option<(AccountId, PackedInstanceId)> {
         let address = place(address);
         let first = (address, PackedAccountId::FIRST, PackedInstanceId::NONE);
-        let mut here = self.addresses.iter_from(&first).take_while(|at| at.0.0 == address);
+        let mut here = self.addresses.iter_from(&first).take_while(|(at, ())| at.0 == address);
         match (here.next(), here.next()) {
-            (Some(At((_, account, instance))), None) => Some((account.id()?, *instance)),
+            (Some(((_, account, instance), ())), None) => Some((account.id()?, *instance)),
             _ => None,
         }
     }
@@ -66,7 +55,7 @@ impl Directory {
         let (account, id) = (account.into(), id.into());
         self.homes.insert((id, account));
         if let Some(address) = address {
-            self.addresses.insert(At((place(address), account, id)));
+            self.addresses.insert(((place(address), account, id), ()));
         }
     }
 
@@ -110,7 +99,7 @@ impl Directory {
             for record in account.instances.records().filter(|record| record.running) {
                 homes.push((record.id, own));
                 if let Some(address) = record.address {
-                    addresses.push(At((place(address), own, record.id)));
+                    addresses.push(((place(address), own, record.id), ()));
                 }
                 if record.identity_key != PackedKeyId::NONE {
                     keys.push((record.identity_key, (own, record.id)));
@@ -118,7 +107,7 @@ impl Directory {
             }
         }
         homes.sort_unstable();
-        addresses.sort_unstable_by_key(Entry::key);
+        addresses.sort_unstable();
         keys.sort_unstable();
         Self {
             homes: Paged::from_sorted(&homes),

@@ -181,15 +181,13 @@ impl Fleet {
     }
 
     pub(super) fn rotate(&mut self, id: &InstanceId, set: &RoleCredentials) -> Option<()> {
-        let role =
-            IssuingRole { name: set.role.clone(), path: set.path.clone(), id: set.role_id.clone() };
         let renewed = RenewedSet {
             instance: id.into(),
             association: self.records.get(&id.into())?.association,
             epoch: set.epoch,
             key: PackedKeyId::pack(&set.key)?,
         };
-        self.renew(&role, (set.issued_at, set.expires_at), &[renewed])
+        self.renew(&set.into(), (set.issued_at, set.expires_at), &[renewed])
     }
 
     /// New sets of one role, from a time to a time.
@@ -241,20 +239,20 @@ impl Fleet {
             }
             record.generation = instance.generation;
             record.ended = instance.ended.as_ref().map_or(PackedAssociationId::NONE, Into::into);
-            let association = instance.association.as_ref();
+        })?;
+        let association = instance.association.as_ref();
+        if let Some(set) = association.and_then(|found| found.credentials.as_ref()) {
+            self.rotate(id, set)?;
+        }
+        // After the set, which ends a refusal from before it.
+        self.update(id, |record| {
             record.change_rest(|rest| {
                 rest.refused = association.and_then(|found| found.refused.clone());
                 rest.pace = association.and_then(|found| found.pace);
                 rest.usage = instance.usage.clone();
                 rest.key_last_use = instance.identity_key_last_use.clone();
             });
-        })?;
-        let set = instance.association.as_ref().and_then(|found| found.credentials.as_ref());
-        let refused = self.records.get(&id.into())?.refused().cloned();
-        if let Some(set) = set {
-            self.rotate(id, set)?;
-        }
-        refused.map_or(Some(()), |refusal| self.refuse(id, refusal))
+        })
     }
 
     /// Makes associations found again after instances were put back.
