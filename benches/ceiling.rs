@@ -8,6 +8,8 @@
 
 #[path = "ceiling/in_process.rs"]
 mod in_process;
+#[path = "support/instances.rs"]
+mod instances;
 mod support;
 
 use std::convert::Infallible;
@@ -29,6 +31,7 @@ use locum::proto::v1::metadata_service_client::MetadataServiceClient;
 use locum::proto::v1::sts_service_client::StsServiceClient;
 use locum::signing::Secret;
 use prost::Message as _;
+use support::cpu::{cpu_seconds_of, median};
 use tonic::body::Body;
 use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic_prost::ProstCodec;
@@ -39,8 +42,6 @@ const CALLERS: usize = 64;
 const CONNECTIONS: usize = 4;
 const ROUNDS: usize = 7;
 const TURN: Duration = Duration::from_millis(1500);
-/// The kernel's clock ticks a second, in which it counts CPU time.
-const TICKS: f64 = 100.0;
 /// Says that this process is the empty server: bytes of the answers of the two calls.
 const EMPTY_SERVER: &str = "LOCUM_BENCH_EMPTY_SERVER";
 
@@ -184,10 +185,7 @@ impl Server {
 
     /// CPU seconds so far, in user and kernel mode.
     fn cpu_seconds(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()));
-        let stat = stat.expect("Linux");
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS
+        cpu_seconds_of(self.process.id())
     }
 }
 
@@ -222,11 +220,6 @@ where
         rate: calls / began.elapsed().as_secs_f64(),
         micros: (server.cpu_seconds() - cpu) * 1e6 / calls,
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// Drives the empty server and Locum in turns, and prints medians.

@@ -4,22 +4,22 @@
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
 
+#[path = "support/instances.rs"]
+mod instances;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use locum::clock::Timestamp;
 use locum::config::Layer;
-use locum::domain::command::{Action, Launch, Minting, ProfileRef};
+use locum::domain::command::{Action, Launch};
 use locum::domain::event::{Event, EventKind, Fact, InstanceFacts, RoleCredentials};
-use locum::domain::metadata::MetadataOptions;
 use locum::domain::rotation::RotationAction;
 use locum::domain::state::{Association, Instance, State};
-use locum::domain::tags::Tags;
-use locum::identity::{AccountId, InstanceId, PackedKeyId, Path, ProfileName, base32_id, hex_id};
+use locum::identity::{AccountId, InstanceId, PackedKeyId, Path, base32_id, hex_id};
 use locum::ledger::codec;
 use locum::pace::Pace;
-use locum::policy::{Policy, PolicyKind};
 use locum::rotation;
 use locum::rotation::calendar::{Calendar, Window};
 use locum::rotation::schedule::Schedule;
@@ -58,18 +58,6 @@ fn bytes<const N: usize>(number: u64) -> [u8; N] {
     let scattered = scattered(number).to_be_bytes();
     bytes.iter_mut().rev().zip(scattered.iter().rev()).for_each(|(to, from)| *to = *from);
     bytes
-}
-
-fn facts() -> InstanceFacts {
-    InstanceFacts {
-        image_id: Arc::from("ami-0123456789abcdef0"),
-        instance_type: Arc::from("m5.large"),
-        region: Arc::from("us-east-1"),
-        zone: Arc::from("us-east-1a"),
-        agent: None,
-        tags: Default::default(),
-        metadata: MetadataOptions::default(),
-    }
 }
 
 fn instance(number: u64, facts: &Arc<InstanceFacts>) -> Instance {
@@ -123,7 +111,7 @@ fn account(number: u64) -> AccountId {
 
 /// A state of so many instances, as a snapshot leads to it.
 fn state_of(count: u64) -> State {
-    let (mut state, shape) = (State::default(), Arc::new(facts()));
+    let (mut state, shape) = (State::default(), Arc::new(instances::facts()));
     for number in 0..ACCOUNTS.min(count) {
         let key = locum::domain::account_key::WrappedAccountKey::new(1, &[7; 60]);
         let created = EventKind::AccountCreated { name: Arc::from("bench"), key };
@@ -200,47 +188,20 @@ fn states(count: u64) {
 /// Accounts with a role in a profile, and instances that carry it.
 async fn launch(service: &Arc<Service>, count: u64) {
     let info = service.own_request("bench");
-    let trust = Policy::parse(TRUST_EC2, PolicyKind::Trust).expect("a policy");
-    let profile: ProfileName = "app".parse().expect("a name");
-    let perform = async |account, action| {
-        service.perform(&info, "", account, action).await.expect("a change");
-    };
     for number in 0..ACCOUNTS {
         let id = account(number);
-        perform(id, service.draw_account(id, "bench").expect("an account")).await;
-        let role = Action::CreateRole {
-            name: "app".parse().expect("a name"),
-            path: Path::default(),
-            id: service.draw_id("AROA").expect("an id"),
-            description: "".into(),
-            max_session: Duration::from_secs(3600),
-            trust: trust.clone(),
-            tags: Tags::default(),
-            boundary: None,
-        };
-        perform(id, role).await;
-        let profile_id = service.draw_id("AIPA").expect("an id");
-        let (name, tags) = (profile.clone(), Tags::default());
-        let created = Action::CreateProfile { name, path: Path::default(), id: profile_id, tags };
-        perform(id, created).await;
-        let role = "app".parse().expect("a name");
-        perform(id, Action::AddRoleToProfile { profile: profile.clone(), role }).await;
-        let launches = (number..count).step_by(usize::try_from(ACCOUNTS).unwrap_or(1));
-        let launches: Vec<_> = launches.map(|number| launch_of(service, number)).collect();
-        let reference = Some(ProfileRef::Name(profile.clone()));
-        perform(id, Action::LaunchInstances { launches, facts: facts(), profile: reference }).await;
+        let created = service.draw_account(id, "bench").expect("an account");
+        service.perform(&info, "", id, created).await.expect("an account");
+        let own = (number..count).step_by(usize::try_from(ACCOUNTS).unwrap_or(1));
+        let launches = own.map(|number| launch_of(service, number)).collect();
+        instances::launch(service, id, TRUST_EC2, launches).await;
     }
 }
 
 fn launch_of(service: &Service, number: u64) -> Launch {
-    let lifetime = PACE.lifetime;
-    Launch {
-        id: hex_id("i-", bytes(number)).parse().expect("an id"),
-        identity_key: service.draw_id("AKIA").expect("an id"),
-        private_ip: Some(std::net::Ipv4Addr::from_bits(u32::try_from(number).unwrap_or(0)).into()),
-        association: service.draw_hex_id("iip-assoc-").expect("an id"),
-        minting: Minting { key: service.draw_id("ASIA").expect("a key"), lifetime },
-    }
+    let address = std::net::Ipv4Addr::from_bits(u32::try_from(number).unwrap_or(0));
+    let id = hex_id("i-", bytes(number)).parse().expect("an id");
+    Launch { id, ..instances::at(service, address) }
 }
 
 /// Reads the credentials of instances one after the other until told to stop; how long each read took.

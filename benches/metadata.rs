@@ -6,6 +6,8 @@
 
 #[path = "support/cpu.rs"]
 mod cpu;
+#[path = "support/instances.rs"]
+mod instances;
 
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
@@ -21,12 +23,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use locum::config::Layer;
-use locum::domain::command::{Action, Launch, ProfileRef};
-use locum::domain::event::InstanceFacts;
-use locum::domain::metadata::MetadataOptions;
-use locum::domain::tags::Tags;
-use locum::identity::Path;
-use locum::policy::{Policy, PolicyKind};
 use locum::serve::{Listeners, Opened, open, run};
 use locum::signing::Keyring;
 use tokio::net::TcpListener;
@@ -43,51 +39,10 @@ async fn prepare(opened: &Opened) {
     let service = &opened.service;
     let account = "111111111111".parse().expect("an account");
     let info = service.own_request("bench");
-    let trust = Policy::parse(TRUST_EC2, PolicyKind::Trust).expect("a policy");
-    let name = || "app".parse().expect("a name");
-    let profile: locum::identity::ProfileName = "app".parse().expect("a name");
-    let actions = [
-        service.draw_account(account, "bench").expect("an account"),
-        Action::CreateRole {
-            name: name(),
-            path: Path::default(),
-            id: service.draw_id("AROA").expect("an id"),
-            description: "".into(),
-            max_session: std::time::Duration::from_secs(3600),
-            trust,
-            tags: Tags::default(),
-            boundary: None,
-        },
-        Action::CreateProfile {
-            name: profile.clone(),
-            path: Path::default(),
-            id: service.draw_id("AIPA").expect("an id"),
-            tags: Tags::default(),
-        },
-        Action::AddRoleToProfile { profile: profile.clone(), role: name() },
-        Action::LaunchInstances {
-            launches: vec![Launch {
-                id: service.draw_hex_id("i-").expect("an id"),
-                identity_key: service.draw_id("AKIA").expect("an id"),
-                private_ip: Some([127, 0, 0, 1].into()),
-                association: service.draw_hex_id("iip-assoc-").expect("an id"),
-                minting: service.draw_minting().expect("a key"),
-            }],
-            facts: InstanceFacts {
-                image_id: "".into(),
-                instance_type: "".into(),
-                region: "us-east-1".into(),
-                zone: "us-east-1a".into(),
-                agent: None,
-                tags: Default::default(),
-                metadata: MetadataOptions::default(),
-            },
-            profile: Some(ProfileRef::Name(profile)),
-        },
-    ];
-    for action in actions {
-        service.perform(&info, "", account, action).await.expect("a change");
-    }
+    let created = service.draw_account(account, "bench").expect("an account");
+    service.perform(&info, "", account, created).await.expect("an account");
+    let here = instances::at(service, [127, 0, 0, 1]);
+    instances::launch(service, account, TRUST_EC2, vec![here]).await;
 }
 
 /// A bare hyper server that answers `body` to everything.

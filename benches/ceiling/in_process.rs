@@ -10,16 +10,16 @@ use http_body_util::BodyExt as _;
 use locum::clock::Clock;
 use locum::config::Layer;
 use locum::domain::access::Caller;
-use locum::domain::command::{Action, Launch, ProfileRef};
-use locum::domain::event::InstanceFacts;
-use locum::domain::metadata::MetadataOptions;
+use locum::domain::command::Action;
 use locum::domain::tags::Tags;
 use locum::identity::{AccountId, Path, Principal};
 use locum::imds::{Front, Limits, Serves, TokenKey, UsageBook};
-use locum::policy::{Policy, PolicyKind};
 use locum::serve::{ByAddress, Opened, open};
 use locum::signing::Keyring;
 use locum::sts::{AssumeRole, RequestInfo, Service};
+
+use super::instances;
+use super::support::cpu::cpu_seconds;
 
 /// Requests under way at once: as many as the writer takes in a batch, four times.
 const CALLERS: usize = 4096;
@@ -30,19 +30,9 @@ const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[
     {"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"},
     {"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:user/ana"},"Action":"sts:AssumeRole"}]}"#;
 
-/// CPU seconds of this process, in user and kernel mode.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks = fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
-    ticks.sum::<f64>() / super::TICKS
-}
-
 /// Makes an account with a user, a role that they may assume, and an instance at 127.0.0.1 that has it.
 async fn prepare(service: &Service, account: AccountId) {
     let info = service.own_request("bench");
-    let role = || "app".parse().expect("a name");
-    let profile: locum::identity::ProfileName = "app".parse().expect("a name");
     let actions = [
         service.draw_account(account, "bench").expect("an account"),
         Action::CreateUser {
@@ -52,46 +42,12 @@ async fn prepare(service: &Service, account: AccountId) {
             tags: Tags::default(),
             boundary: None,
         },
-        Action::CreateRole {
-            name: role(),
-            path: Path::default(),
-            id: service.draw_id("AROA").expect("an id"),
-            description: "".into(),
-            max_session: Duration::from_secs(3600),
-            trust: Policy::parse(TRUST, PolicyKind::Trust).expect("a policy"),
-            tags: Tags::default(),
-            boundary: None,
-        },
-        Action::CreateProfile {
-            name: profile.clone(),
-            path: Path::default(),
-            id: service.draw_id("AIPA").expect("an id"),
-            tags: Tags::default(),
-        },
-        Action::AddRoleToProfile { profile: profile.clone(), role: role() },
-        Action::LaunchInstances {
-            launches: vec![Launch {
-                id: service.draw_hex_id("i-").expect("an id"),
-                identity_key: service.draw_id("AKIA").expect("an id"),
-                private_ip: Some([127, 0, 0, 1].into()),
-                association: service.draw_hex_id("iip-assoc-").expect("an id"),
-                minting: service.draw_minting().expect("a key"),
-            }],
-            facts: InstanceFacts {
-                image_id: "".into(),
-                instance_type: "".into(),
-                region: "us-east-1".into(),
-                zone: "us-east-1a".into(),
-                agent: None,
-                tags: Default::default(),
-                metadata: MetadataOptions::default(),
-            },
-            profile: Some(ProfileRef::Name(profile)),
-        },
     ];
     for action in actions {
         service.perform(&info, "", account, action).await.expect("a change");
     }
+    let here = instances::at(service, [127, 0, 0, 1]);
+    instances::launch(service, account, TRUST, vec![here]).await;
 }
 
 /// The request of the user `ana`.
