@@ -5,10 +5,14 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a bench that cannot be set up may panic")]
 
+#[path = "support/cpu.rs"]
+mod cpu;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use cpu::median;
 use locum::config::Layer;
 use locum::domain::access::Caller;
 use locum::identity::{AccountId, Principal};
@@ -26,9 +30,10 @@ const LOAD: f64 = 0.2;
 const FLOOD: f64 = 100.0;
 /// Callers of the measurement of the capacity.
 const CALLERS: u64 = 256;
-/// Pairs of phases, without and with the flood in turns, and how long each phase is.
-const PAIRS: usize = 3;
-const PHASE: Duration = Duration::from_secs(5);
+/// Pairs of phases, without and with the flood in turns, and how long each phase is. What is compared are the medians
+/// of the phases' percentiles: a single stall of the disk is in one phase alone.
+const PAIRS: usize = 7;
+const PHASE: Duration = Duration::from_secs(4);
 /// How often the aggressor sends what is due.
 const FLOOD_TICK: Duration = Duration::from_millis(1);
 
@@ -140,22 +145,26 @@ fn quantile(latencies: &[Duration], of: f64) -> f64 {
     latencies.get(at).copied().unwrap_or_default().as_secs_f64() * 1e6
 }
 
-/// Prints the others' latencies over all phases of a kind, and gives their p99 in microseconds.
+/// Prints the others' latencies in the phases of a kind, and gives their p99 in microseconds.
 fn report(what: &str, phases: &[Arc<Seen>]) -> f64 {
-    let mut all = Vec::new();
-    let (mut done, mut refused) = (0, 0);
+    let (mut middles, mut tails) = (Vec::new(), Vec::new());
+    let (mut requests, mut done, mut refused) = (0, 0, 0);
     for seen in phases {
-        all.append(&mut seen.latencies.lock().expect("no panic"));
+        let mut latencies = seen.latencies.lock().expect("no panic");
+        latencies.sort_unstable();
+        requests += latencies.len();
+        middles.push(quantile(&latencies, 0.5));
+        tails.push(quantile(&latencies, 0.99));
         done += seen.done.load(Ordering::Relaxed);
         refused += seen.refused.load(Ordering::Relaxed);
     }
-    all.sort_unstable();
-    let (p50, p99) = (quantile(&all, 0.5), quantile(&all, 0.99));
+    let each: Vec<_> = tails.iter().map(|tail| format!("{:.1}", tail / 1000.0)).collect();
+    let (p50, p99) = (median(middles), median(tails));
     let seconds = PHASE.as_secs_f64() * phases.len() as f64;
     println!(
-        "{what:<16} others: {:>7} requests, p50 {p50:>6.0} us, p99 {p99:>6.0} us; aggressor: {:>7.0}/s done, \
-         {:>7.0}/s refused",
-        all.len(),
+        "{what:<16} others: {requests:>7} requests, p50 {p50:>6.0} us, p99 {p99:>6.0} us ({} ms); aggressor: {:>7.0}/s \
+         done, {:>7.0}/s refused",
+        each.join(", "),
         done as f64 / seconds,
         refused as f64 / seconds,
     );
