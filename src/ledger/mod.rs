@@ -11,6 +11,7 @@ pub mod codec;
 mod pace;
 mod queue;
 mod recover;
+pub mod snapshot;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -28,7 +29,7 @@ use crate::domain::event::Fact;
 use crate::domain::rejection::Rejection;
 use crate::domain::rotation::RotationAction;
 use crate::domain::state::State;
-use crate::identity::Principal;
+use crate::identity::{AccountId, Principal};
 use crate::log::{EventLog, Sequence};
 use crate::metrics::{self, Commanded};
 use queue::{Class, Queue, Refused};
@@ -189,14 +190,27 @@ impl Ledger {
         let span = tracing::debug_span!("submit", account = %command.account);
         let (command, submitted) = (Box::new(command), Instant::now());
         let submission = Submission { command, span: span.clone(), submitted, reply };
-        self.shared.queue.push(class, weight, submission).map_err(|refused| match refused {
+        let taken_in = self.shared.queue.push(class, weight, submission);
+        taken_in.map_err(|refused| self.refused(refused))?;
+        answer.instrument(span).await.unwrap_or_else(|_| Err(self.stopped_error()))
+    }
+
+    /// Whether a command of `account` would be taken in now; for callers whose work a refusal would waste.
+    ///
+    /// # Errors
+    /// It would be refused.
+    pub fn expect_room(&self, account: AccountId) -> Result<(), SubmitError> {
+        self.shared.queue.expect_room(account).map_err(|refused| self.refused(refused))
+    }
+
+    fn refused(&self, refused: Refused) -> SubmitError {
+        match refused {
             Refused::Full => {
                 metrics::ledger().command(Commanded::Overloaded);
                 SubmitError::Overloaded
             }
             Refused::Closed => self.stopped_error(),
-        })?;
-        answer.instrument(span).await.unwrap_or_else(|_| Err(self.stopped_error()))
+        }
     }
 
     fn stopped_error(&self) -> SubmitError {

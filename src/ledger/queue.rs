@@ -129,6 +129,12 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// Whether a command of the account would be taken in now.
+    pub(super) fn expect_room(&self, account: AccountId) -> Result<(), Refused> {
+        let inner = self.lock();
+        if inner.closed { Err(Refused::Closed) } else { inner.expect_room(account) }
+    }
+
     /// Moves the next batch into `batch`, and waits for it; false once the queue is closed and empty. `share` is the
     /// most that one account may have of it while another is about.
     pub(super) fn take(&self, batch: &mut Vec<T>, share: u32) -> bool {
@@ -181,6 +187,14 @@ impl<T> Inner<T> {
         self.waiting == 0 && self.service.waiting.is_empty()
     }
 
+    fn expect_room(&self, account: AccountId) -> Result<(), Refused> {
+        let held = self.lanes.get(&account).map_or(0, |lane| lane.waiting.len());
+        let shared = (QUEUE_COMMANDS_MAX / 2).saturating_sub(self.waiting);
+        let finds_room = held < shared.min(COMMANDS_PER_ACCOUNT_MAX);
+        let has_kept_room = held < COMMANDS_PER_ACCOUNT_MIN && self.waiting < QUEUE_COMMANDS_MAX;
+        if finds_room || has_kept_room { Ok(()) } else { Err(Refused::Full) }
+    }
+
     fn push(&mut self, class: Class, weight: u32, item: T) -> Result<(), Refused> {
         let Class::Account(account) = class else {
             if self.service.waiting.len() >= SERVICE_COMMANDS_MAX {
@@ -189,13 +203,7 @@ impl<T> Inner<T> {
             self.service.waiting.push_back((weight, item));
             return Ok(());
         };
-        let held = self.lanes.get(&account).map_or(0, |lane| lane.waiting.len());
-        let shared = (QUEUE_COMMANDS_MAX / 2).saturating_sub(self.waiting);
-        let finds_room = held < shared.min(COMMANDS_PER_ACCOUNT_MAX);
-        let has_kept_room = held < COMMANDS_PER_ACCOUNT_MIN && self.waiting < QUEUE_COMMANDS_MAX;
-        if !finds_room && !has_kept_room {
-            return Err(Refused::Full);
-        }
+        self.expect_room(account)?;
         let lane = self.lanes.entry(account).or_insert_with(|| {
             self.turns.push_back(account);
             Lane::new(self.spare.pop().unwrap_or_default())
@@ -311,6 +319,8 @@ mod tests {
         }
         assert!(queue.len() <= QUEUE_COMMANDS_MAX);
         assert_eq!(queue.push(account(1), 1, (1, 0)), Err(Refused::Full));
+        assert_eq!(queue.expect_room(AccountId::new(100_000_000_001).unwrap()), Err(Refused::Full));
+        assert_eq!(queue.expect_room(AccountId::new(100_000_000_501).unwrap()), Ok(()));
         assert_eq!(queue.push(account(501), 1, (501, 0)), Ok(()));
         for number in 0..SERVICE_COMMANDS_MAX {
             assert_eq!(queue.push(Class::Service, 1, (0, number as u32)), Ok(()));

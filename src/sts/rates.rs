@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Service;
+use super::{Service, ServiceError};
 use crate::domain::access::Caller;
 use crate::domain::quotas::Quota;
 use crate::identity::AccountId;
@@ -140,9 +140,11 @@ impl Service {
         taken.map_err(|retry_after| Throttled { quota: "RequestsPerAddress", retry_after })
     }
 
-    /// Counts a session that `account` asks for.
-    pub(super) fn admit_session(&self, account: AccountId) -> Result<(), Throttled> {
-        self.admit(&self.rates.sessions, Quota::SessionsPerSecond, account)
+    /// Counts a session that `account` asks for, and refuses one that the writer would not take in, before work is
+    /// done for it: what is refused must cost little, or a flood slows down all others by its refusals alone.
+    pub(super) fn admit_session(&self, account: AccountId) -> Result<(), ServiceError> {
+        self.admit(&self.rates.sessions, Quota::SessionsPerSecond, account)?;
+        Ok(self.ledger.expect_room(account)?)
     }
 
     fn admit(&self, buckets: &Buckets, quota: Quota, account: AccountId) -> Result<(), Throttled> {

@@ -59,6 +59,7 @@ impl Service {
     ) -> Result<Issued, ServiceError> {
         asked.check()?;
         let (role_arn, account) = request::role(asked.role_arn.as_deref())?;
+        self.admit_session(info.caller.principal.account().unwrap_or(account))?;
         let mfa = (asked.serial_number.as_deref(), asked.token_code.as_deref());
         let mfa = self.mfa_proof(info, token, mfa).await?;
         let session = asked.session(self.draw_id("ASIA")?, mfa)?;
@@ -77,6 +78,7 @@ impl Service {
     ) -> Result<Issued, ServiceError> {
         asked.check()?;
         let account = own_account(info)?;
+        self.admit_session(account)?;
         let mfa = (asked.serial_number.as_deref(), asked.token_code.as_deref());
         let session = SessionRequest {
             draft: SessionDraft::plain(self.draw_id("ASIA")?),
@@ -99,6 +101,7 @@ impl Service {
     ) -> Result<Issued, ServiceError> {
         asked.check()?;
         let account = own_account(info)?;
+        self.admit_session(account)?;
         let name: SessionName = asked.name.as_deref().unwrap_or_default().parse()?;
         let key = self.draw_id("ASIA")?;
         let policy = asked.policy.as_deref();
@@ -135,7 +138,7 @@ impl Service {
             .ok_or_else(|| Rejection::Validation("The access key ID is not known.".to_owned()))?)
     }
 
-    /// Has a session decided and written, and derives its credentials.
+    /// Has a session that was admitted decided and written, and derives its credentials.
     pub(super) async fn issue(
         &self,
         info: &RequestInfo,
@@ -144,7 +147,6 @@ impl Service {
         operation: Operation,
         session: SessionRequest,
     ) -> Result<Issued, ServiceError> {
-        self.admit_session(info.caller.principal.account().unwrap_or(account))?;
         let action = Action::IssueSession { operation, session: Box::new(session) };
         let receipt = self.perform(info, token, account, action).await?;
         self.issued_by(&receipt)

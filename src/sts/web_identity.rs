@@ -53,6 +53,8 @@ impl Service {
             },
             ..info.clone()
         };
+        // Once the token is proved: a stranger takes none of the account's sessions.
+        self.admit_session(account)?;
         let session = self.session_of(asked, &identity)?;
         let proven = ProvenIdentity {
             identity: WebIdentity {
