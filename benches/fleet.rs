@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 use locum::clock::Timestamp;
 use locum::config::Layer;
 use locum::domain::command::{Action, Launch};
-use locum::domain::event::{Event, EventKind, Fact, InstanceFacts, RoleCredentials};
-use locum::domain::rotation::RotationAction;
-use locum::domain::state::{Association, Instance, State};
-use locum::identity::{AccountId, InstanceId, PackedKeyId, Path, base32_id, hex_id};
-use locum::ledger::codec;
+use locum::domain::event::{Event, EventKind, Fact, InstanceFacts};
+use locum::domain::fleet::{CarriedProfile, Record};
+use locum::domain::rotation::{IssuingRole, RotationAction};
+use locum::domain::state::State;
+use locum::identity::{AccountId, AssociationId, InstanceId, PackedKeyId, Path, hex_id};
+use locum::ledger::snapshot;
 use locum::pace::Pace;
 use locum::rotation;
 use locum::rotation::calendar::{Calendar, Window};
@@ -60,36 +61,46 @@ fn bytes<const N: usize>(number: u64) -> [u8; N] {
     bytes
 }
 
-fn instance(number: u64, facts: &Arc<InstanceFacts>) -> Instance {
+fn instance(number: u64, shared: &Shared) -> Record {
     let issued_at = Timestamp::from_unix_seconds(START - i64::try_from(number % 3600).unwrap_or(0));
-    Instance {
-        id: hex_id("i-", bytes(number)).parse().expect("an id"),
-        facts: facts.clone(),
-        private_ip: Some(std::net::Ipv4Addr::from_bits(u32::try_from(number).unwrap_or(0)).into()),
-        launched_at: issued_at,
-        running: true,
-        identity_key: base32_id("AKIA", bytes(number)).parse().ok(),
-        identity_key_last_use: None,
+    let address = std::net::Ipv4Addr::from_bits(u32::try_from(number).unwrap_or(0));
+    let id: InstanceId = hex_id("i-", bytes(number)).parse().expect("an id");
+    let association: AssociationId = hex_id("iip-assoc-", bytes(number)).parse().expect("an id");
+    Record {
+        identity_key: PackedKeyId::long_term(bytes(number)),
         generation: 1,
-        association: Some(Association {
-            id: hex_id("iip-assoc-", bytes(number)).parse().expect("an id"),
-            profile: "app".parse().expect("a name"),
-            profile_id: "AIPAAAAAAAAAAAAAAAAA".parse().expect("an id"),
-            since: issued_at,
-            credentials: Some(RoleCredentials {
-                epoch: 1,
-                key: PackedKeyId::temporary(bytes(number)).id().expect("a key"),
-                role: "app".parse().expect("a name"),
-                path: Path::default(),
-                role_id: "AROAAAAAAAAAAAAAAAAA".parse().expect("an id"),
-                issued_at,
-                expires_at: issued_at.plus(PACE.lifetime),
-            }),
-            refused: None,
-            pace: None,
-        }),
-        ended: None,
-        usage: None,
+        association: (&association).into(),
+        profile: Some(shared.profile.clone()),
+        since: issued_at,
+        epoch: 1,
+        key: PackedKeyId::temporary(bytes(number)),
+        role: Some(shared.role.clone()),
+        issued_at,
+        lifetime_seconds: u32::try_from(PACE.lifetime.as_secs()).expect("a lifetime"),
+        ..Record::new((&id).into(), shared.facts.clone(), Some(address.into()), issued_at)
+    }
+}
+
+/// What all instances have in common.
+struct Shared {
+    facts: Arc<InstanceFacts>,
+    profile: Arc<CarriedProfile>,
+    role: Arc<IssuingRole>,
+}
+
+impl Shared {
+    fn new() -> Self {
+        let profile = CarriedProfile {
+            name: "app".parse().expect("a name"),
+            id: "AIPAAAAAAAAAAAAAAAAA".parse().expect("an id"),
+        };
+        let role = IssuingRole {
+            name: "app".parse().expect("a name"),
+            path: Path::default(),
+            id: "AROAAAAAAAAAAAAAAAAA".parse().expect("an id"),
+        };
+        let facts = Arc::new(instances::facts());
+        Self { facts, profile: Arc::new(profile), role: Arc::new(role) }
     }
 }
 
@@ -111,14 +122,14 @@ fn account(number: u64) -> AccountId {
 
 /// A state of so many instances, as a snapshot leads to it.
 fn state_of(count: u64) -> State {
-    let (mut state, shape) = (State::default(), Arc::new(instances::facts()));
+    let (mut state, shared) = (State::default(), Shared::new());
     for number in 0..ACCOUNTS.min(count) {
         let key = locum::domain::account_key::WrappedAccountKey::new(1, &[7; 60]);
         let created = EventKind::AccountCreated { name: Arc::from("bench"), key };
         state.apply(1, &fact(account(number), created)).expect("an account");
         let own = (number..count).step_by(usize::try_from(ACCOUNTS).unwrap_or(1));
-        let mut instances: Vec<_> = own.map(|number| instance(number, &shape)).collect();
-        instances.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut instances: Vec<_> = own.map(|number| instance(number, &shared)).collect();
+        instances.sort_by_key(|record| record.id);
         let retold = EventKind::InstancesRetold { instances };
         state.apply(1, &fact(account(number), retold)).expect("instances");
     }
@@ -160,28 +171,17 @@ fn states(count: u64) {
     schedule.fill(&state, now);
     let fill = began.elapsed();
     let planned = resident().saturating_sub(before) as f64 / count as f64;
-    let (mut written, mut stored) = (0_u64, Vec::new());
-    let began = Instant::now();
-    let mut take = |(_, fact): (u64, Fact)| -> Result<(), std::convert::Infallible> {
-        let bytes = codec::encode(&fact);
-        written += bytes.len() as u64;
-        stored.push(bytes);
-        Ok(())
-    };
-    let Ok(()) = state.retell(&mut take);
+    let (mut stored, began) = (Vec::new(), Instant::now());
+    snapshot::write(&state, &mut stored).expect("memory");
     let write = began.elapsed();
     drop((state, schedule));
     let began = Instant::now();
-    let mut again = State::default();
-    for bytes in &stored {
-        again.apply(1, &codec::decode(bytes).expect("a fact")).expect("a state");
-    }
-    again.index_instances();
+    drop(snapshot::read(&mut stored.as_slice()).expect("a state"));
     let read = began.elapsed();
     println!(
         "state     {count:>9} associations  {memory:>5.0} bytes each, {planned:.0} with the calendar; plan {fill:.2?}; \
          snapshot {:.0} bytes each, written in {write:.2?}, read in {read:.2?}",
-        written as f64 / count as f64
+        stored.len() as f64 / count as f64
     );
 }
 

@@ -269,7 +269,7 @@ fn source_address(state: &State, caller: &Caller) -> Option<Ipv4Addr> {
     let arn = caller.session.as_ref()?.instance.as_ref()?;
     let account = state.account(caller.principal.account()?)?;
     let id = arn.resource_name().parse::<InstanceId>().ok()?;
-    match account.instances.record((&id).into())?.address()? {
+    match account.instances.record((&id).into())?.address? {
         IpAddr::V4(address) => Some(address),
         IpAddr::V6(_) => None,
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::account_key::WrappedAccountKey;
 use super::entity::{EntityEvent, PolicyRef};
+use super::fleet::Record;
 use super::last_use::CredentialUse;
 use super::metadata::MetadataOptions;
 use super::mfa::MfaEvent;
@@ -21,7 +22,6 @@ use super::quotas::Quota;
 use super::revocation::RevocationScope;
 use super::rotation::RotationEvent;
 use super::session::Session;
-use super::state::Instance;
 use super::usage::MetadataUsage;
 use crate::clock::Timestamp;
 use crate::identity::{
@@ -369,7 +369,7 @@ pub enum EventKind {
     Rotation(RotationEvent),
     /// Instances as they are. Of snapshots alone: it makes them known, and `State::index_instances` found.
     InstancesRetold {
-        instances: Vec<Instance>,
+        instances: Vec<Record>,
     },
 
     SessionIssued {

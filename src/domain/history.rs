@@ -311,7 +311,7 @@ impl<E> Teller<'_, E> {
     /// In the order of their ids, many to a fact.
     fn tell_instances(&mut self) -> Result<(), E> {
         let account = self.account.clone();
-        let mut instances = account.instances.iter().peekable();
+        let mut instances = account.instances.records().cloned().peekable();
         while instances.peek().is_some() {
             let instances = instances.by_ref().take(INSTANCES_PER_FACT).collect();
             self.say(account.created_at, vec![EventKind::InstancesRetold { instances }])?;

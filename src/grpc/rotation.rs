@@ -43,7 +43,7 @@ impl RotationService for Front {
         };
         let only = carrier.map(|instance| (&instance.id).into());
         let records = account.instances.records();
-        let records = records.filter(|record| only.is_none_or(|id| record.id() == id));
+        let records = records.filter(|record| only.is_none_or(|id| record.id == id));
         let demanded = view.state.renew_before(&account);
         let seen = Seen::of(records, demanded, self.service.now());
         Ok(Response::new(GetRotationResponse {
@@ -137,7 +137,7 @@ impl Seen {
     ) -> Self {
         let mut seen = Self::default();
         for record in records {
-            if !record.running() || record.association() == PackedAssociationId::NONE {
+            if !record.running || record.association == PackedAssociationId::NONE {
                 continue;
             }
             seen.associations += 1;

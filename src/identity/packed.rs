@@ -29,14 +29,19 @@ fn pack(digits: &str) -> [u8; 9] {
     [a, b, c, d, e, f, g, h, i]
 }
 
-/// The text that was packed; `None` if nothing ever packs to these bytes.
+/// How many digits were packed; `None` if nothing ever packs to these bytes.
+fn digits([.., last]: [u8; 9]) -> Option<usize> {
+    match u128::from(last & 15) {
+        LONG_TAG => Some(LONG_DIGITS),
+        SHORT_TAG => Some(SHORT_DIGITS),
+        _ => None,
+    }
+}
+
+/// The text that was packed.
 fn unpack(prefix: &str, bytes: [u8; 9]) -> Option<String> {
+    let digits = digits(bytes)?;
     let bits = bytes.iter().fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
-    let digits = match bits & 15 {
-        LONG_TAG => LONG_DIGITS,
-        SHORT_TAG => SHORT_DIGITS,
-        _ => return None,
-    };
     let mut text = String::with_capacity(prefix.len() + digits);
     text.push_str(prefix);
     for at in (0..DIGIT_BITS / 4).rev().take(digits) {
@@ -65,7 +70,7 @@ macro_rules! packed_hex {
             /// Reads packed bytes; none if no id packs to them.
             #[must_use]
             pub fn read(bytes: [u8; 9]) -> Option<Self> {
-                unpack($prefix, bytes).map(|_| Self(bytes))
+                digits(bytes).map(|_| Self(bytes))
             }
 
             /// The id, if there is one.

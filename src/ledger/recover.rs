@@ -1,19 +1,14 @@
-//! The way back: the newest good snapshot, then the log after it. A snapshot is the state's shortest
-//! history (`domain::history`) as length-prefixed stored facts, so that there is one codec and one
-//! `apply` for both.
+//! The way back: the newest good snapshot, then the log after it.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::time::{Duration, Instant};
 
-use super::{View, codec};
+use super::{View, codec, snapshot};
 use crate::domain::Nonsense;
-use crate::domain::history::Numbered;
 use crate::domain::state::State;
 use crate::identity::AccountId;
 use crate::log::{EventLog, Sequence};
 
-/// The longest stored fact, in bytes; a longer length in a snapshot is damage.
-const FACT_BYTES_MAX: u32 = 16 << 20;
 /// Records read at once during replay.
 const REPLAY_RECORDS: usize = 4096;
 
@@ -107,7 +102,7 @@ pub(super) fn replay(log: &EventLog, view: &mut View) -> Result<(), OpenError> {
 /// The newest snapshot that can be read whole; the log retells what is missing.
 fn read_snapshot(log: &EventLog) -> Option<View> {
     for (sequence, mut reader) in log.snapshots() {
-        match read_state(&mut reader) {
+        match snapshot::read(&mut reader) {
             Ok(state) => return Some(View { sequence: sequence.0, state }),
             Err(error) => {
                 tracing::warn!(sequence = sequence.0, %error, "a snapshot is damaged; skipping it");
@@ -115,45 +110,4 @@ fn read_snapshot(log: &EventLog) -> Option<View> {
         }
     }
     None
-}
-
-fn read_state(reader: &mut dyn Read) -> io::Result<State> {
-    let mut state = State::default();
-    loop {
-        let mut head = [0; 12];
-        match reader.read_exact(&mut head) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                state.index_instances();
-                return Ok(state);
-            }
-            Err(error) => return Err(error),
-        }
-        let [s0, s1, s2, s3, s4, s5, s6, s7, l0, l1, l2, l3] = head;
-        let sequence = u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]);
-        let length = u32::from_be_bytes([l0, l1, l2, l3]);
-        if length > FACT_BYTES_MAX {
-            return Err(io::Error::other("a fact is longer than any can be"));
-        }
-        let mut bytes = Vec::new();
-        reader.take(u64::from(length)).read_to_end(&mut bytes)?;
-        let fact = codec::decode(&bytes).map_err(io::Error::other)?;
-        state.apply(sequence, &fact).map_err(io::Error::other)?;
-    }
-}
-
-/// Writes `view` as a snapshot.
-///
-/// # Errors
-/// The file cannot be written.
-pub(super) fn write_snapshot(log: &EventLog, view: &View) -> io::Result<()> {
-    log.write_snapshot(Sequence(view.sequence), &mut |writer: &mut dyn Write| {
-        view.state.retell(&mut |(sequence, fact): Numbered| {
-            let bytes = codec::encode(&fact);
-            let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-            writer.write_all(&sequence.to_be_bytes())?;
-            writer.write_all(&length.to_be_bytes())?;
-            writer.write_all(&bytes)
-        })
-    })
 }

@@ -1,5 +1,6 @@
 //! The writer thread: take a batch, decide, append, apply, publish, answer.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use tokio::sync::oneshot;
 use super::pace::Pace;
 use super::queue::BATCH_WEIGHT_MAX;
 use super::{
-    Receipt, Recorded, SNAPSHOT_EVERY_FACTS, Shared, Submission, SubmitError, View, codec, recover,
+    Receipt, Recorded, SNAPSHOT_EVERY_FACTS, Shared, Submission, SubmitError, View, codec, snapshot,
 };
 use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::command::Command;
@@ -18,7 +19,7 @@ use crate::domain::decide::decide;
 use crate::domain::event::{EventKind, Fact};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{IDEMPOTENCY_WINDOW, State};
-use crate::log::{AppendError, Entry, Erasable, EventLog};
+use crate::log::{AppendError, Entry, Erasable, EventLog, Sequence};
 use crate::metrics::{self, Commanded};
 
 /// Bytes of encoded facts in one batch, after which it is written.
@@ -234,7 +235,8 @@ impl Writer {
 
 fn write_snapshot(log: &EventLog, view: &View) {
     let began = Instant::now();
-    match recover::write_snapshot(log, view) {
+    let write = &mut |writer: &mut dyn Write| snapshot::write(&view.state, writer);
+    match log.write_snapshot(Sequence(view.sequence), write) {
         Ok(()) => metrics::ledger().snapshot(view.sequence, began.elapsed()),
         Err(error) => {
             metrics::ledger().snapshot_failed();

@@ -322,14 +322,14 @@ impl EventLog {
     }
 
     /// Every whole snapshot that belongs to this log, newest first. A damaged one is left out and said.
-    pub fn snapshots(&self) -> impl Iterator<Item = (Sequence, Box<dyn Read>)> + '_ {
+    pub fn snapshots(&self) -> impl Iterator<Item = (Sequence, Box<dyn Read + Send>)> + '_ {
         snapshot::list(&self.snapshot_folder()).into_iter().filter_map(|(sequence, path)| {
             let opened = snapshot::open(&path).and_then(|(head, body)| {
                 let record = self.read_one(head.sequence).map_err(io::Error::other)?;
                 if record.is_none_or(|record| record.hash != head.hash) {
                     return Err(io::Error::other("it is of another history"));
                 }
-                Ok((head.sequence, Box::new(body) as Box<dyn Read>))
+                Ok((head.sequence, Box::new(body) as Box<dyn Read + Send>))
             });
             match opened {
                 Ok(snapshot) => Some(snapshot),

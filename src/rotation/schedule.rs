@@ -99,14 +99,14 @@ impl Schedule {
 
     /// What stands for the set that a record has now; none if there is nothing to renew.
     fn due(&self, account: &Account, record: &Record) -> Option<Due> {
-        if !record.running() || record.association() == PackedAssociationId::NONE {
+        if !record.running || record.association == PackedAssociationId::NONE {
             return None;
         }
         let interval = self.interval(account, record).as_secs().max(1);
         Some(Due {
             account: account.id.into(),
-            instance: record.id(),
-            epoch: low_half(record.epoch()),
+            instance: record.id,
+            epoch: low_half(record.epoch),
             interval: u32::try_from(interval).unwrap_or(u32::MAX),
         })
     }
@@ -242,7 +242,7 @@ impl Schedule {
         now: Timestamp,
     ) {
         for record in account.instances.records() {
-            if record.profile().is_some_and(|(name, _)| concerns(name, record)) {
+            if record.profile.as_ref().is_some_and(|profile| concerns(&profile.name, record)) {
                 self.renew_now(account, record, now);
             }
         }
@@ -250,7 +250,8 @@ impl Schedule {
 }
 
 fn gives(account: &Account, record: &Record, role: &RoleName) -> bool {
-    let given = record.profile().and_then(|(name, id)| account.role_of_profile(name, id));
+    let given = record.profile.as_ref();
+    let given = given.and_then(|profile| account.role_of_profile(&profile.name, &profile.id));
     given.is_some_and(|given| given.name == *role)
 }
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::schedule::{Due, Schedule};
 use crate::clock::Timestamp;
-use crate::domain::event::{Event, EventKind, Fact, InstanceFacts, RoleCredentials};
+use crate::domain::event::{Event, EventKind, Fact, InstanceFacts};
+use crate::domain::fleet::{CarriedProfile, Record};
 use crate::domain::rotation::{IssuingRole, RenewedSet, RotationEvent};
-use crate::domain::state::{Association, Instance, State};
+use crate::domain::state::State;
 use crate::domain::testing::{A, World, account};
-use crate::identity::{PackedInstanceId, PackedKeyId, Path, hex_id};
+use crate::identity::{AssociationId, InstanceId, PackedInstanceId, PackedKeyId, Path, hex_id};
 use crate::ledger::Recorded;
 use crate::pace::{Pace, SERVED_LIFE_MIN};
 
@@ -31,7 +32,7 @@ struct Clockwork {
     sequence: u64,
 }
 
-fn instance(number: u64, issued_at: i64) -> Instance {
+fn instance(number: u64, issued_at: i64) -> Record {
     let mut bytes = [0; 9];
     bytes[1..].copy_from_slice(&number.to_be_bytes());
     let facts = InstanceFacts {
@@ -43,35 +44,26 @@ fn instance(number: u64, issued_at: i64) -> Instance {
         tags: BTreeMap::new(),
         metadata: Default::default(),
     };
-    let set = RoleCredentials {
-        epoch: 1,
-        key: PackedKeyId::temporary([0; 10]).id().unwrap(),
-        role: "r".parse().unwrap(),
+    let role = IssuingRole {
+        name: "r".parse().unwrap(),
         path: Path::default(),
-        role_id: "AROAAAAAAAAAAAAAAAAA".parse().unwrap(),
-        issued_at: at(issued_at),
-        expires_at: at(issued_at).plus(PACE.lifetime),
+        id: "AROAAAAAAAAAAAAAAAAA".parse().unwrap(),
     };
-    Instance {
-        id: hex_id("i-", bytes).parse().unwrap(),
-        facts: Arc::new(facts),
-        private_ip: None,
-        launched_at: at(issued_at),
-        running: true,
-        identity_key: None,
-        identity_key_last_use: None,
+    let profile =
+        CarriedProfile { name: "p".parse().unwrap(), id: "AIPAAAAAAAAAAAAAAAAA".parse().unwrap() };
+    let id: InstanceId = hex_id("i-", bytes).parse().unwrap();
+    let association: AssociationId = hex_id("iip-assoc-", bytes).parse().unwrap();
+    Record {
         generation: 1,
-        association: Some(Association {
-            id: hex_id("iip-assoc-", bytes).parse().unwrap(),
-            profile: "p".parse().unwrap(),
-            profile_id: "AIPAAAAAAAAAAAAAAAAA".parse().unwrap(),
-            since: at(issued_at),
-            credentials: Some(set),
-            refused: None,
-            pace: None,
-        }),
-        ended: None,
-        usage: None,
+        association: (&association).into(),
+        profile: Some(Arc::new(profile)),
+        since: at(issued_at),
+        epoch: 1,
+        key: PackedKeyId::temporary([0; 10]),
+        role: Some(Arc::new(role)),
+        issued_at: at(issued_at),
+        lifetime_seconds: u32::try_from(PACE.lifetime.as_secs()).unwrap(),
+        ..Record::new((&id).into(), Arc::new(facts), None, at(issued_at))
     }
 }
 
@@ -125,8 +117,8 @@ impl Clockwork {
             let record = own.instances.record(due.instance).unwrap();
             RenewedSet {
                 instance: due.instance,
-                association: record.association(),
-                epoch: record.epoch() + 1,
+                association: record.association,
+                epoch: record.epoch + 1,
                 key: PackedKeyId::temporary([1; 10]),
             }
         };

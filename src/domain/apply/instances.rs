@@ -55,7 +55,8 @@ impl Account {
                 self.instances.refuse(instance, Refusal { code, message, since: time })
             }
             EventKind::InstancesRetold { instances } => {
-                instances.iter().try_for_each(|instance| self.instances.put_back(instance))
+                instances.iter().for_each(|record| self.instances.put_back(record));
+                Some(())
             }
             _ => Some(()),
         }

@@ -127,7 +127,7 @@ impl Decider<'_> {
         let mut least_left = SERVED_LIFE_MIN;
         let account = self.account.clone();
         for (id, key) in renewals {
-            let Some(record) = account.instances.record(*id).filter(|r| r.running()) else {
+            let Some(record) = account.instances.record(*id).filter(|r| r.running) else {
                 continue;
             };
             let Some(at) = self.batch_of(record, lifetime, &mut batches) else { continue };
@@ -142,8 +142,8 @@ impl Decider<'_> {
             }
             batch.sets.push(RenewedSet {
                 instance: *id,
-                association: record.association(),
-                epoch: record.epoch().saturating_add(1),
+                association: record.association,
+                epoch: record.epoch.saturating_add(1),
                 key: *key,
             });
         }
@@ -169,11 +169,11 @@ impl Decider<'_> {
         lifetime: Duration,
         batches: &mut Vec<Batch>,
     ) -> Option<usize> {
-        let (profile, profile_id) = record.profile()?;
-        let role = self.account.role_of_profile(profile, profile_id)?;
+        let profile = record.profile.as_ref()?;
+        let role = self.account.role_of_profile(&profile.name, &profile.id)?;
         let own = record.pace().or(self.account.pace);
         let lifetime = own.map_or(lifetime, |pace| pace.lifetime);
-        let id = record.id().id().filter(|_| !self.account.revocations.is_empty());
+        let id = record.id.id().filter(|_| !self.account.revocations.is_empty());
         let issued_at = self.issued_at(role, id.as_ref(), Timestamp::EPOCH);
         let same = |batch: &Batch| {
             Arc::ptr_eq(&batch.role, role)
@@ -207,7 +207,7 @@ impl Decider<'_> {
 
     /// Records why there is no new set, unless that is known.
     fn refuse(&mut self, record: &Record, role: &Role) {
-        let ids = record.association().id().zip(record.id().id());
+        let ids = record.association.id().zip(record.id.id());
         let Some((association, instance)) = ids else { return };
         if record.refused().is_none_or(|known| &*known.code != UNAUTHORIZED_CODE) {
             self.emit(refusal(association, instance, role));
@@ -231,7 +231,7 @@ impl Decider<'_> {
         let issued_at = self.issued_at(role, Some(instance), earliest);
         let record = self.account.instances.record(instance.into());
         // The pace of another association that is about to end is not this one's.
-        let own = record.filter(|r| r.association() == PackedAssociationId::from(association));
+        let own = record.filter(|r| r.association == PackedAssociationId::from(association));
         let own = own.and_then(Record::pace).or(self.account.pace);
         let lifetime = own.map_or(minting.lifetime, |pace| pace.lifetime);
         let credentials = RoleCredentials {

@@ -15,9 +15,8 @@ use std::sync::Arc;
 pub(super) use directory::Directory;
 use paged::Paged;
 use recent::Recent;
-use record::CarriedProfile;
 
-pub use record::Record;
+pub use record::{CarriedProfile, Record, Rest};
 
 use super::event::{InstanceFacts, RoleCredentials};
 use super::last_use::LastUse;
@@ -220,39 +219,14 @@ impl Fleet {
         self.records.update(&instance, |record| record.change_rest(|rest| rest.pace = pace))
     }
 
-    /// Puts instances in as they were told by `iter`, in that order; `index` then makes them found.
-    pub(super) fn put_back(&mut self, instance: &Instance) -> Option<()> {
-        let id = &instance.id;
-        self.launch(id, &instance.facts, instance.private_ip, instance.launched_at);
-        self.running = self.running.saturating_sub((!instance.running).into());
-        let key = instance.identity_key.as_ref();
-        let identity_key = key.map_or(Some(PackedKeyId::NONE), PackedKeyId::pack)?;
-        let carried = instance.association.as_ref().map(|association| {
-            let (name, id) = (association.profile.clone(), association.profile_id.clone());
-            (association, self.profiles.share(&CarriedProfile { name, id }))
-        });
-        self.update(id, |record| {
-            record.running = instance.running;
-            record.identity_key = identity_key;
-            if let Some((association, profile)) = carried {
-                record.associate((&association.id).into(), profile, association.since);
-            }
-            record.generation = instance.generation;
-            record.ended = instance.ended.as_ref().map_or(PackedAssociationId::NONE, Into::into);
-        })?;
-        let association = instance.association.as_ref();
-        if let Some(set) = association.and_then(|found| found.credentials.as_ref()) {
-            self.rotate(id, set)?;
-        }
-        // After the set, which ends a refusal from before it.
-        self.update(id, |record| {
-            record.change_rest(|rest| {
-                rest.refused = association.and_then(|found| found.refused.clone());
-                rest.pace = association.and_then(|found| found.pace);
-                rest.usage = instance.usage.clone();
-                rest.key_last_use = instance.identity_key_last_use.clone();
-            });
-        })
+    /// Puts an instance in as it was told by `records`, in that order; `index` then makes it found.
+    pub(super) fn put_back(&mut self, record: &Record) {
+        let mut record = record.clone();
+        record.facts = self.facts.keep(&record.facts);
+        record.profile = record.profile.map(|profile| self.profiles.keep(&profile));
+        record.role = record.role.map(|role| self.roles.keep(&role));
+        self.running = self.running.saturating_add(record.running.into());
+        self.records.insert(record);
     }
 
     /// Makes associations found again after instances were put back.

@@ -27,18 +27,30 @@ impl<T> PartialEq for Recent<T> {
 impl<T: PartialEq + Clone> Recent<T> {
     /// A shared value that is equal to `value`.
     pub(super) fn share(&mut self, value: &T) -> Arc<T> {
-        match self.0.iter().position(|known| **known == *value) {
-            Some(0) => {}
-            Some(at) => {
-                let known = self.0.remove(at);
-                self.0.push_front(known);
-            }
-            None => {
-                self.0.push_front(Arc::new(value.clone()));
-                self.0.truncate(RECENT_MAX);
-            }
+        self.known(value).unwrap_or_else(|| self.remember(Arc::new(value.clone())))
+    }
+
+    /// As `share`, for a value that is shared already.
+    pub(super) fn keep(&mut self, value: &Arc<T>) -> Arc<T> {
+        match self.0.front() {
+            Some(newest) if Arc::ptr_eq(newest, value) => value.clone(),
+            _ => self.known(value).unwrap_or_else(|| self.remember(value.clone())),
         }
-        self.0.front().cloned().unwrap_or_else(|| Arc::new(value.clone()))
+    }
+
+    fn known(&mut self, value: &T) -> Option<Arc<T>> {
+        let at = self.0.iter().position(|known| **known == *value)?;
+        if at > 0 {
+            let known = self.0.remove(at);
+            self.0.push_front(known);
+        }
+        self.0.front().cloned()
+    }
+
+    fn remember(&mut self, value: Arc<T>) -> Arc<T> {
+        self.0.push_front(value.clone());
+        self.0.truncate(RECENT_MAX);
+        value
     }
 }
 

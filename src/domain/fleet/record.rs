@@ -16,40 +16,58 @@ use crate::pace::Pace;
 
 /// A profile as it was when it was put on instances.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CarriedProfile {
-    pub(super) name: ProfileName,
-    pub(super) id: UniqueId,
+#[expect(missing_docs, reason = "plain fields, named after what they hold")]
+pub struct CarriedProfile {
+    pub name: ProfileName,
+    /// `AIPA...`
+    pub id: UniqueId,
 }
 
 /// What most instances never have.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Rest {
-    pub(super) refused: Option<Refusal>,
-    pub(super) usage: Option<Arc<MetadataUsage>>,
-    pub(super) key_last_use: Option<Arc<LastUse>>,
-    pub(super) pace: Option<Pace>,
+pub struct Rest {
+    /// Why the association has no newer set.
+    pub refused: Option<Refusal>,
+    /// What use was made of its metadata.
+    pub usage: Option<Arc<MetadataUsage>>,
+    /// When its own key was used last.
+    pub key_last_use: Option<Arc<LastUse>>,
+    /// The association's own pace.
+    pub pace: Option<Pace>,
 }
 
 /// An instance. Empty places hold the ids that are none, and zeros.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "as in `Instance`")]
 pub struct Record {
-    pub(super) id: PackedInstanceId,
-    pub(super) running: bool,
-    pub(super) identity_key: PackedKeyId,
-    pub(super) address: Option<IpAddr>,
-    pub(super) facts: Arc<InstanceFacts>,
-    pub(super) launched_at: Timestamp,
-    pub(super) generation: u64,
-    pub(super) association: PackedAssociationId,
-    pub(super) ended: PackedAssociationId,
-    pub(super) profile: Option<Arc<CarriedProfile>>,
-    pub(super) since: Timestamp,
-    pub(super) epoch: u64,
-    pub(super) key: PackedKeyId,
-    pub(super) role: Option<Arc<IssuingRole>>,
-    pub(super) issued_at: Timestamp,
-    pub(super) lifetime_seconds: u32,
-    pub(super) rest: Option<Arc<Rest>>,
+    pub id: PackedInstanceId,
+    pub running: bool,
+    pub identity_key: PackedKeyId,
+    /// The address by which an agent knows it.
+    pub address: Option<IpAddr>,
+    pub facts: Arc<InstanceFacts>,
+    pub launched_at: Timestamp,
+    pub generation: u64,
+    /// The association that it carries.
+    pub association: PackedAssociationId,
+    /// The association that ended last.
+    pub ended: PackedAssociationId,
+    /// The profile of the association.
+    pub profile: Option<Arc<CarriedProfile>>,
+    /// When the association began.
+    pub since: Timestamp,
+    /// Counts the sets of its association; 0 before the first.
+    pub epoch: u64,
+    /// The key of the newest set.
+    pub key: PackedKeyId,
+    /// The role of the newest set.
+    pub role: Option<Arc<IssuingRole>>,
+    /// When the newest set was issued.
+    pub issued_at: Timestamp,
+    /// How long the newest set is valid.
+    pub lifetime_seconds: u32,
+    /// None where it would hold nothing.
+    pub rest: Option<Arc<Rest>>,
 }
 
 impl Entry for Record {
@@ -61,7 +79,9 @@ impl Entry for Record {
 }
 
 impl Record {
-    pub(super) fn new(
+    /// An instance that was just launched, without keys.
+    #[must_use]
+    pub fn new(
         id: PackedInstanceId,
         facts: Arc<InstanceFacts>,
         address: Option<IpAddr>,
@@ -86,42 +106,6 @@ impl Record {
             lifetime_seconds: 0,
             rest: None,
         }
-    }
-
-    /// The instance's id.
-    #[must_use]
-    pub fn id(&self) -> PackedInstanceId {
-        self.id
-    }
-
-    /// Whether the instance runs.
-    #[must_use]
-    pub fn running(&self) -> bool {
-        self.running
-    }
-
-    /// The address by which an agent knows it.
-    #[must_use]
-    pub fn address(&self) -> Option<IpAddr> {
-        self.address
-    }
-
-    /// The association that it carries; the id that is none without one.
-    #[must_use]
-    pub fn association(&self) -> PackedAssociationId {
-        self.association
-    }
-
-    /// The name and id of the profile that it carries.
-    #[must_use]
-    pub fn profile(&self) -> Option<(&ProfileName, &UniqueId)> {
-        self.profile.as_deref().map(|profile| (&profile.name, &profile.id))
-    }
-
-    /// Counts the sets of its association; 0 before the first.
-    #[must_use]
-    pub fn epoch(&self) -> u64 {
-        self.epoch
     }
 
     /// When its newest set was issued and when that ends, if it has one.
