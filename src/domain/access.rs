@@ -166,7 +166,8 @@ pub fn explain(state: &State, question: &Question<'_>, extra: &Context) -> Trace
     gathered(state, question, extra, policy::explain)
 }
 
-/// Explains as [`explain`] does, with further identity policies beside those of the state.
+/// Explains as [`explain`] does to someone of the caller's account, with further identity policies beside those of
+/// the state. The guardrails of another account are not theirs to know.
 #[must_use]
 pub fn explain_with(
     state: &State,
@@ -176,6 +177,9 @@ pub fn explain_with(
 ) -> Trace {
     gathered(state, question, extra, |request, policies| {
         let mut policies = policies.clone();
+        if question.resource_account != question.caller.principal.account() {
+            policies.resource_control = Vec::new();
+        }
         let more = additional.iter().map(|policy| Named { name: "additional", policy });
         policies.identity.extend(more);
         policy::explain(request, &policies)
@@ -250,7 +254,10 @@ pub fn gathered<T>(
     }
     let limits = |kind, account| guardrails(state, kind, account);
     policies.service_control = limits(GuardrailKind::ServiceControl, caller.principal.account());
-    policies.resource_control = limits(GuardrailKind::ResourceControl, question.resource_account);
+    // A role that is not there has no guardrails either: it is told alike in every account.
+    let absent = question.role_trust && question.resource_policy.is_none();
+    let protected = question.resource_account.filter(|_| !absent);
+    policies.resource_control = limits(GuardrailKind::ResourceControl, protected);
     policies.resource = question.resource_policy;
     policies.resource_must_allow = question.role_trust;
     let request = Request {

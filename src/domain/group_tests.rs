@@ -2,8 +2,9 @@
 
 use super::access::Caller;
 use super::command::Action;
+use super::entity::{EntityAction, TagOwner};
 use super::event::{EventKind, GuardrailKind, GuardrailRef, PolicyOwner};
-use super::rejection::Rejection;
+use super::rejection::{Evidence, Rejection};
 use super::tags::Tags;
 use super::testing::*;
 use crate::identity::{AccountId, Path, UniqueId, base32_id};
@@ -166,6 +167,49 @@ fn a_resource_guardrail_binds_callers_of_other_accounts() {
     put(&mut world, GuardrailKind::ResourceControl, Some(A), statement);
     let refused = world.by(bob, A, assume).unwrap_err().to_string();
     assert!(refused.ends_with("with an explicit deny in a resource control policy"), "{refused}");
+}
+
+/// Protects accounts from being found out: whom a role admits nowhere is told the same, with the same evidence,
+/// whether its account is there, has guardrails, has the role, or shuts the caller out explicitly; what the
+/// caller's own policies say of its tags shows nothing either.
+#[test]
+fn a_role_that_does_not_admit_is_as_one_that_is_not_there() {
+    const ELSEWHERE: &str = "333333333333";
+    let probe = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:*","Resource":"*",
+        "Condition":{"StringEquals":{"aws:ResourceTag/team":"red"}}}]}"#;
+    let probe = Policy::parse(probe, PolicyKind::Identity).unwrap();
+    for policy in [allow(&["sts:*"], "*"), probe] {
+        let (mut world, mut told) = (makers(), Vec::new());
+        world.create_user(B, "bob");
+        let bob = world.user(B, "bob");
+        world.put_policy(B, of_user("bob"), policy);
+        let mut refusal = |world: &mut World| {
+            let assume = world.assume(ELSEWHERE, "Shut", 900);
+            let refused = world.by(bob.clone(), ELSEWHERE, assume).unwrap_err();
+            let Rejection::AccessDenied(denied) = refused else { panic!("{refused}") };
+            let Evidence { trace, context, .. } = *denied.evidence.unwrap();
+            let keys: Vec<_> = context.iter().map(|(key, _)| key.to_owned()).collect();
+            told.push((denied.message, trace, keys));
+        };
+        refusal(&mut world);
+        world.create_account(ELSEWHERE);
+        refusal(&mut world);
+        let others = r#"{"Effect":"Deny","Principal":"*","Action":"sts:*","Resource":"*"}"#;
+        put(&mut world, GuardrailKind::ResourceControl, Some(ELSEWHERE), others);
+        refusal(&mut world);
+        let shut = r#"{"Version":"2012-10-17","Statement":[
+            {"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"333333333333"}},
+            {"Effect":"Deny","Action":"sts:AssumeRole","Principal":"*"}]}"#;
+        let shut = Policy::parse(shut, PolicyKind::Trust).unwrap();
+        world.create_role(ELSEWHERE, "Shut", &shut);
+        let owner = TagOwner::Role("Shut".parse().unwrap());
+        let tags = Tags::of_request([("team", "red")].into_iter()).unwrap();
+        world.root(ELSEWHERE, Action::Entity(EntityAction::Tag { owner, tags }));
+        refusal(&mut world);
+        for refused in &told[1..] {
+            assert_eq!(*refused, told[0]);
+        }
+    }
 }
 
 /// Protects guardrails from those they bind.

@@ -14,6 +14,9 @@ use crate::signing::{message_account, open_message, seal_message};
 /// Bytes of evidence that a message holds; what is over is left out, statements first to last.
 const EVIDENCE_BYTES_MAX: usize = 4096;
 
+/// How the condition keys begin that hold the tags of a resource.
+const RESOURCE_TAGS: [&str; 2] = ["aws:resourcetag/", "iam:resourcetag/"];
+
 impl Service {
     /// Adds the sealed evidence to a refusal of policy, for callers who have an account.
     pub(super) fn sealed(&self, state: &State, rejection: Rejection) -> Rejection {
@@ -120,7 +123,11 @@ fn plain(denied: &Denied, evidence: &Evidence) -> Value {
             }
         }
     }
+    let of_resource = |key: &str| RESOURCE_TAGS.iter().any(|prefix| key.starts_with(prefix));
     let conditions = evidence.context.iter().filter_map(|(key, values)| {
+        if foreign && of_resource(key) {
+            return None;
+        }
         let values: Vec<_> = values.iter().map(|value| json!({ "value": value })).collect();
         let item = json!({ "key": key, "values": { "items": values } });
         fits(&item).then_some(item)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::request::{self, AssumeRole};
 use super::{RequestInfo, Service, ServiceError};
 use crate::clock::Timestamp;
-use crate::domain::access::{Caller, Question, explain};
+use crate::domain::access::{Caller, Question, explain_with};
 use crate::domain::command::{Action, Command};
 use crate::domain::decide::{decide, explain_assume_role, longest_session};
 use crate::domain::event::EventKind;
@@ -178,7 +178,7 @@ impl WhoCan<'_> {
             role_trust: self.must_allow,
             time,
         };
-        explain(state, &question, self.context)
+        explain_with(state, &question, self.context, &[])
     }
 
     fn holder(&self, kind: &'static str, arn: &str, trace: &Trace) -> Option<Holder> {

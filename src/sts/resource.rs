@@ -133,10 +133,7 @@ impl Service {
         let signed = self.authenticate_shown(shown)?;
         let own = signed.caller.principal.account() == Some(asking);
         let trusted = asking == AccountId::OPERATOR || own;
-        let owner = wish.resource_account.unwrap_or(asking);
-        if !trusted && owner != asking {
-            return Err(ResourceError::NotYours);
-        }
+        let owner = owner_for(asking, wish.resource_account)?;
         let question = |action| self.question(&signed.caller, wish, action, owner);
         let refused = wish.actions().find_map(|action| {
             let denied = authorize(state, &question(action), &wish.context).err()?;
@@ -175,6 +172,19 @@ impl Service {
             time: self.now(),
         }
     }
+}
+
+/// The account whose resource a service of account `asking` asks about. What guards the resources of an account is
+/// for its own services and the operator's.
+///
+/// # Errors
+/// The service speaks for resources that are not its own.
+pub fn owner_for(asking: AccountId, named: Option<AccountId>) -> Result<AccountId, ResourceError> {
+    let owner = named.unwrap_or(asking);
+    if owner != asking && asking != AccountId::OPERATOR {
+        return Err(ResourceError::NotYours);
+    }
+    Ok(owner)
 }
 
 /// What a service is told: of a signer of another account, nothing of that account's policies.

@@ -25,7 +25,7 @@ use crate::proto::v1::{
     GrantVerificationRequest, GrantVerificationResponse, StreamAuthorizeSignedRequestsRequest,
     StreamAuthorizeSignedRequestsResponse, VerifyIdentityTokenRequest, VerifyIdentityTokenResponse,
 };
-use crate::sts::{Answer, Judged, RequestInfo, ResourceError, Signed};
+use crate::sts::{Answer, Judged, RequestInfo, ResourceError, Signed, owner_for};
 
 /// Requests of one batch.
 const BATCH_MAX: usize = 256;
@@ -62,7 +62,9 @@ impl AuthorizationService for Front {
         let account = Self::account_of(&info)?;
         let caller = self.service.caller_of_arn(&view.state, account, &arn);
         let caller = caller.ok_or_else(|| Status::not_found("there is no such principal"))?;
-        let judged = self.service.judge(&view.state, &caller, &question::ask(request)?);
+        let ask = question::ask(request)?;
+        owner_for(account, ask.resource_account).map_err(|error| unanswered(&error, &info))?;
+        let judged = self.service.judge(&view.state, &caller, &ask);
         Ok(Response::new(AuthorizeResponse {
             verdict: super::policy::verdict(judged.trace.decision.verdict()).into(),
             matched: matched(&judged),
@@ -161,10 +163,7 @@ impl Front {
         let (request, wish) = question::wish(question)?;
         question::with_shown(&self.service, request.as_ref(), |shown| {
             let answer = self.service.authorize_shown(state, asking, shown, &wish);
-            answer.map(answered).map_err(|error| match error {
-                ResourceError::Signer(error) => status::of_auth_error(&error, &info.request_id),
-                ResourceError::NotYours => Status::permission_denied(error.to_string()),
-            })
+            answer.map(answered).map_err(|error| unanswered(&error, info))
         })
     }
 
@@ -180,6 +179,13 @@ impl Front {
             Err(status) => Outcome::Failure(failure(&status)),
         };
         AuthorizationOutcome { outcome: Some(outcome) }
+    }
+}
+
+fn unanswered(error: &ResourceError, info: &RequestInfo) -> Status {
+    match error {
+        ResourceError::Signer(error) => status::of_auth_error(error, &info.request_id),
+        ResourceError::NotYours => Status::permission_denied(error.to_string()),
     }
 }
 

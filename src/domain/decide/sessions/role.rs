@@ -1,8 +1,8 @@
 //! Sessions of roles: AssumeRole and AssumeRoleWithWebIdentity.
 //!
 //! AssumeRole is decided on both sides: what the caller's account lets the caller do, and whom the
-//! role's trust policy admits. A role or account that does not exist is refused exactly as one that
-//! trusts nobody. The holder of a provider's token has no account: the trust policy alone decides.
+//! role's trust policy admits. A role of another account that admits the caller nowhere is refused exactly as
+//! one that does not exist, and so is one of an account that does not exist. The holder of a provider's token has no account: the trust policy alone decides.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::domain::access::{self, Caller, Question};
 use crate::domain::command::Command;
 use crate::domain::decide::mfa;
 use crate::domain::event::Event;
-use crate::domain::rejection::Rejection;
+use crate::domain::rejection::{Denied, Rejection};
 use crate::domain::session::{ProvenIdentity, Session, SessionRequest};
 use crate::domain::state::{Account, Role, State};
 use crate::domain::tags::Tags;
 use crate::identity::{Arn, Principal, Subject, WebIdentity};
-use crate::policy::{Context, Trace};
+use crate::policy::{Context, PolicyKind, PolicyTrace, StatementTrace, Trace};
 
 /// A session of the role `role_arn` for the caller, or for the holder of a provider's token.
 pub(in crate::domain::decide) fn issue(
@@ -100,9 +100,10 @@ pub fn explain_assume_role(
     let asked = Asked { state, command, role_arn, proven: None, request };
     let carried = Carried::of(command, &request.draft)?;
     let context = asked.context(&carried);
-    let actions = asked.actions(&carried).into_iter();
-    let traces = actions.map(|action| {
-        (action, access::explain(state, &asked.question(action, asked.role()), &context))
+    let explain = |action, role| access::explain(state, &asked.question(action, role), &context);
+    let traces = asked.actions(&carried).into_iter().map(|action| {
+        let trace = explain(action, asked.role());
+        (action, if asked.is_known(&trace) { trace } else { explain(action, None) })
     });
     Ok(traces.collect())
 }
@@ -200,15 +201,36 @@ impl<'a> Asked<'a> {
         context.extend(&Tags::of_resource(role.map(|role| &role.tags)));
         for action in self.actions(carried) {
             let question = self.question(action, role);
-            access::authorize(self.state, &question, &context).map_err(|mut denied| {
-                if self.proven.is_some() {
-                    // A stranger is told no more.
-                    denied.message = NOT_AUTHORIZED_WEB.to_owned();
-                }
-                Rejection::AccessDenied(denied)
-            })?;
+            access::authorize(self.state, &question, &context)
+                .map_err(|denied| self.told(denied, action, carried))?;
         }
         Ok(())
+    }
+
+    /// A refusal as the caller may know it. Whom a role of another account does not admit is told what they would
+    /// be of a role that is not there: not that it is, nor its tags, nor what else of its account refused them.
+    fn told(self, denied: Box<Denied>, action: &'a str, carried: &Carried) -> Rejection {
+        let known = denied.evidence.as_ref().is_none_or(|evidence| self.is_known(&evidence.trace));
+        let of_nothing = || {
+            let question = self.question(action, None);
+            access::authorize(self.state, &question, &self.context(carried)).err()
+        };
+        let mut denied = if known { denied } else { of_nothing().unwrap_or(denied) };
+        if self.proven.is_some() {
+            // A stranger is told no more.
+            denied.message = NOT_AUTHORIZED_WEB.to_owned();
+        }
+        Rejection::AccessDenied(denied)
+    }
+
+    /// Whether the caller may know that the role is there: it is of their account, or it admits them.
+    fn is_known(self, trace: &Trace) -> bool {
+        let own = self.command.caller.principal.account() == Some(self.command.account);
+        let admits = |(policy, statement): (&PolicyTrace, &StatementTrace)| {
+            // A role's trust policy is judged as what it is, its resource's policy.
+            policy.kind == PolicyKind::Resource && !statement.denies
+        };
+        own || trace.matched().any(admits)
     }
 
     fn question(self, action: &'a str, role: Option<&'a Arc<Role>>) -> Question<'a> {
