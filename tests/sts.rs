@@ -17,9 +17,8 @@ use std::time::{Duration, Instant};
 use issuer::{Answers, Issuer, Signer};
 use locum::clock::Clock;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use ring::hmac;
 use serde_json::{Value, json};
-use support::{LOCUM, Server};
+use support::{LOCUM, Server, totp};
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ServerConfig, crypto};
 
@@ -34,27 +33,6 @@ fn refused<T: std::fmt::Debug>(result: Result<T, String>, expected: &str) {
 
 fn now() -> i64 {
     Clock::System.now().as_unix_seconds()
-}
-
-/// The code of an authenticator app with this seed, by RFC 6238 apart from the code that is tested.
-fn totp(seed: &str, step: i64) -> String {
-    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let (mut bits, mut count, mut key) = (0_u32, 0, Vec::new());
-    for digit in seed.chars() {
-        bits = (bits << 5) | u32::try_from(ALPHABET.find(digit).unwrap()).unwrap();
-        count += 5;
-        if count >= 8 {
-            count -= 8;
-            key.push(u8::try_from(bits >> count).unwrap());
-            bits &= (1 << count) - 1;
-        }
-    }
-    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key);
-    let tag = hmac::sign(&key, &step.to_be_bytes());
-    let tag = tag.as_ref();
-    let offset = usize::from(tag[19] & 15);
-    let word = u32::from_be_bytes(tag[offset..offset + 4].try_into().unwrap());
-    format!("{:06}", (word & 0x7fff_ffff) % 1_000_000)
 }
 
 /// A user with a key and a policy that allows everything.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use ring::hmac;
 use serde_json::Value;
 
 pub(crate) const LOCUM: &str = env!("CARGO_BIN_EXE_locum");
@@ -116,6 +117,27 @@ pub(crate) fn locum(args: &[&str]) -> Result<String, String> {
     } else {
         Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
     }
+}
+
+/// The code of an authenticator app with this seed, by RFC 6238 apart from the code that is tested.
+pub(crate) fn totp(seed: &str, step: i64) -> String {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let (mut bits, mut count, mut key) = (0_u32, 0, Vec::new());
+    for digit in seed.chars() {
+        bits = (bits << 5) | u32::try_from(ALPHABET.find(digit).unwrap()).unwrap();
+        count += 5;
+        if count >= 8 {
+            count -= 8;
+            key.push(u8::try_from(bits >> count).unwrap());
+            bits &= (1 << count) - 1;
+        }
+    }
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key);
+    let tag = hmac::sign(&key, &step.to_be_bytes());
+    let tag = tag.as_ref();
+    let offset = usize::from(tag[19] & 15);
+    let word = u32::from_be_bytes(tag[offset..offset + 4].try_into().unwrap());
+    format!("{:06}", (word & 0x7fff_ffff) % 1_000_000)
 }
 
 fn answer(output: &Output) -> Result<Value, String> {
