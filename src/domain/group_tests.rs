@@ -203,7 +203,7 @@ fn a_role_that_does_not_admit_is_as_one_that_is_not_there() {
         let shut = Policy::parse(shut, PolicyKind::Trust).unwrap();
         world.create_role(ELSEWHERE, "Shut", &shut);
         let owner = TagOwner::Role("Shut".parse().unwrap());
-        let tags = Tags::of_request([("team", "red")].into_iter()).unwrap();
+        let tags = Tags::of_request([("team", "red")]).unwrap();
         world.root(ELSEWHERE, Action::Entity(EntityAction::Tag { owner, tags }));
         refusal(&mut world);
         for refused in &told[1..] {
