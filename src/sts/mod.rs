@@ -57,7 +57,7 @@ pub use last_use::RECORD_EVERY;
 pub use mfa::{AskedMfaDevice, MfaDeviceOf, NewMfaDevice};
 pub use rates::Throttled;
 pub use request::{AssumeRole, AssumeRoleWithWebIdentity, GetFederationToken, GetSessionToken};
-pub use resource::{Answer, Chunk, ResourceError, Shown, Wish, owner_for};
+pub use resource::{Answer, Chunk, ResourceError, Shown, Wish};
 pub use root_keys::{Rewrapped, VersionUse};
 pub use sessions::Issued;
 

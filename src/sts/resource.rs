@@ -133,7 +133,7 @@ impl Service {
         let signed = self.authenticate_shown(shown)?;
         let own = signed.caller.principal.account() == Some(asking);
         let trusted = asking == AccountId::OPERATOR || own;
-        let owner = owner_for(asking, wish.resource_account)?;
+        let owner = Self::owner_for(asking, wish.resource_account)?;
         let question = |action| self.question(&signed.caller, wish, action, owner);
         let refused = wish.actions().find_map(|action| {
             let denied = authorize(state, &question(action), &wish.context).err()?;
@@ -143,6 +143,22 @@ impl Service {
         let (action, encoded) = refused.unwrap_or((&wish.action, None));
         let trace = explain(state, &question(action), &wish.context);
         Ok(answer(signed, encoded, action, wish, &trace, trusted))
+    }
+
+    /// The account whose resource a service of account `asking` asks about. What guards the resources of an account is
+    /// for its own services and the operator's.
+    ///
+    /// # Errors
+    /// The service speaks for resources that are not its own.
+    pub fn owner_for(
+        asking: AccountId,
+        named: Option<AccountId>,
+    ) -> Result<AccountId, ResourceError> {
+        let owner = named.unwrap_or(asking);
+        if owner != asking && asking != AccountId::OPERATOR {
+            return Err(ResourceError::NotYours);
+        }
+        Ok(owner)
     }
 
     /// As `authorize_shown` for a signer who is known, without reasons: only whether they may.
@@ -172,19 +188,6 @@ impl Service {
             time: self.now(),
         }
     }
-}
-
-/// The account whose resource a service of account `asking` asks about. What guards the resources of an account is
-/// for its own services and the operator's.
-///
-/// # Errors
-/// The service speaks for resources that are not its own.
-pub fn owner_for(asking: AccountId, named: Option<AccountId>) -> Result<AccountId, ResourceError> {
-    let owner = named.unwrap_or(asking);
-    if owner != asking && asking != AccountId::OPERATOR {
-        return Err(ResourceError::NotYours);
-    }
-    Ok(owner)
 }
 
 /// What a service is told: of a signer of another account, nothing of that account's policies.

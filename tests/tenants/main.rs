@@ -13,6 +13,7 @@
 mod admitted;
 mod estate;
 mod operation;
+mod promises;
 mod references;
 mod scrub;
 #[path = "../support/mod.rs"]

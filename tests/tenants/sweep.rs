@@ -102,7 +102,7 @@ fn streams(operation: &Operation) -> bool {
 }
 
 /// Reads first, then what adds, then what takes away, then what ends things.
-fn rank(operation: &Operation) -> u8 {
+pub(crate) fn rank(operation: &Operation) -> u8 {
     let begins = |words: &[&str]| words.iter().any(|word| operation.name.starts_with(word));
     match () {
         // Takes the place of the alias that there is.

@@ -101,7 +101,7 @@ impl Grpc {
         }
     }
 
-    async fn messages(
+    pub(crate) async fn messages(
         &self,
         method: &MethodDescriptor,
         request: &Value,

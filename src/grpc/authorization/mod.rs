@@ -25,7 +25,7 @@ use crate::proto::v1::{
     GrantVerificationRequest, GrantVerificationResponse, StreamAuthorizeSignedRequestsRequest,
     StreamAuthorizeSignedRequestsResponse, VerifyIdentityTokenRequest, VerifyIdentityTokenResponse,
 };
-use crate::sts::{Answer, Judged, RequestInfo, ResourceError, Signed, owner_for};
+use crate::sts::{Answer, Judged, RequestInfo, ResourceError, Service, Signed};
 
 /// Requests of one batch.
 const BATCH_MAX: usize = 256;
@@ -63,7 +63,8 @@ impl AuthorizationService for Front {
         let caller = self.service.caller_of_arn(&view.state, account, &arn);
         let caller = caller.ok_or_else(|| Status::not_found("there is no such principal"))?;
         let ask = question::ask(request)?;
-        owner_for(account, ask.resource_account).map_err(|error| unanswered(&error, &info))?;
+        let owner = Service::owner_for(account, ask.resource_account);
+        owner.map_err(|error| unanswered(&error, &info))?;
         let judged = self.service.judge(&view.state, &caller, &ask);
         Ok(Response::new(AuthorizeResponse {
             verdict: super::policy::verdict(judged.trace.decision.verdict()).into(),
