@@ -20,8 +20,46 @@ const HEAD: u64 = 45;
 const DIGEST: u64 = 32;
 /// Snapshots that are kept; the older one is there should the newest be damaged.
 const KEPT: usize = 2;
-/// Bytes read at once while a snapshot is checked.
+/// Bytes read or written at once.
 const CHUNK: usize = 1 << 20;
+
+/// Bytes that are written before they are synced. A file system that syncs a whole snapshot at once makes the log's
+/// small writes wait for all of it.
+const SYNCED_BYTES: usize = 1 << 20;
+
+/// A file that is synced as it grows.
+struct Synced {
+    file: BufWriter<File>,
+    unsynced: usize,
+}
+
+impl Synced {
+    fn create(path: &Path) -> io::Result<Self> {
+        let file = BufWriter::with_capacity(CHUNK, File::create(path)?);
+        Ok(Self { file, unsynced: 0 })
+    }
+
+    fn finish(self) -> io::Result<()> {
+        self.file.into_inner()?.sync_all()
+    }
+}
+
+impl Write for Synced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.unsynced = self.unsynced.saturating_add(written);
+        if self.unsynced >= SYNCED_BYTES {
+            self.file.flush()?;
+            self.file.get_ref().sync_data()?;
+            self.unsynced = 0;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
 
 /// Hashes what passes through.
 struct Hashing<W> {
@@ -49,8 +87,7 @@ pub(super) fn write(
 ) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let partial = folder.join("partial");
-    let file = BufWriter::with_capacity(CHUNK, File::create(&partial)?);
-    let mut out = Hashing { inner: file, digest: Context::new(&SHA256) };
+    let mut out = Hashing { inner: Synced::create(&partial)?, digest: Context::new(&SHA256) };
     out.write_all(&MAGIC)?;
     out.write_all(&[VERSION])?;
     out.write_all(&head.sequence.0.to_be_bytes())?;
@@ -58,7 +95,7 @@ pub(super) fn write(
     body(&mut out)?;
     let Hashing { mut inner, digest } = out;
     inner.write_all(digest.finish().as_ref())?;
-    inner.into_inner()?.sync_all()?;
+    inner.finish()?;
     fs::rename(&partial, folder.join(format!("{:020}.snap", head.sequence.0)))?;
     File::open(folder)?.sync_all()?;
     for (_, old) in list(folder).into_iter().skip(KEPT) {
