@@ -151,5 +151,7 @@ pub(super) fn push_sha256_hex(out: &mut String, data: &[u8]) {
 
 /// SHA-256 in lower-case hexadecimal.
 pub(super) fn sha256_hex(data: &[u8]) -> String {
-    hex::encode(digest::digest(&digest::SHA256, data))
+    let mut text = String::with_capacity(2 * digest::SHA256_OUTPUT_LEN);
+    push_sha256_hex(&mut text, data);
+    text
 }

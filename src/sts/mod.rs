@@ -152,8 +152,8 @@ pub struct Service {
     oidc_keys: KeyCache,
 }
 
-/// Accounts whose keys are kept unwrapped.
-const ACCOUNT_KEYS_MAX: usize = 4096;
+/// Accounts whose keys are kept unwrapped: some 30 MB.
+const ACCOUNT_KEYS_MAX: usize = 131_072;
 /// Credentials of instances' roles that are kept: some 20 MB.
 const DELIVERIES_MAX: usize = 16_384;
 
@@ -334,15 +334,16 @@ impl Service {
     /// The system gives no random bytes.
     pub fn draw_request_id(&self) -> Result<Arc<str>, NoRandomness> {
         let bytes: [u8; 16] = self.draw()?;
-        let text = hex::encode(bytes);
-        let mut dashed = String::with_capacity(36);
-        for (at, c) in text.chars().enumerate() {
-            if matches!(at, 8 | 12 | 16 | 20) {
-                dashed.push('-');
+        let mut text = [b'-'; 36];
+        let groups =
+            [(0..4, 0..8), (4..6, 9..13), (6..8, 14..18), (8..10, 19..23), (10..16, 24..36)];
+        for (from, to) in groups {
+            if let (Some(from), Some(to)) = (bytes.get(from), text.get_mut(to)) {
+                // INVARIANT: each byte has its two digits.
+                hex::encode_to_slice(from, to).unwrap_or_default();
             }
-            dashed.push(c);
         }
-        Ok(Arc::from(dashed))
+        Ok(Arc::from(str::from_utf8(&text).unwrap_or_default()))
     }
 
     /// What a set of an instance's credentials is made with.
