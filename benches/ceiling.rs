@@ -6,6 +6,8 @@
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
 
+#[path = "support/allocator.rs"]
+mod allocator;
 #[path = "ceiling/in_process.rs"]
 mod in_process;
 #[path = "support/instances.rs"]

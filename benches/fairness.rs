@@ -5,6 +5,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a bench that cannot be set up may panic")]
 
+#[path = "support/allocator.rs"]
+mod allocator;
 #[path = "support/cpu.rs"]
 mod cpu;
 

@@ -4,6 +4,8 @@
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
 
+#[path = "support/allocator.rs"]
+mod allocator;
 #[path = "support/cpu.rs"]
 mod cpu;
 #[path = "support/instances.rs"]

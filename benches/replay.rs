@@ -3,6 +3,9 @@
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
 
+#[path = "support/allocator.rs"]
+mod allocator;
+
 use std::sync::Arc;
 use std::time::Instant;
 

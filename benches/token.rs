@@ -8,6 +8,9 @@
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
 
+#[path = "support/allocator.rs"]
+mod allocator;
+
 use std::future::pending;
 use std::hint::black_box;
 use std::sync::Arc;

@@ -1,0 +1,212 @@
+//! What the log costs as it grows, and how long a service takes to start over it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use locum::clock::Timestamp;
+use locum::domain::account_key::WrappedAccountKey;
+use locum::domain::event::{Event, EventKind, Fact};
+use locum::domain::rotation::{IssuingRole, RenewedSet, RotationEvent};
+use locum::identity::{AccountId, AssociationId, InstanceId, PackedKeyId, hex_id};
+use locum::ledger::{Ledger, SNAPSHOT_EVERY_FACTS, codec};
+use locum::log::{Entry, Erasable, EventLog, Sequence};
+
+use super::{account, instances, scattered};
+
+/// Instances of the state that the log leads to, at most.
+const INSTANCES_MAX: u64 = 100_000;
+/// Records of one append while the log is filled.
+const BATCH: u64 = 1000;
+/// Records of a write that is measured, and how many are.
+const MEASURED_BATCH: u64 = 64;
+const WRITES: usize = 200;
+const READS: u64 = 5000;
+/// RocksDB sorts what it was filled with for a while; no log is filled as fast in use.
+const SETTLING: Duration = Duration::from_secs(15);
+const PAGE: usize = 100;
+const START: i64 = 1_780_000_000;
+
+fn fact(account: AccountId, events: Vec<EventKind>) -> Entry {
+    let fact = Fact {
+        time: Timestamp::from_unix_seconds(START),
+        actor: Arc::from("arn:aws:iam::111111111111:root"),
+        request_id: Arc::from("f44ce240-8d6f-38d9-b58c-dbc74f844d81"),
+        trace_id: Arc::from(""),
+        idempotency: None,
+        events: events.into_iter().map(|kind| Event { account, kind }).collect(),
+    };
+    let payload = Bytes::from(codec::encode(&fact));
+    Entry { time: fact.time, accounts: vec![account], payload, erasable: Vec::new() }
+}
+
+fn id(number: u64) -> [u8; 9] {
+    let mut bytes = [0; 9];
+    let digits = scattered(number).to_be_bytes();
+    bytes.iter_mut().rev().zip(digits.iter().rev()).for_each(|(to, from)| *to = *from);
+    bytes
+}
+
+/// What the record of this number says: the first make instances, of ten accounts, whose sets all others renew.
+fn entry(number: u64, instances: u64) -> Entry {
+    let owner = account(number % 10);
+    let instance: InstanceId = hex_id("i-", id(number % instances)).parse().expect("an id");
+    let association: AssociationId =
+        hex_id("iip-assoc-", id(number % instances)).parse().expect("an id");
+    if number < instances {
+        let launched = EventKind::InstanceLaunched {
+            id: instance.clone(),
+            facts: instances::facts(),
+            private_ip: None,
+        };
+        let associated = EventKind::ProfileAssociated {
+            association,
+            instance,
+            profile: "app".parse().expect("a name"),
+            profile_id: "AIPAAAAAAAAAAAAAAAAA".parse().expect("an id"),
+            generation: 1,
+        };
+        return fact(owner, vec![launched, associated]);
+    }
+    let role = IssuingRole {
+        name: "app".parse().expect("a name"),
+        path: locum::identity::Path::default(),
+        id: "AROAAAAAAAAAAAAAAAAA".parse().expect("an id"),
+    };
+    let set = RenewedSet {
+        instance: (&instance).into(),
+        association: (&association).into(),
+        epoch: number / instances,
+        key: PackedKeyId::temporary([7; 10]),
+    };
+    let issued_at = Timestamp::from_unix_seconds(START);
+    let renewed = RotationEvent::Renewed {
+        role: Arc::new(role),
+        issued_at,
+        expires_at: issued_at.plus(Duration::from_secs(6 * 3600)),
+        sets: [set].into(),
+    };
+    fact(owner, vec![EventKind::Rotation(renewed)])
+}
+
+/// A log with the accounts, and nothing else yet.
+fn begin(log: &EventLog) {
+    for number in 0..10 {
+        let wrapped = WrappedAccountKey::new(1, &[7; 60]);
+        let created = EventKind::AccountCreated { name: Arc::from("bench"), key: wrapped };
+        let key = vec![(account(number), Erasable::New(Bytes::from_static(&[7; 60])))];
+        let created = Entry { erasable: key, ..fact(account(number), vec![created]) };
+        log.append(&[created]).expect("a write");
+    }
+}
+
+/// Where the log stands while it grows.
+struct Growing {
+    instances: u64,
+    written: u64,
+}
+
+impl Growing {
+    fn next(&mut self, count: u64) -> Vec<Entry> {
+        let from = self.written;
+        self.written += count;
+        (from..self.written).map(|number| entry(number, self.instances)).collect()
+    }
+
+    fn fill(&mut self, log: &EventLog, until: u64) {
+        while self.written < until {
+            let entries = self.next(BATCH.min(until - self.written));
+            log.append(&entries).expect("a write");
+        }
+    }
+}
+
+fn middle(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default().as_secs_f64() * 1e6
+}
+
+fn timed(work: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    work();
+    began.elapsed()
+}
+
+/// Microseconds of a durable write, of a read of one record and of one page of an account, in the middle.
+fn costs(log: &EventLog, growing: &mut Growing) -> [f64; 3] {
+    let writes = (0..WRITES).map(|_| {
+        let entries = growing.next(MEASURED_BATCH);
+        timed(|| {
+            log.append(&entries).expect("a write");
+        })
+    });
+    let writes = writes.collect();
+    let anywhere = |number| Sequence(1 + scattered(number) % growing.written);
+    let reads = (0..READS).map(|number| {
+        timed(|| drop(log.read_one(anywhere(number)).expect("a read").expect("a record")))
+    });
+    let pages = (0..READS / 10).map(|number| {
+        let owner = account(number % 10);
+        timed(|| drop(log.of_account(owner, anywhere(number), PAGE).expect("a page")))
+    });
+    [middle(writes), middle(reads.collect()), middle(pages.collect())]
+}
+
+/// Opens the folder as a service does; closing it then writes a snapshot.
+fn start(folder: &Path) -> (Duration, u64) {
+    let began = Instant::now();
+    let (log, _) = EventLog::open(folder).expect("a log");
+    let (ledger, writer, opened) = Ledger::open(log).expect("a ledger");
+    let took = began.elapsed();
+    drop((writer, ledger));
+    (took, opened.sequence - opened.snapshot_sequence)
+}
+
+/// Measures at powers of ten up to `largest` records, and prints.
+pub(super) async fn measure(largest: u64) {
+    tokio::task::spawn_blocking(move || grow(largest)).await.expect("a log that grows");
+}
+
+fn grow(largest: u64) {
+    let mut seen = BTreeMap::new();
+    for size in (4..).map(|power| 10_u64.pow(power)).take_while(|size| *size <= largest) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut growing = Growing { instances: INSTANCES_MAX.min(size / 10), written: 0 };
+        let (log, _) = EventLog::open(folder.path()).expect("a log");
+        begin(&log);
+        // As long before the end as a snapshot can be.
+        growing.fill(&log, size.saturating_sub(SNAPSHOT_EVERY_FACTS).max(size / 2));
+        drop(log);
+        let (whole, replayed) = start(folder.path());
+        let (log, _) = EventLog::open(folder.path()).expect("a log");
+        growing.fill(&log, size);
+        std::thread::sleep(SETTLING);
+        let [write, read, page] = costs(&log, &mut growing);
+        let megabytes = log.bytes_on_disk() >> 20;
+        drop(log);
+        let (recent, after) = start(folder.path());
+        println!(
+            "log       {size:>9} records, {megabytes} MiB: write of {MEASURED_BATCH} {write:.0} us, read of one \
+             {read:.1} us, page of an account {page:.0} us; start {recent:.2?} from a snapshot {after} records old, \
+             {whole:.2?} from none ({replayed} records)"
+        );
+        seen.insert(size, [write, read, page]);
+    }
+    let mut newest = seen.values().rev();
+    if let (Some(last), Some(before)) = (newest.next(), newest.next()) {
+        let step = |index: usize| {
+            let (last, before) = (last.get(index), before.get(index));
+            last.zip(before).map_or(0.0, |(last, before)| last * last / before)
+        };
+        println!(
+            "log       {:>9} records, if the next step costs as the last one did: write {:.0} us, read of one {:.1} us, \
+             page {:.0} us",
+            largest * 10,
+            step(0),
+            step(1),
+            step(2)
+        );
+    }
+}
