@@ -30,6 +30,7 @@
 //!    go through `call.perform`; reads take `call.state()` and then `call.require(..)`; `page` cuts lists.
 //! 4. A line `GetRole => roles::get_role;` in the service's `operations!`.
 //! 5. A call in `tests/clients/`, which fails for an operation that is answered and not tried.
+//! 6. What its parameters refer to, in `tests/tenants/references.rs`, which fails for a parameter that it does not know.
 
 mod api;
 mod call;

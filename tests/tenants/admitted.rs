@@ -67,6 +67,20 @@ async fn names_and_retries_are_each_accounts_own() {
     assert_eq!(identity["accountId"], first.account);
 }
 
+/// Protects everyone's credentials from one tenant's demand: renewing those of all accounts is the operator's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_renews_its_own_credentials_alone() {
+    let world = World::new().await;
+    let first = world.estate(FIRST).await;
+    let all = json!({"allAccounts": true});
+    for key in [&first.root, &first.admin, &first.session] {
+        let refused = world.grpc(key).refused("RotateCredentials", all.clone()).await;
+        assert_eq!(refused.code, "AccessDenied", "{}", refused.text);
+    }
+    world.grpc(&first.admin).made("RotateCredentials", json!({})).await;
+    world.grpc(&world.operator).made("RotateCredentials", all).await;
+}
+
 /// What a stream delivers up to a message that holds `end`.
 async fn up_to(answers: &mut Answers, end: &str) -> String {
     let mut delivered = String::new();
@@ -102,9 +116,20 @@ async fn streams_tell_of_ones_own_account() {
     let (admin, agent) = (world.grpc(&first.admin), world.grpc(&first.agent));
     let mut events = follow(&admin, "FollowEvents", json!({})).await;
     let mut instances = follow(&agent, "WatchInstances", json!({"batched": true})).await;
+    let mut voided = follow(&admin, "FollowInvalidations", json!({})).await;
     let before = act(&world, &world.theirs).await;
+    let shut = json!({"userName": world.theirs.name(Kind::User), "active": false,
+        "accessKeyId": world.theirs.name(Kind::AccessKey)});
+    world.grpc(&world.theirs.root).made("UpdateAccessKey", shut).await;
     let own = act(&world, &first).await;
-    let delivered = [up_to(&mut events, &own).await, up_to(&mut instances, &own).await];
+    let request = json!({"userName": first.name(Kind::User), "active": false,
+        "accessKeyId": first.name(Kind::AccessKey)});
+    world.grpc(&first.root).made("UpdateAccessKey", request).await;
+    let delivered = [
+        up_to(&mut events, &own).await,
+        up_to(&mut instances, &own).await,
+        up_to(&mut voided, &first.account).await,
+    ];
     for delivered in delivered {
         let private = world.theirs.private.iter().chain([&before, &world.theirs.account]);
         for name in private {

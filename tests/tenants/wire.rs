@@ -22,7 +22,7 @@ use tonic::{Request, Status};
 use tonic_types::StatusExt as _;
 
 /// How long a stream may be silent before it counts as having nothing to say.
-const SILENCE: Duration = Duration::from_millis(150);
+const SILENCE: Duration = Duration::from_millis(100);
 pub(crate) const REGION: &str = "us-east-1";
 
 /// What came back, in words.
