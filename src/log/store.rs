@@ -25,6 +25,9 @@ const WAL_BYTES_MAX: u64 = 256 << 20;
 /// Bytes of one of RocksDB's own info logs, and how many are kept.
 const INFO_LOG_BYTES_MAX: usize = 4 << 20;
 const INFO_LOGS_KEPT: usize = 3;
+/// Bytes of RocksDB's tables that are written before they are synced: synced whole, they make the log's small writes
+/// wait.
+const TABLE_BYTES_UNSYNCED: u64 = 1 << 20;
 /// The leader's term; one node has none.
 const TERM: u64 = 0;
 
@@ -50,6 +53,7 @@ fn options() -> Options {
     options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
     options.set_max_open_files(OPEN_FILES_MAX);
     options.set_max_total_wal_size(WAL_BYTES_MAX);
+    options.set_bytes_per_sync(TABLE_BYTES_UNSYNCED);
     options.set_max_log_file_size(INFO_LOG_BYTES_MAX);
     options.set_keep_log_file_num(INFO_LOGS_KEPT);
     options
