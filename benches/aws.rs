@@ -15,12 +15,11 @@ use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use locum::client::{Credentials, SignedChannel};
+use locum::client::{Credentials, SignedChannel, sign_form};
 use locum::clock::Clock;
 use locum::proto::v1;
 use locum::proto::v1::sts_service_client::StsServiceClient;
-use locum::signing::sigv4::{PathStyle, Signable, Signer, body_sha256};
-use support::cpu::median;
+use support::figures::median;
 use support::{Bench, CALLERS, ROLE_ARN, measure};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
@@ -43,26 +42,8 @@ async fn connect(address: std::net::SocketAddr) -> Connection {
 
 /// Signs and sends one form, and reads the whole answer.
 async fn post(connection: &Connection, host: &str, user: &Credentials, body: &'static str) {
-    let headers = [("host", host)];
-    let signable = Signable {
-        method: "POST",
-        path: "/",
-        query: "",
-        headers: &headers,
-        body_sha256: &body_sha256(body.as_bytes()),
-        path_style: PathStyle::Normalized,
-    };
-    let signer = Signer {
-        access_key: &user.access_key_id,
-        secret: &user.secret_access_key,
-        session_token: None,
-        region: "us-east-1",
-        service: "sts",
-    };
-    let mut request = Request::post("/")
-        .header("host", host)
-        .header("content-type", "application/x-www-form-urlencoded");
-    for (name, value) in signer.sign(&signable, Clock::System.now()) {
+    let mut request = Request::post("/").header("host", host);
+    for (name, value) in sign_form(user, ("us-east-1", "sts"), host, body, Clock::System.now()) {
         request = request.header(name, value);
     }
     let request = request.body(Full::new(Bytes::from_static(body.as_bytes()))).expect("a request");

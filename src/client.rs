@@ -15,7 +15,9 @@
 //! ```
 
 pub mod authorize;
+mod bytes_codec;
 mod first_message;
+mod form;
 mod trust;
 
 use std::future::Future;
@@ -35,7 +37,9 @@ use crate::clock::Clock;
 use crate::signing::Secret;
 use crate::signing::grpc::{CallSigner, sign_call};
 
+pub use bytes_codec::BytesCodec;
 pub use first_message::first_message;
+pub use form::sign_form;
 pub use trust::Trust;
 
 /// Bytes of a request message with its frame; the server takes no larger ones.

@@ -5,16 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, Subcommand};
 use prost::Message as _;
-use prost::bytes::{Buf, BufMut};
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, ServiceDescriptor};
 use serde_json::{Value, json};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Request, Status, Streaming};
 use tonic_types::StatusExt as _;
 
 use super::dynamic::{add_flags, kebab, message, table, take_warnings};
 use super::{Failure, run, say};
-use crate::client::{Credentials, SignedChannel, Trust, connect_trusting, connect_unsigned};
+use crate::client::{
+    BytesCodec, Credentials, SignedChannel, Trust, connect_trusting, connect_unsigned,
+};
 use crate::grpc::ENCODED_MESSAGE;
 use crate::proto::DESCRIPTORS;
 use crate::signing::grpc::UNSIGNED_CALLS;
@@ -149,7 +149,7 @@ async fn call(
     let mut grpc = tonic::client::Grpc::new(channel);
     grpc.ready().await.map_err(|status| told(&status))?;
     let request = Request::new(request.encode_to_vec());
-    let answers = grpc.server_streaming(request, path, Bytes).await;
+    let answers = grpc.server_streaming(request, path, BytesCodec).await;
     let mut answers: Streaming<Vec<u8>> = answers.map_err(|status| told(&status))?.into_inner();
     while let Some(bytes) = answers.message().await.map_err(|status| told(&status))? {
         let answer = DynamicMessage::decode(method.output(), bytes.as_slice())?;
@@ -170,45 +170,5 @@ pub(super) fn told(status: &Status) -> Failure {
             format!("{message}. Encoded authorization failure message: {encoded}").into()
         }
         None => message.into(),
-    }
-}
-
-/// Messages as the bytes they are.
-#[derive(Clone, Copy, Debug)]
-struct Bytes;
-
-impl Codec for Bytes {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for Bytes {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Bytes {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        let mut bytes = vec![0; buffer.remaining()];
-        buffer.copy_to_slice(&mut bytes);
-        Ok(Some(bytes))
     }
 }

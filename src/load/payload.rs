@@ -5,8 +5,9 @@ use prost::Message as _;
 use serde_json::json;
 
 use super::LoadError;
-use super::driver::{assume_role_form, sign_form};
+use super::driver::assume_role_form;
 use super::setup::Endpoints;
+use crate::client::sign_form;
 use crate::clock::Timestamp;
 use crate::proto::v1;
 use crate::signing::Secret;
@@ -103,7 +104,8 @@ impl Payload {
         let endpoint = endpoint.ok_or_else(|| LoadError::field("wrk and k6", "need --aws"))?;
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         let body = assume_role_form(role_arn);
-        let headers = sign_form(&to.credentials, &to.region, &authority(&endpoint)?, &body, now);
+        let headers =
+            sign_form(&to.credentials, (&to.region, "sts"), &authority(&endpoint)?, &body, now);
         Ok(Form { endpoint, body, headers })
     }
 }

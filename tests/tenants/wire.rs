@@ -6,17 +6,16 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
-use locum::client::{Credentials, SignedChannel, Trust, connect, connect_unsigned};
+use locum::client::{
+    BytesCodec, Credentials, SignedChannel, Trust, connect, connect_unsigned, sign_form,
+};
 use locum::clock::Clock;
 use locum::proto::DESCRIPTORS;
 use locum::signing::Secret;
 use locum::signing::grpc::UNSIGNED_CALLS;
-use locum::signing::sigv4::{PathStyle, Signable, Signer, body_sha256};
 use prost::Message as _;
-use prost::bytes::{Buf, BufMut};
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
 use serde_json::{Value, json};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 use tonic_types::StatusExt as _;
@@ -138,7 +137,7 @@ impl Grpc {
         let mut grpc = tonic::client::Grpc::new(channel.clone());
         grpc.ready().await?;
         let path = PathAndQuery::try_from(path).unwrap();
-        let answer = grpc.server_streaming(Request::new(message.encode_to_vec()), path, Bytes);
+        let answer = grpc.server_streaming(Request::new(message.encode_to_vec()), path, BytesCodec);
         let (head, stream, _) = answer.await?.into_parts();
         Ok(Answers { head, stream, method: method.clone() })
     }
@@ -202,44 +201,6 @@ fn listed(metadata: &MetadataMap) -> Vec<String> {
     headers
 }
 
-/// Messages as the bytes they are.
-#[derive(Clone, Copy)]
-struct Bytes;
-
-impl Codec for Bytes {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for Bytes {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Bytes {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining()).to_vec()))
-    }
-}
-
 /// The AWS edge, for the holder of a key, over one connection.
 pub(crate) struct Query {
     key: Credentials,
@@ -256,27 +217,10 @@ impl Query {
     }
 
     pub(crate) fn call(&mut self, service: &str, form: &str) -> Answer {
-        const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-        let headers = [("host", self.host.as_str()), FORM];
-        let signable = Signable {
-            method: "POST",
-            path: "/",
-            query: "",
-            headers: &headers,
-            body_sha256: &body_sha256(form.as_bytes()),
-            path_style: PathStyle::Normalized,
-        };
-        let signer = Signer {
-            access_key: &self.key.access_key_id,
-            secret: &self.key.secret_access_key,
-            session_token: self.key.session_token.as_ref().map(Secret::expose),
-            region: REGION,
-            service,
-        };
-        let mut request = "POST / HTTP/1.1\r\n".to_owned();
-        let signed = signer.sign(&signable, Clock::System.now());
-        let headers = headers.into_iter().map(|(name, value)| (name, value.to_owned()));
-        for (name, value) in headers.chain(signed) {
+        let place = (REGION, service);
+        let signed = sign_form(&self.key, place, &self.host, form, Clock::System.now());
+        let mut request = format!("POST / HTTP/1.1\r\nhost: {}\r\n", self.host);
+        for (name, value) in signed {
             request += &format!("{name}: {value}\r\n");
         }
         request += &format!("content-length: {}\r\n\r\n{form}", form.len());

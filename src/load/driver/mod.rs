@@ -6,7 +6,7 @@ mod metadata;
 mod query;
 
 pub(super) use self::grpc::by_name;
-pub(super) use self::query::{assume_role_form, sign_form};
+pub(super) use self::query::assume_role_form;
 
 use std::future::Future;
 use std::sync::Arc;

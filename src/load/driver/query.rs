@@ -10,10 +10,8 @@ use super::super::population::Tenant;
 use super::Deployment;
 use super::grpc::{SESSION_NAME, THROTTLING, session};
 use super::http::outcome;
-use crate::client::Credentials;
-use crate::clock::{Clock, Timestamp};
-use crate::signing::Secret;
-use crate::signing::sigv4::{PathStyle, Signable, Signer, body_sha256};
+use crate::client::{Credentials, sign_form};
+use crate::clock::Clock;
 
 impl Deployment {
     pub(super) async fn query_assume_role(&self, tenant: &Tenant) -> Outcome {
@@ -30,7 +28,8 @@ impl Deployment {
     async fn query(&self, caller: &Credentials, role: &str) -> Outcome {
         let Some(place) = &self.aws else { return Outcome::NotMade };
         let body = assume_role_form(role);
-        let signed = sign_form(caller, &self.region, &place.host, &body, Clock::System.now());
+        let signed =
+            sign_form(caller, (&self.region, "sts"), &place.host, &body, Clock::System.now());
         let mut request = Request::post("/").header("host", &place.host);
         for (name, value) in signed {
             let Ok(mut value) = HeaderValue::from_str(&value) else { return Outcome::NotMade };
@@ -52,36 +51,6 @@ impl Deployment {
 pub(in crate::load) fn assume_role_form(role: &str) -> String {
     let role = utf8_percent_encode(role, NON_ALPHANUMERIC);
     format!("Action=AssumeRole&Version=2011-06-15&RoleSessionName={SESSION_NAME}&RoleArn={role}")
-}
-
-/// The headers of a form to STS.
-pub(in crate::load) fn sign_form(
-    caller: &Credentials,
-    region: &str,
-    host: &str,
-    body: &str,
-    now: Timestamp,
-) -> Vec<(&'static str, String)> {
-    const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-    let headers = [("host", host), FORM];
-    let signable = Signable {
-        method: "POST",
-        path: "/",
-        query: "",
-        headers: &headers,
-        body_sha256: &body_sha256(body.as_bytes()),
-        path_style: PathStyle::Normalized,
-    };
-    let signer = Signer {
-        access_key: &caller.access_key_id,
-        secret: &caller.secret_access_key,
-        session_token: caller.session_token.as_ref().map(Secret::expose),
-        region,
-        service: "sts",
-    };
-    let mut signed = signer.sign(&signable, now);
-    signed.push((FORM.0, FORM.1.to_owned()));
-    signed
 }
 
 /// By the code of the error document.
