@@ -7,21 +7,20 @@
 
 #[path = "support/allocator.rs"]
 mod allocator;
-#[path = "support/cpu.rs"]
-mod cpu;
+#[path = "support/figures.rs"]
+mod figures;
+#[path = "support/setup.rs"]
+mod setup;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cpu::median;
-use locum::config::Layer;
-use locum::domain::access::Caller;
-use locum::identity::{AccountId, Principal};
+use figures::{median, quantile};
 use locum::ledger::SubmitError;
 use locum::serve::{Opened, open};
-use locum::signing::Keyring;
 use locum::sts::{GetSessionToken, RequestInfo, Service, ServiceError};
+use setup::{account, as_root, make_account};
 use tokio::runtime::Handle;
 
 /// Accounts, one of which is the aggressor.
@@ -39,15 +38,6 @@ const PHASE: Duration = Duration::from_secs(4);
 /// How often the aggressor sends what is due.
 const FLOOD_TICK: Duration = Duration::from_millis(1);
 
-fn caller(service: &Service, account: u64) -> RequestInfo {
-    let account = AccountId::new(200_000_000_000 + account).expect("an account");
-    let principal = Principal::Root { account };
-    RequestInfo {
-        caller: Caller { principal, ..Caller::service() },
-        ..service.own_request("bench")
-    }
-}
-
 async fn ask(service: &Service, info: &RequestInfo) -> Result<(), ServiceError> {
     service.get_session_token(info, "", &GetSessionToken::default()).await.map(drop)
 }
@@ -57,7 +47,7 @@ async fn capacity(service: &Arc<Service>) -> f64 {
     let began = Instant::now();
     let tasks: Vec<_> = (0..CALLERS)
         .map(|number| {
-            let (service, info) = (service.clone(), caller(service, number % ACCOUNTS));
+            let (service, info) = (service.clone(), as_root(service, account(number % ACCOUNTS)));
             tokio::spawn(async move {
                 let mut count = 0_u64;
                 while began.elapsed() < PHASE {
@@ -85,7 +75,8 @@ struct Seen {
 
 /// Sends what is due for all accounts but the first, evenly, from a thread of its own.
 fn send_steadily(handle: &Handle, service: &Arc<Service>, rate: f64, seen: &Arc<Seen>) {
-    let infos: Vec<_> = (1..ACCOUNTS).map(|number| Arc::new(caller(service, number))).collect();
+    let infos: Vec<_> =
+        (1..ACCOUNTS).map(|number| Arc::new(as_root(service, account(number)))).collect();
     let gap = Duration::from_secs_f64(1.0 / (rate * infos.len() as f64));
     let began = Instant::now();
     let mut due = began;
@@ -104,7 +95,7 @@ fn send_steadily(handle: &Handle, service: &Arc<Service>, rate: f64, seen: &Arc<
 }
 
 fn flood(handle: &Handle, service: &Arc<Service>, rate: f64, seen: &Arc<Seen>) {
-    let info = Arc::new(caller(service, 0));
+    let info = Arc::new(as_root(service, account(0)));
     let (began, mut sent) = (Instant::now(), 0.0);
     while began.elapsed() < PHASE {
         while sent < began.elapsed().as_secs_f64() * rate {
@@ -142,21 +133,15 @@ async fn phase(service: &Arc<Service>, rate: f64, flood_rate: f64) -> Arc<Seen> 
     seen
 }
 
-fn quantile(latencies: &[Duration], of: f64) -> f64 {
-    let at = ((latencies.len() as f64 * of) as usize).min(latencies.len().saturating_sub(1));
-    latencies.get(at).copied().unwrap_or_default().as_secs_f64() * 1e6
-}
-
 /// Prints the others' latencies in the phases of a kind, and gives their p99 in microseconds.
 fn report(what: &str, phases: &[Arc<Seen>]) -> f64 {
     let (mut middles, mut tails) = (Vec::new(), Vec::new());
     let (mut requests, mut done, mut refused) = (0, 0, 0);
     for seen in phases {
         let mut latencies = seen.latencies.lock().expect("no panic");
-        latencies.sort_unstable();
         requests += latencies.len();
-        middles.push(quantile(&latencies, 0.5));
-        tails.push(quantile(&latencies, 0.99));
+        middles.push(quantile(&mut latencies, 0.5));
+        tails.push(quantile(&mut latencies, 0.99));
         done += seen.done.load(Ordering::Relaxed);
         refused += seen.refused.load(Ordering::Relaxed);
     }
@@ -174,16 +159,11 @@ fn report(what: &str, phases: &[Arc<Seen>]) -> f64 {
 }
 
 async fn opened(folder: &tempfile::TempDir) -> Opened {
-    let layer = Layer { data_dir: Some(folder.path().to_owned()), ..Layer::default() };
-    let config = layer.finish().expect("settings");
-    Keyring::create(&config.keyring).expect("a keyring");
+    let config = setup::config(setup::layer(folder.path()));
     let opened = open(&config).await.expect("a data folder");
     let service = &opened.service;
     for number in 0..ACCOUNTS {
-        let account = AccountId::new(200_000_000_000 + number).expect("an account");
-        let action = service.draw_account(account, "bench").expect("an account");
-        let info = service.own_request("bench");
-        service.perform(&info, "", account, action).await.expect("an account");
+        make_account(service, account(number)).await;
     }
     opened
 }

@@ -6,17 +6,24 @@
 
 #[path = "support/allocator.rs"]
 mod allocator;
+#[path = "support/facts.rs"]
+mod facts;
+#[path = "support/figures.rs"]
+mod figures;
 #[path = "support/instances.rs"]
 mod instances;
+#[path = "support/setup.rs"]
+mod setup;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use facts::START;
+use figures::{bytes, quantile, resident, setting};
 use locum::clock::Timestamp;
-use locum::config::Layer;
 use locum::domain::command::{Action, Launch};
-use locum::domain::event::{Event, EventKind, Fact, InstanceFacts};
+use locum::domain::event::{EventKind, InstanceFacts};
 use locum::domain::fleet::{CarriedProfile, Record};
 use locum::domain::rotation::{IssuingRole, RotationAction};
 use locum::domain::state::State;
@@ -27,41 +34,14 @@ use locum::rotation;
 use locum::rotation::calendar::{Calendar, Window};
 use locum::rotation::schedule::Schedule;
 use locum::serve::open;
-use locum::signing::Keyring;
 use locum::sts::Service;
+use setup::{account, make_account};
 
 const TRUST_EC2: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",
     "Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
 const PACE: Pace =
     Pace { interval: Duration::from_secs(3600), lifetime: Duration::from_secs(6 * 3600) };
-const START: i64 = 1_764_000_000;
 const ACCOUNTS: u64 = 1000;
-
-fn setting(name: &str) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000)
-}
-
-/// Bytes of memory that this process has.
-fn resident() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    let pages: u64 = statm.split(' ').nth(1).and_then(|field| field.parse().ok()).expect("pages");
-    pages * 4096
-}
-
-/// A number that looks drawn, so that indexes are filled in no order.
-fn scattered(number: u64) -> u64 {
-    let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
-}
-
-fn bytes<const N: usize>(number: u64) -> [u8; N] {
-    let mut bytes = [0; N];
-    let scattered = scattered(number).to_be_bytes();
-    bytes.iter_mut().rev().zip(scattered.iter().rev()).for_each(|(to, from)| *to = *from);
-    bytes
-}
 
 fn instance(number: u64, shared: &Shared) -> Record {
     let issued_at = Timestamp::from_unix_seconds(START - i64::try_from(number % 3600).unwrap_or(0));
@@ -106,34 +86,17 @@ impl Shared {
     }
 }
 
-fn fact(account: AccountId, kind: EventKind) -> Fact {
-    let empty: Arc<str> = Arc::from("");
-    Fact {
-        time: Timestamp::from_unix_seconds(START),
-        actor: empty.clone(),
-        request_id: empty.clone(),
-        trace_id: empty,
-        idempotency: None,
-        events: vec![Event { account, kind }],
-    }
-}
-
-fn account(number: u64) -> AccountId {
-    AccountId::new(100_000_000_000 + number).expect("an account")
-}
-
 /// A state of so many instances, as a snapshot leads to it.
 fn state_of(count: u64) -> State {
     let (mut state, shared) = (State::default(), Shared::new());
     for number in 0..ACCOUNTS.min(count) {
-        let key = locum::domain::account_key::WrappedAccountKey::new(1, &[7; 60]);
-        let created = EventKind::AccountCreated { name: Arc::from("bench"), key };
-        state.apply(1, &fact(account(number), created)).expect("an account");
+        let created = facts::fact(account(number), vec![facts::account_created()]);
+        state.apply(1, &created).expect("an account");
         let own = (number..count).step_by(usize::try_from(ACCOUNTS).unwrap_or(1));
         let mut instances: Vec<_> = own.map(|number| instance(number, &shared)).collect();
         instances.sort_by_key(|record| record.id);
         let retold = EventKind::InstancesRetold { instances };
-        state.apply(1, &fact(account(number), retold)).expect("instances");
+        state.apply(1, &facts::fact(account(number), vec![retold])).expect("instances");
     }
     state.index_instances();
     state
@@ -189,11 +152,9 @@ fn states(count: u64) {
 
 /// Accounts with a role in a profile, and instances that carry it.
 async fn launch(service: &Arc<Service>, count: u64) {
-    let info = service.own_request("bench");
     for number in 0..ACCOUNTS {
         let id = account(number);
-        let created = service.draw_account(id, "bench").expect("an account");
-        service.perform(&info, "", id, created).await.expect("an account");
+        make_account(service, id).await;
         let own = (number..count).step_by(usize::try_from(ACCOUNTS).unwrap_or(1));
         let launches = own.map(|number| launch_of(service, number)).collect();
         instances::launch(service, id, TRUST_EC2, launches).await;
@@ -224,12 +185,7 @@ fn read_metadata(service: &Service, count: u64, stop: &AtomicBool) -> Vec<Durati
         times.push(began.elapsed());
         std::thread::sleep(Duration::from_micros(200));
     }
-    times.sort_unstable();
     times
-}
-
-fn p99(times: &[Duration]) -> Duration {
-    times.get(times.len() * 99 / 100).copied().unwrap_or_default()
 }
 
 /// Associations whose set was issued before the demand.
@@ -264,19 +220,17 @@ async fn reads_during(
 
 async fn rotate_all(count: u64) {
     let folder = tempfile::tempdir().expect("a folder");
-    let layer = Layer { data_dir: Some(folder.path().to_owned()), ..Layer::default() };
-    let config = layer.finish().expect("settings");
-    Keyring::create(&config.keyring).expect("a keyring");
+    let config = setup::config(setup::layer(folder.path()));
     let opened = open(&config).await.expect("a data folder");
     let service = opened.service.clone();
     let began = Instant::now();
     launch(&service, count).await;
     println!("launched  {count:>9} in {:.2?}", began.elapsed());
     let rotating = tokio::spawn(rotation::run(service.clone()));
-    let quiet = reads_during(&service, count, tokio::time::sleep(Duration::from_secs(4))).await;
+    let mut quiet = reads_during(&service, count, tokio::time::sleep(Duration::from_secs(4))).await;
     let (info, before) = (service.own_request("bench"), service.view().sequence);
     let began = Instant::now();
-    let busy = reads_during(&service, count, async {
+    let mut busy = reads_during(&service, count, async {
         let demand = Action::Rotation(RotationAction::RenewAll);
         service.perform(&info, "", AccountId::OPERATOR, demand).await.expect("a demand");
         while outstanding(&service) > 0 {
@@ -286,11 +240,11 @@ async fn rotate_all(count: u64) {
     .await;
     let took = began.elapsed();
     println!(
-        "renewed   {count:>9} in {took:.2?}, durable and visible, {} records; metadata reads p99 {:.1?} before, \
-         {:.1?} meanwhile",
+        "renewed   {count:>9} in {took:.2?}, durable and visible, {} records; metadata reads p99 {:.1} us before, \
+         {:.1} us meanwhile",
         service.view().sequence - before,
-        p99(&quiet),
-        p99(&busy),
+        quantile(&mut quiet, 0.99),
+        quantile(&mut busy, 0.99),
     );
     rotating.abort();
     let _ = rotating.await;
@@ -302,7 +256,7 @@ async fn rotate_all(count: u64) {
 }
 
 fn main() {
-    let largest = setting("FLEET_MAX");
+    let largest = setting("FLEET_MAX", 1_000_000);
     let sizes = (4..).map(|power| 10_u64.pow(power)).take_while(|size| *size <= largest);
     for size in sizes.clone() {
         calendar(size);
@@ -311,5 +265,5 @@ fn main() {
         states(size);
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(rotate_all(setting("FLEET_ROTATED")));
+    runtime.block_on(rotate_all(setting("FLEET_ROTATED", 1_000_000)));
 }

@@ -7,12 +7,16 @@
 
 #[path = "support/allocator.rs"]
 mod allocator;
-#[path = "support/cpu.rs"]
-mod cpu;
+#[path = "support/facts.rs"]
+mod facts;
+#[path = "support/figures.rs"]
+mod figures;
 #[path = "growth/history.rs"]
 mod history;
 #[path = "support/instances.rs"]
 mod instances;
+#[path = "support/setup.rs"]
+mod setup;
 #[path = "growth/snapshots.rs"]
 mod snapshots;
 
@@ -20,18 +24,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cpu::{cpu_seconds, median};
+use figures::{cpu_seconds, median, resident, scattered, setting};
 use futures_util::StreamExt as _;
-use locum::config::{Config, Layer};
-use locum::domain::access::Caller;
 use locum::domain::command::Action;
 use locum::domain::quotas::Quota;
-use locum::domain::tags::Tags;
-use locum::identity::{AccountId, Path, Principal};
-use locum::policy::{Policy, PolicyKind};
+use locum::identity::AccountId;
 use locum::serve::{Opened, open};
-use locum::signing::Keyring;
 use locum::sts::{AssumeRole, GetSessionToken, RequestInfo, Service};
+use setup::{account, as_root, as_user, config, create_role, create_user, layer, make_account};
 
 /// Callers at once: enough to fill the writer's batches.
 const CALLERS: usize = 512;
@@ -40,34 +40,6 @@ const PHASE: Duration = Duration::from_secs(2);
 const PHASES: usize = 3;
 /// Commands under way while a size is set up.
 const SETTING_UP: usize = 512;
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-fn account(number: u64) -> AccountId {
-    AccountId::new(100_000_000_000 + number).expect("an account")
-}
-
-/// Bytes of memory that this process has.
-fn resident() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    let pages: u64 = statm.split(' ').nth(1).and_then(|field| field.parse().ok()).expect("pages");
-    pages * 4096
-}
-
-fn config(folder: &tempfile::TempDir) -> Config {
-    let layer = Layer { data_dir: Some(folder.path().to_owned()), ..Layer::default() };
-    let config = layer.finish().expect("settings");
-    Keyring::create(&config.keyring).expect("a keyring");
-    config
-}
-
-/// What `RequestInfo` an account's root has.
-fn root(service: &Service, account: AccountId) -> RequestInfo {
-    let caller = Caller { principal: Principal::Root { account }, ..Caller::service() };
-    RequestInfo { caller, ..service.own_request("bench") }
-}
 
 /// Carries out the changes, many at once.
 async fn all(service: &Service, changes: impl Iterator<Item = (AccountId, Action)>) {
@@ -115,15 +87,10 @@ where
     Cost { rate: median(rates), cpu_micros: median(cpus) }
 }
 
-/// A number that looks drawn.
-fn scattered(number: u64) -> u64 {
-    number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16
-}
-
 /// Sessions of accounts that are picked at random, by how many accounts there are.
 async fn over_accounts(largest: u64) {
     let folder = tempfile::tempdir().expect("a folder");
-    let opened = open(&config(&folder)).await.expect("a data folder");
+    let opened = open(&config(layer(folder.path()))).await.expect("a data folder");
     let service = &opened.service;
     let (empty, mut made) = (resident(), 0);
     for size in (1..).map(|power| 10_u64.pow(power)).take_while(|size| *size <= largest) {
@@ -138,7 +105,7 @@ async fn over_accounts(largest: u64) {
         let cost = measure(move |call| {
             let service = asking.clone();
             async move {
-                let info = root(&service, account(scattered(call) % size));
+                let info = as_root(&service, account(scattered(call) % size));
                 let asked = GetSessionToken::default();
                 service.get_session_token(&info, "", &asked).await.expect("a session");
             }
@@ -152,48 +119,22 @@ async fn over_accounts(largest: u64) {
     opened.close().await;
 }
 
-/// Makes the user `ana` and roles whom she may assume: those from `from` to `to`.
+/// Roles that the user `ana` may assume: those from `from` to `to`.
 fn roles(service: &Service, from: u64, to: u64) -> impl Iterator<Item = Action> {
     let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole",
         "Principal":{"AWS":"arn:aws:iam::100000000000:user/ana"}}}"#;
-    (from..to).map(move |number| Action::CreateRole {
-        name: format!("role-{number}").parse().expect("a name"),
-        path: Path::default(),
-        id: service.draw_id("AROA").expect("an id"),
-        description: "".into(),
-        max_session: Duration::from_secs(3600),
-        trust: Policy::parse(trust, PolicyKind::Trust).expect("a policy"),
-        tags: Tags::default(),
-        boundary: None,
-    })
+    (from..to).map(move |number| create_role(service, &format!("role-{number}"), trust))
 }
 
+/// A request of the user `ana`, whom there was not yet, in an account that may have many roles.
 async fn with_user(service: &Service) -> RequestInfo {
     let home = account(0);
-    let user = Action::CreateUser {
-        name: "ana".parse().expect("a name"),
-        path: Path::default(),
-        id: service.draw_id("AIDA").expect("an id"),
-        tags: Tags::default(),
-        boundary: None,
-    };
+    make_account(service, home).await;
     let many = Action::SetQuota { quota: Quota::Roles, max: Some(1_000_000) };
-    for action in [service.draw_account(home, "bench").expect("an account"), many, user] {
+    for action in [many, create_user(service, "ana")] {
         all(service, [(home, action)].into_iter()).await;
     }
-    let view = service.view();
-    let user = view.state.account(home).and_then(|own| own.user(&"ana".parse().ok()?));
-    let user = user.expect("a user");
-    let principal = Principal::User {
-        account: home,
-        path: user.path.clone(),
-        name: user.name.clone(),
-        id: user.id.clone(),
-    };
-    RequestInfo {
-        caller: Caller { principal, ..Caller::service() },
-        ..service.own_request("bench")
-    }
+    as_user(service, home, "ana")
 }
 
 /// AssumeRole of roles that are picked at random, by how many roles the account has.
@@ -229,7 +170,7 @@ async fn over_roles(opened: &Opened, sizes: &[u64]) {
 async fn main() {
     over_accounts(setting("GROWTH_ACCOUNTS", 100_000)).await;
     let folder = tempfile::tempdir().expect("a folder");
-    let opened = open(&config(&folder)).await.expect("a data folder");
+    let opened = open(&config(layer(folder.path()))).await.expect("a data folder");
     over_roles(&opened, &[10, 100, 1000, 10_000]).await;
     opened.close().await;
     history::measure(setting("GROWTH_EVENTS", 10_000_000)).await;

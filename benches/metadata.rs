@@ -6,10 +6,12 @@
 
 #[path = "support/allocator.rs"]
 mod allocator;
-#[path = "support/cpu.rs"]
-mod cpu;
+#[path = "support/figures.rs"]
+mod figures;
 #[path = "support/instances.rs"]
 mod instances;
+#[path = "support/setup.rs"]
+mod setup;
 
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
@@ -17,7 +19,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use bytes::Bytes;
-use cpu::{cpu_seconds, median};
+use figures::{cpu_seconds, median};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response};
 use http_body_util::Full;
@@ -26,7 +28,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use locum::config::Layer;
 use locum::serve::{Listeners, Opened, open, run};
-use locum::signing::Keyring;
 use tokio::net::TcpListener;
 
 const ROUNDS: usize = 9;
@@ -40,9 +41,7 @@ const TRUST_EC2: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow"
 async fn prepare(opened: &Opened) {
     let service = &opened.service;
     let account = "111111111111".parse().expect("an account");
-    let info = service.own_request("bench");
-    let created = service.draw_account(account, "bench").expect("an account");
-    service.perform(&info, "", account, created).await.expect("an account");
+    setup::make_account(service, account).await;
     let here = instances::at(service, [127, 0, 0, 1]);
     instances::launch(service, account, TRUST_EC2, vec![here]).await;
 }
@@ -99,19 +98,11 @@ async fn main() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let any = "127.0.0.1:0".parse().ok();
-    let layer = Layer {
-        data_dir: Some(folder.path().to_owned()),
-        grpc: any,
-        aws: any,
-        metadata: any,
-        health: any,
+    let config = setup::config(Layer {
         // One client stands for many.
         metadata_requests_per_second: Some(1_000_000),
-        ..Layer::default()
-    };
-    let config = layer.finish().expect("settings");
-    Keyring::create(&config.keyring).expect("a keyring");
+        ..setup::layer(folder.path())
+    });
     let opened = open(&config).await.expect("a data folder");
     prepare(&opened).await;
     let listeners = Listeners::bind(&config).await.expect("addresses");

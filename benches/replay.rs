@@ -5,36 +5,22 @@
 
 #[path = "support/allocator.rs"]
 mod allocator;
+#[path = "support/facts.rs"]
+mod facts;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use locum::clock::Timestamp;
-use locum::domain::account_key::WrappedAccountKey;
-use locum::domain::event::{Event, EventKind, Fact, InstanceFacts};
+use facts::{entry, first_entry};
+use locum::domain::event::{EventKind, InstanceFacts};
 use locum::domain::metadata::MetadataOptions;
 use locum::identity::{AccountId, InstanceId, hex_id};
-use locum::ledger::{Ledger, codec};
-use locum::log::{Entry, Erasable, EventLog, Sequence};
+use locum::ledger::Ledger;
+use locum::log::{EventLog, Sequence};
 
 const INSTANCES: u64 = 100_000;
 /// Records of one append.
 const BATCH: usize = 1000;
-
-fn fact(account: AccountId, kind: EventKind) -> Entry {
-    let empty: Arc<str> = Arc::from("");
-    let fact = Fact {
-        time: Timestamp::from_unix_seconds(1_780_000_000),
-        actor: Arc::from("arn:aws:iam::111111111111:root"),
-        request_id: Arc::from("f44ce240-8d6f-38d9-b58c-dbc74f844d81"),
-        trace_id: empty,
-        idempotency: None,
-        events: vec![Event { account, kind }],
-    };
-    let payload = Bytes::from(codec::encode(&fact));
-    Entry { time: fact.time, accounts: vec![account], payload, erasable: Vec::new() }
-}
 
 fn launched(number: u64) -> EventKind {
     let mut random = [0; 9];
@@ -64,14 +50,10 @@ fn main() {
     let account: AccountId = "111111111111".parse().expect("an account");
     {
         let (log, _) = EventLog::open(folder.path()).expect("a log");
-        let key = WrappedAccountKey::new(1, &[7; 60]);
-        let created = EventKind::AccountCreated { name: Arc::from("bench"), key };
-        let key = Erasable::New(Bytes::from_static(&[7; 60]));
-        let created = Entry { erasable: vec![(account, key)], ..fact(account, created) };
-        log.append(&[created]).expect("a write");
+        log.append(&[first_entry(account)]).expect("a write");
         for first in (0..INSTANCES).step_by(BATCH) {
             let entries: Vec<_> =
-                (first..first + BATCH as u64).map(|n| fact(account, launched(n))).collect();
+                (first..first + BATCH as u64).map(|n| entry(account, vec![launched(n)])).collect();
             log.append(&entries).expect("a write");
         }
     }

@@ -6,8 +6,12 @@
 
 #[path = "support/allocator.rs"]
 mod allocator;
+#[path = "support/figures.rs"]
+mod figures;
 #[path = "support/instances.rs"]
 mod instances;
+#[path = "support/setup.rs"]
+mod setup;
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,8 +19,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use figures::{resident, setting};
 use locum::client::{Credentials, connect};
-use locum::config::Layer;
 use locum::domain::command::Action;
 use locum::domain::rotation::RotationAction;
 use locum::identity::AccountId;
@@ -24,7 +28,7 @@ use locum::proto::v1;
 use locum::proto::v1::metadata_service_client::MetadataServiceClient;
 use locum::proto::v1::watch_instances_response::Change;
 use locum::serve::{Listeners, open, run};
-use locum::signing::{Keyring, Secret};
+use locum::signing::Secret;
 use locum::sts::Service;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -36,13 +40,6 @@ const EACH: u64 = 1000;
 const QUIET: Duration = Duration::from_secs(3);
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",
     "Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
-
-/// Kilobytes of memory that this process has.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
-    line.trim().trim_end_matches(" kB").parse().expect("kilobytes")
-}
 
 /// Watches one instance for ever, again after each end; tells of the end of the beginning, and of each change.
 async fn watch(node: &str, credentials: Credentials, told: UnboundedSender<bool>) {
@@ -128,12 +125,10 @@ impl Drop for Clients {
 
 /// Makes the instances, and gives their keys.
 async fn launch(service: &Service, count: u64) -> Vec<String> {
-    let info = service.own_request("bench");
     let mut keys = Vec::new();
     for number in 0..count.div_ceil(EACH) {
-        let account = AccountId::new(100_000_000_000 + number).expect("an account");
-        let created = service.draw_account(account, "bench").expect("an account");
-        service.perform(&info, "", account, created).await.expect("an account");
+        let account = setup::account(number);
+        setup::make_account(service, account).await;
         let own = (number * EACH..count.min((number + 1) * EACH)).map(|place| {
             instances::at(service, Ipv4Addr::from_bits(u32::try_from(place).unwrap_or(0)))
         });
@@ -152,12 +147,7 @@ async fn launch(service: &Service, count: u64) -> Vec<String> {
 
 async fn node(count: u64) {
     let folder = tempfile::tempdir().expect("a folder");
-    let any: Option<SocketAddr> = "127.0.0.1:0".parse().ok();
-    let data_dir = Some(folder.path().to_owned());
-    let layer =
-        Layer { data_dir, grpc: any, aws: any, metadata: any, health: any, ..Layer::default() };
-    let config = layer.finish().expect("settings");
-    Keyring::create(&config.keyring).expect("a keyring");
+    let config = setup::config(setup::layer(folder.path()));
     let opened = open(&config).await.expect("a data folder");
     let service: Arc<Service> = opened.service.clone();
     let keys = launch(&service, count).await;
@@ -172,7 +162,7 @@ async fn node(count: u64) {
     clients.wait_for("synced");
     let synced = began.elapsed();
     tokio::time::sleep(QUIET).await;
-    let each = resident().saturating_sub(before) as f64 / count as f64;
+    let each = resident().saturating_sub(before) as f64 / 1024.0 / count as f64;
     println!(
         "{count} streams: {each:.1} KiB of memory each; all in sync {synced:.2?} after they connected at once"
     );
@@ -191,8 +181,7 @@ fn main() {
     match std::env::var(CLIENTS) {
         Ok(address) => runtime.block_on(clients(address)),
         Err(_) => {
-            let count = std::env::var("STREAMS").ok().and_then(|text| text.parse().ok());
-            runtime.block_on(node(count.unwrap_or(10_000)));
+            runtime.block_on(node(setting("STREAMS", 10_000)));
         }
     }
 }

@@ -10,6 +10,8 @@
 
 #[path = "support/allocator.rs"]
 mod allocator;
+#[path = "support/setup.rs"]
+mod setup;
 
 use std::future::pending;
 use std::hint::black_box;
@@ -18,7 +20,6 @@ use std::time::Duration;
 
 use locum::client::{Credentials, SignedChannel, connect};
 use locum::clock::Timestamp;
-use locum::config::Layer;
 use locum::identity::{
     AccessKeyId, AccountId, Arn, Path, RoleName, SessionName, Subject, UniqueId,
 };
@@ -31,7 +32,7 @@ use locum::signing::sigv4::{
     EMPTY_SHA256, Expectations, PathStyle, Signable, Signer, SigningKey, check, compare, parse,
     verify,
 };
-use locum::signing::{AccountKey, Claims, Keyring, Secret, open, seal};
+use locum::signing::{AccountKey, Claims, Secret, open, seal};
 use locum::sts::{Service, Shown, Wish};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike as _};
@@ -307,18 +308,11 @@ const TRUSTED: &str = r#"{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole
 /// Runs a server, has it make sessions of a role that may read photos, and gives its service.
 async fn sessions(count: usize) -> (Arc<Service>, AccountId, Vec<v1::Credentials>) {
     let folder = tempfile::tempdir().expect("a folder");
-    let any = "127.0.0.1:0".parse().ok();
-    let data_dir = Some(folder.keep());
-    let layer =
-        Layer { data_dir, grpc: any, aws: any, metadata: any, health: any, ..Layer::default() };
-    let config = layer.finish().expect("settings");
-    Keyring::create(&config.keyring).expect("a keyring");
+    let config = setup::config(setup::layer(&folder.keep()));
     let opened = serve::open(&config).await.expect("a data folder");
     let service = opened.service.clone();
     let account = "111111111111".parse().expect("an account");
-    let action = service.draw_account(account, "bench").expect("an account");
-    let info = service.own_request("bench");
-    service.perform(&info, "", account, action).await.expect("an account");
+    setup::make_account(&service, account).await;
     let view = service.view();
     let found = view.state.account(account).expect("an account");
     let key = found.access_keys.keys().next().expect("the root's key");

@@ -8,18 +8,14 @@ use std::time::{Duration, Instant};
 use http::Request;
 use http_body_util::BodyExt as _;
 use locum::clock::Clock;
-use locum::config::Layer;
-use locum::domain::access::Caller;
-use locum::domain::command::Action;
-use locum::domain::tags::Tags;
-use locum::identity::{AccountId, Path, Principal};
+use locum::identity::AccountId;
 use locum::imds::{Front, Limits, Serves, TokenKey, UsageBook};
 use locum::serve::{ByAddress, Opened, open};
-use locum::signing::Keyring;
-use locum::sts::{AssumeRole, RequestInfo, Service};
+use locum::sts::{AssumeRole, Service};
 
 use super::instances;
-use super::support::cpu::cpu_seconds;
+use super::setup;
+use super::support::figures::cpu_seconds;
 
 /// Requests under way at once: as many as the writer takes in a batch, four times.
 const CALLERS: usize = 4096;
@@ -32,45 +28,17 @@ const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[
 
 /// Makes an account with a user, a role that they may assume, and an instance at 127.0.0.1 that has it.
 async fn prepare(service: &Service, account: AccountId) {
-    let info = service.own_request("bench");
-    let actions = [
-        service.draw_account(account, "bench").expect("an account"),
-        Action::CreateUser {
-            name: "ana".parse().expect("a name"),
-            path: Path::default(),
-            id: service.draw_id("AIDA").expect("an id"),
-            tags: Tags::default(),
-            boundary: None,
-        },
-    ];
-    for action in actions {
-        service.perform(&info, "", account, action).await.expect("a change");
-    }
+    setup::make_account(service, account).await;
+    let (info, user) = (service.own_request("bench"), setup::create_user(service, "ana"));
+    service.perform(&info, "", account, user).await.expect("a user");
     let here = instances::at(service, [127, 0, 0, 1]);
     instances::launch(service, account, TRUST, vec![here]).await;
-}
-
-/// The request of the user `ana`.
-fn as_user(service: &Service, account: AccountId) -> RequestInfo {
-    let view = service.view();
-    let found = view.state.account(account).expect("an account");
-    let user = found.user(&"ana".parse().expect("a name")).expect("a user");
-    let principal = Principal::User {
-        account,
-        path: user.path.clone(),
-        name: user.name.clone(),
-        id: user.id.clone(),
-    };
-    let caller = Caller { principal, ..Caller::service() };
-    RequestInfo { caller, ..service.own_request("bench") }
 }
 
 /// Measures both, and prints.
 pub(super) async fn measure() {
     let folder = tempfile::tempdir().expect("a folder");
-    let layer = Layer { data_dir: Some(folder.path().to_owned()), ..Layer::default() };
-    let config = layer.finish().expect("settings");
-    Keyring::create(&config.keyring).expect("a keyring");
+    let config = setup::config(setup::layer(folder.path()));
     let opened = open(&config).await.expect("a data folder");
     let account = "111111111111".parse().expect("an account");
     prepare(&opened.service, account).await;
@@ -81,7 +49,7 @@ pub(super) async fn measure() {
 
 /// AssumeRole from many tasks: decided, encoded, synced in batches, answered with credentials.
 async fn sessions(opened: &Opened, account: AccountId) {
-    let info = Arc::new(as_user(&opened.service, account));
+    let info = Arc::new(setup::as_user(&opened.service, account, "ana"));
     let asked = Arc::new(AssumeRole {
         role_arn: Some("arn:aws:iam::111111111111:role/app".to_owned()),
         role_session_name: Some("bench".to_owned()),

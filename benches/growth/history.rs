@@ -5,16 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use locum::clock::Timestamp;
-use locum::domain::account_key::WrappedAccountKey;
-use locum::domain::event::{Event, EventKind, Fact};
+use locum::domain::event::EventKind;
 use locum::domain::rotation::{IssuingRole, RenewedSet, RotationEvent};
-use locum::identity::{AccountId, AssociationId, InstanceId, PackedKeyId, hex_id};
-use locum::ledger::{Ledger, SNAPSHOT_EVERY_FACTS, codec};
-use locum::log::{Entry, Erasable, EventLog, Sequence};
+use locum::identity::{AssociationId, InstanceId, PackedKeyId, hex_id};
+use locum::ledger::{Ledger, SNAPSHOT_EVERY_FACTS};
+use locum::log::{Entry, EventLog, Sequence};
 
-use super::{account, instances, scattered};
+use super::facts::{START, entry, first_entry};
+use super::figures::{bytes, median, scattered};
+use super::instances;
+use super::setup::account;
 
 /// Instances of the state that the log leads to, at most.
 const INSTANCES_MAX: u64 = 100_000;
@@ -27,34 +28,13 @@ const READS: u64 = 5000;
 /// RocksDB sorts what it was filled with for a while; no log is filled as fast in use.
 const SETTLING: Duration = Duration::from_secs(15);
 const PAGE: usize = 100;
-const START: i64 = 1_780_000_000;
-
-fn fact(account: AccountId, events: Vec<EventKind>) -> Entry {
-    let fact = Fact {
-        time: Timestamp::from_unix_seconds(START),
-        actor: Arc::from("arn:aws:iam::111111111111:root"),
-        request_id: Arc::from("f44ce240-8d6f-38d9-b58c-dbc74f844d81"),
-        trace_id: Arc::from(""),
-        idempotency: None,
-        events: events.into_iter().map(|kind| Event { account, kind }).collect(),
-    };
-    let payload = Bytes::from(codec::encode(&fact));
-    Entry { time: fact.time, accounts: vec![account], payload, erasable: Vec::new() }
-}
-
-fn id(number: u64) -> [u8; 9] {
-    let mut bytes = [0; 9];
-    let digits = scattered(number).to_be_bytes();
-    bytes.iter_mut().rev().zip(digits.iter().rev()).for_each(|(to, from)| *to = *from);
-    bytes
-}
 
 /// What the record of this number says: the first make instances, of ten accounts, whose sets all others renew.
-fn entry(number: u64, instances: u64) -> Entry {
+fn told(number: u64, instances: u64) -> Entry {
     let owner = account(number % 10);
-    let instance: InstanceId = hex_id("i-", id(number % instances)).parse().expect("an id");
+    let instance: InstanceId = hex_id("i-", bytes(number % instances)).parse().expect("an id");
     let association: AssociationId =
-        hex_id("iip-assoc-", id(number % instances)).parse().expect("an id");
+        hex_id("iip-assoc-", bytes(number % instances)).parse().expect("an id");
     if number < instances {
         let launched = EventKind::InstanceLaunched {
             id: instance.clone(),
@@ -68,7 +48,7 @@ fn entry(number: u64, instances: u64) -> Entry {
             profile_id: "AIPAAAAAAAAAAAAAAAAA".parse().expect("an id"),
             generation: 1,
         };
-        return fact(owner, vec![launched, associated]);
+        return entry(owner, vec![launched, associated]);
     }
     let role = IssuingRole {
         name: "app".parse().expect("a name"),
@@ -88,18 +68,13 @@ fn entry(number: u64, instances: u64) -> Entry {
         expires_at: issued_at.plus(Duration::from_secs(6 * 3600)),
         sets: [set].into(),
     };
-    fact(owner, vec![EventKind::Rotation(renewed)])
+    entry(owner, vec![EventKind::Rotation(renewed)])
 }
 
 /// A log with the accounts, and nothing else yet.
 fn begin(log: &EventLog) {
-    for number in 0..10 {
-        let wrapped = WrappedAccountKey::new(1, &[7; 60]);
-        let created = EventKind::AccountCreated { name: Arc::from("bench"), key: wrapped };
-        let key = vec![(account(number), Erasable::New(Bytes::from_static(&[7; 60])))];
-        let created = Entry { erasable: key, ..fact(account(number), vec![created]) };
-        log.append(&[created]).expect("a write");
-    }
+    let first: Vec<_> = (0..10).map(|number| first_entry(account(number))).collect();
+    log.append(&first).expect("a write");
 }
 
 /// Where the log stands while it grows.
@@ -112,7 +87,7 @@ impl Growing {
     fn next(&mut self, count: u64) -> Vec<Entry> {
         let from = self.written;
         self.written += count;
-        (from..self.written).map(|number| entry(number, self.instances)).collect()
+        (from..self.written).map(|number| told(number, self.instances)).collect()
     }
 
     fn fill(&mut self, log: &EventLog, until: u64) {
@@ -123,15 +98,11 @@ impl Growing {
     }
 }
 
-fn middle(mut times: Vec<Duration>) -> f64 {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default().as_secs_f64() * 1e6
-}
-
-fn timed(work: impl FnOnce()) -> Duration {
+/// Microseconds that `work` takes.
+fn timed(work: impl FnOnce()) -> f64 {
     let began = Instant::now();
     work();
-    began.elapsed()
+    began.elapsed().as_secs_f64() * 1e6
 }
 
 /// Microseconds of a durable write, of a read of one record and of one page of an account, in the middle.
@@ -151,7 +122,7 @@ fn costs(log: &EventLog, growing: &mut Growing) -> [f64; 3] {
         let owner = account(number % 10);
         timed(|| drop(log.of_account(owner, anywhere(number), PAGE).expect("a page")))
     });
-    [middle(writes), middle(reads.collect()), middle(pages.collect())]
+    [median(writes), median(reads.collect()), median(pages.collect())]
 }
 
 /// Opens the folder as a service does; closing it then writes a snapshot.
@@ -201,8 +172,8 @@ fn grow(largest: u64) {
             last.zip(before).map_or(0.0, |(last, before)| last * last / before)
         };
         println!(
-            "log       {:>9} records, if the next step costs as the last one did: write {:.0} us, read of one {:.1} us, \
-             page {:.0} us",
+            "log       {:>9} records, if the next step costs as the last one did: write {:.0} us, \
+             read of one {:.1} us, page {:.0} us",
             largest * 10,
             step(0),
             step(1),

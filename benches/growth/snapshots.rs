@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use locum::domain::command::Action;
 use locum::serve::open;
 use locum::sts::{GetSessionToken, Service};
 
-use super::{account, config, instances, root, setting};
+use super::figures::{quantile, setting};
+use super::instances;
+use super::setup::{account, as_root, config, layer, make_account};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",
     "Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
@@ -31,19 +32,13 @@ fn follow(folder: &Path, writing: &AtomicBool, stop: &AtomicBool) {
     }
 }
 
-fn p99(mut latencies: Vec<Duration>) -> f64 {
-    latencies.sort_unstable();
-    let found = latencies.get(latencies.len() * 99 / 100);
-    found.copied().unwrap_or_default().as_secs_f64() * 1000.0
-}
-
 /// How long a session took from when it was due, and whether a snapshot was being written at its begin or at its end;
 /// none if it was refused since too many waited.
 type Seen = Option<(Duration, bool)>;
 
 /// Sessions at a constant rate.
 async fn sessions(service: &Arc<Service>, writing: &Arc<AtomicBool>) -> Vec<Seen> {
-    let info = Arc::new(root(service, account(0)));
+    let info = Arc::new(as_root(service, account(0)));
     let (began, gap) = (Instant::now(), Duration::from_secs_f64(1.0 / RATE));
     let (mut due, mut asked) = (began, Vec::new());
     while due - began < PHASE {
@@ -70,13 +65,11 @@ async fn sessions(service: &Arc<Service>, writing: &Arc<AtomicBool>) -> Vec<Seen
 /// Measures, and prints.
 pub(super) async fn measure() {
     let folder = tempfile::tempdir().expect("a folder");
-    let opened = open(&config(&folder)).await.expect("a data folder");
+    let opened = open(&config(layer(folder.path()))).await.expect("a data folder");
     let (service, count) = (&opened.service, setting("GROWTH_INSTANCES", 1_000_000));
-    let info = service.own_request("bench");
     for number in 0..count.div_ceil(EACH) {
         let id = account(number);
-        let created: Action = service.draw_account(id, "bench").expect("an account");
-        service.perform(&info, "", id, created).await.expect("an account");
+        make_account(service, id).await;
         let addresses = (0..EACH).map(|place| {
             let address = u32::try_from(number * EACH + place).unwrap_or(0);
             instances::at(service, std::net::Ipv4Addr::from_bits(address))
@@ -96,13 +89,15 @@ pub(super) async fn measure() {
         let done = seen.iter().flatten();
         done.filter(move |(_, meanwhile)| *meanwhile == kind).map(|(time, _)| *time)
     };
-    let (meanwhile, otherwise): (Vec<_>, Vec<_>) = (of(true).collect(), of(false).collect());
+    let (mut meanwhile, mut otherwise): (Vec<_>, Vec<_>) =
+        (of(true).collect(), of(false).collect());
     println!(
         "snapshot  {count:>9} instances: of {} sessions {} while one was written, {refused} refused",
         seen.len(),
         meanwhile.len()
     );
-    let (meanwhile, otherwise) = (p99(meanwhile), p99(otherwise));
+    let p99 = |times: &mut [Duration]| quantile(times, 0.99) / 1000.0;
+    let (meanwhile, otherwise) = (p99(&mut meanwhile), p99(&mut otherwise));
     println!(
         "snapshot  p99 of a session {otherwise:.2} ms otherwise, {meanwhile:.2} ms while a snapshot is written: {:.2} \
          of it",

@@ -1,15 +1,15 @@
 //! Instances that carry a role, made through a service in the process of a bench.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use locum::domain::command::{Action, Launch, ProfileRef};
 use locum::domain::event::InstanceFacts;
 use locum::domain::metadata::MetadataOptions;
 use locum::domain::tags::Tags;
 use locum::identity::{AccountId, Path, ProfileName};
-use locum::policy::{Policy, PolicyKind};
 use locum::sts::Service;
+
+use super::setup;
 
 /// What every instance is launched with.
 pub(crate) fn facts() -> InstanceFacts {
@@ -42,26 +42,16 @@ pub(crate) async fn launch(
     trust: &str,
     launches: Vec<Launch>,
 ) {
-    let role = || "app".parse().expect("a name");
     let profile: ProfileName = "app".parse().expect("a name");
     let actions = [
-        Action::CreateRole {
-            name: role(),
-            path: Path::default(),
-            id: service.draw_id("AROA").expect("an id"),
-            description: "".into(),
-            max_session: Duration::from_secs(3600),
-            trust: Policy::parse(trust, PolicyKind::Trust).expect("a policy"),
-            tags: Tags::default(),
-            boundary: None,
-        },
+        setup::create_role(service, "app", trust),
         Action::CreateProfile {
             name: profile.clone(),
             path: Path::default(),
             id: service.draw_id("AIPA").expect("an id"),
             tags: Tags::default(),
         },
-        Action::AddRoleToProfile { profile: profile.clone(), role: role() },
+        Action::AddRoleToProfile { profile: profile.clone(), role: "app".parse().expect("a name") },
         Action::LaunchInstances {
             launches,
             facts: facts(),

@@ -3,7 +3,8 @@
 
 #![allow(dead_code, reason = "each bench uses what it needs")]
 
-pub(crate) mod cpu;
+pub(crate) mod figures;
+pub(crate) mod setup;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -11,15 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cpu::cpu_seconds;
+use figures::cpu_seconds;
 use locum::client::{Credentials, SignedChannel, connect};
-use locum::config::Layer;
 use locum::domain::event::EventKind;
 use locum::proto::v1;
 use locum::proto::v1::iam_service_client::IamServiceClient;
 use locum::proto::v1::instance_service_client::InstanceServiceClient;
 use locum::serve::{Addresses, Listeners, open, run};
-use locum::signing::Keyring;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
@@ -81,17 +80,7 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let any: Option<SocketAddr> = "127.0.0.1:0".parse().ok();
-        let layer = Layer {
-            data_dir: Some(folder.path().to_owned()),
-            grpc: any,
-            aws: any,
-            metadata: any,
-            health: any,
-            ..Layer::default()
-        };
-        let config = layer.finish().expect("settings");
-        Keyring::create(&config.keyring).expect("a keyring");
+        let config = setup::config(setup::layer(folder.path()));
         let opened = open(&config).await.expect("a data folder");
         let service = opened.service.clone();
         let account = "111111111111".parse().expect("an account");
