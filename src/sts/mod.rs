@@ -333,17 +333,11 @@ impl Service {
     /// # Errors
     /// The system gives no random bytes.
     pub fn draw_request_id(&self) -> Result<Arc<str>, NoRandomness> {
-        let bytes: [u8; 16] = self.draw()?;
-        let mut text = [b'-'; 36];
-        let groups =
-            [(0..4, 0..8), (4..6, 9..13), (6..8, 14..18), (8..10, 19..23), (10..16, 24..36)];
-        for (from, to) in groups {
-            if let (Some(from), Some(to)) = (bytes.get(from), text.get_mut(to)) {
-                // INVARIANT: each byte has its two digits.
-                hex::encode_to_slice(from, to).unwrap_or_default();
-            }
-        }
-        Ok(Arc::from(str::from_utf8(&text).unwrap_or_default()))
+        let bits = u128::from_be_bytes(self.draw()?);
+        let group = |below: u32| (bits >> below) & 0xffff;
+        let (first, last) = (bits >> 96, bits & 0xffff_ffff_ffff);
+        let [second, third, fourth] = [80, 64, 48].map(group);
+        Ok(format!("{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-{last:012x}").into())
     }
 
     /// What a set of an instance's credentials is made with.

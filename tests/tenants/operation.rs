@@ -131,7 +131,7 @@ pub(crate) fn of_query() -> (Vec<Operation>, Vec<String>) {
                 match class_of(found.name, &name) {
                     Some(class) => {
                         let choice =
-                            (*parameter == "IamInstanceProfile").then(|| name_of(parameter));
+                            (*parameter == "IamInstanceProfile").then(|| (*parameter).to_owned());
                         places.push(Place { path: vec![(name, false)], choice, class });
                     }
                     None => unknown.push(format!("{name} of {} is not classified", found.name)),
@@ -142,10 +142,6 @@ pub(crate) fn of_query() -> (Vec<Operation>, Vec<String>) {
         Operation { name: found.name.to_owned(), edge, places, version: found.version }
     });
     (operations.collect(), unknown)
-}
-
-fn name_of(parameter: &str) -> String {
-    parameter.to_owned()
 }
 
 impl Operation {

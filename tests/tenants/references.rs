@@ -149,7 +149,7 @@ const EXCEPTIONS: &[(&str, &str, Class)] = &[
     ("ExplainAssumeRole", "tags", LeftOut),
     ("GetFederationToken", "tags", LeftOut),
     ("ValidatePolicy", "kind", Value("1")),
-    // What a name is changed to: `renaming` in this folder.
+    // What a name is changed to: `admitted.rs`.
     ("UpdateUser", "newusername", LeftOut),
     ("UpdateGroup", "newgroupname", LeftOut),
 ];

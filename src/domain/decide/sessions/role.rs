@@ -1,8 +1,9 @@
 //! Sessions of roles: AssumeRole and AssumeRoleWithWebIdentity.
 //!
-//! AssumeRole is decided on both sides: what the caller's account lets the caller do, and whom the
-//! role's trust policy admits. A role of another account that admits the caller nowhere is refused exactly as
-//! one that does not exist, and so is one of an account that does not exist. The holder of a provider's token has no account: the trust policy alone decides.
+//! AssumeRole is decided on both sides: what the caller's account lets the caller do, and whom the role's trust
+//! policy admits. A role of another account that admits the caller nowhere is refused exactly as one that does not
+//! exist, and so is one of an account that does not exist. The holder of a provider's token has no account: the
+//! trust policy alone decides.
 
 use std::sync::Arc;
 use std::time::Duration;
