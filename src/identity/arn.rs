@@ -39,24 +39,24 @@ impl Arn {
     }
 
     fn iam(account: AccountId, kind: &str, path: &Path, name: &str) -> Self {
-        Self::of("arn:aws:iam::", account, &[":", kind, path.as_str(), name])
+        Self::of(&["arn:aws:iam::"], account, &[":", kind, path.as_str(), name])
     }
 
     /// An ARN of what stands before the account, the account, and what stands behind it. Joined by hand:
     /// some are made for every request.
-    fn of(before: &str, account: AccountId, behind: &[&str]) -> Self {
-        let length = behind.iter().map(|part| part.len()).sum::<usize>();
-        let mut text = String::with_capacity(before.len() + 12 + length);
-        text.push_str(before);
-        text.push_str(std::str::from_utf8(&account.digits()).unwrap_or_default());
-        behind.iter().for_each(|part| text.push_str(part));
+    fn of(before: &[&str], account: AccountId, behind: &[&str]) -> Self {
+        let digits = account.digits();
+        let account = std::str::from_utf8(&digits).unwrap_or_default();
+        let parts = || before.iter().chain([&account]).chain(behind);
+        let mut text = String::with_capacity(parts().map(|part| part.len()).sum());
+        parts().for_each(|part| text.push_str(part));
         Self(Arc::from(text))
     }
 
     /// `arn:aws:iam::A:root`
     #[must_use]
     pub fn root(account: AccountId) -> Self {
-        Self::of("arn:aws:iam::", account, &[":root"])
+        Self::of(&["arn:aws:iam::"], account, &[":root"])
     }
 
     /// `arn:aws:iam::A:user/path/NAME`
@@ -112,14 +112,13 @@ impl Arn {
     #[must_use]
     pub fn assumed_role(account: AccountId, role: &RoleName, session: &SessionName) -> Self {
         let (role, session) = (role.as_str(), session.as_str());
-        Self::of("arn:aws:sts::", account, &[":assumed-role/", role, "/", session])
+        Self::of(&["arn:aws:sts::"], account, &[":assumed-role/", role, "/", session])
     }
 
     /// `arn:aws:ec2:REGION:A:instance/i-...`
     #[must_use]
     pub fn instance(region: &str, account: AccountId, id: &InstanceId) -> Self {
-        let before = ["arn:aws:ec2:", region, ":"].concat();
-        Self::of(&before, account, &[":instance/", id.as_str()])
+        Self::of(&["arn:aws:ec2:", region, ":"], account, &[":instance/", id.as_str()])
     }
 
     /// `arn:aws:locum::A:agent/NAME`, the identity of a host agent.

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, SmolStrBuilder};
 
 /// Why a text is not a legal value of a field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -279,19 +279,28 @@ pub(super) const LONG_TERM: &str = "AKIA";
 
 /// `prefix` and 80 random bits in base32 (A-Z, 2-7): 16 characters after the prefix.
 #[must_use]
-pub fn base32_id(prefix: &str, random: [u8; 10]) -> String {
+pub fn base32_id(prefix: &str, random: [u8; 10]) -> SmolStr {
     const ALPHABET: [u8; 32] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let mut id = String::with_capacity(prefix.len() + 16);
-    id.push_str(prefix);
+    let mut digits = [0; 16];
     // Five bytes are eight characters.
-    for half in random.as_chunks::<5>().0 {
-        let bits = half.iter().fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
-        for group in (0..8_u32).rev() {
-            let index = usize::try_from((bits >> (group * 5)) & 31).unwrap_or(0);
-            id.push(char::from(ALPHABET.get(index).copied().unwrap_or(b'A')));
+    let halves = random.as_chunks::<5>().0.iter().zip(digits.as_chunks_mut::<8>().0);
+    for (half, digits) in halves {
+        let mut bits = half.iter().fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
+        for digit in digits.iter_mut().rev() {
+            let index = usize::try_from(bits & 31).unwrap_or(0);
+            *digit = ALPHABET.get(index).copied().unwrap_or(b'A');
+            bits >>= 5;
         }
     }
-    id
+    prefixed(prefix, &digits)
+}
+
+/// In place, as most ids are short enough.
+fn prefixed(prefix: &str, digits: &[u8]) -> SmolStr {
+    let mut id = SmolStrBuilder::new();
+    id.push_str(prefix);
+    id.push_str(std::str::from_utf8(digits).unwrap_or_default());
+    id.finish()
 }
 
 /// The 80 bits of an id behind its prefix, as `base32_id` writes them; none for any other text.
@@ -321,19 +330,15 @@ pub fn base32_bytes(text: &str) -> Option<[u8; 10]> {
 
 /// `prefix` and 68 random bits as 17 hexadecimal digits.
 #[must_use]
-pub fn hex_id(prefix: &str, random: [u8; 9]) -> String {
+pub fn hex_id(prefix: &str, random: [u8; 9]) -> SmolStr {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    let digit =
-        |nibble: u8| char::from(DIGITS.get(usize::from(nibble & 0xf)).copied().unwrap_or_default());
-    let mut id = String::with_capacity(prefix.len() + 17);
-    id.push_str(prefix);
-    let [first, rest @ ..] = random;
-    id.push(digit(first));
-    for byte in rest {
-        id.push(digit(byte >> 4));
-        id.push(digit(byte));
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 0xf)).copied().unwrap_or_default();
+    let mut digits = [0; 17];
+    let nibbles = random.iter().flat_map(|byte| [byte >> 4, *byte]).skip(1);
+    for (place, nibble) in digits.iter_mut().zip(nibbles) {
+        *place = digit(nibble);
     }
-    id
+    prefixed(prefix, &digits)
 }
 
 #[cfg(test)]

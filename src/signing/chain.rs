@@ -4,7 +4,7 @@
 //! Ids that were drawn here are 80 bits of base32 behind a prefix; they are sealed as 10 bytes, so that a
 //! link of the chain takes some 40 bytes of the token.
 
-use std::borrow::Cow;
+use smol_str::SmolStr;
 
 use super::claims::wire::{Writer, read};
 use crate::clock::Timestamp;
@@ -42,10 +42,10 @@ pub(super) fn write_id(writer: &mut Writer<'_>, tag: u64, prefix: &str, id: &str
 }
 
 /// Reads what `write_id` wrote: the text of an id is longer than ten bytes.
-pub(super) fn read_id<'a>(prefix: &str, bytes: &'a [u8]) -> Option<Cow<'a, str>> {
+pub(super) fn read_id(prefix: &str, bytes: &[u8]) -> Option<SmolStr> {
     match <[u8; 10]>::try_from(bytes) {
-        Ok(packed) => Some(Cow::Owned(base32_id(prefix, packed))),
-        Err(_) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        Ok(packed) => Some(base32_id(prefix, packed)),
+        Err(_) => std::str::from_utf8(bytes).ok().map(SmolStr::new),
     }
 }
 

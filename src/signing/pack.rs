@@ -132,7 +132,10 @@ pub(super) fn pack(bytes: &mut Vec<u8>, text: &str) {
 
 /// The text of packed bytes; none if `pack` did not write them. A text is at most as many times longer
 /// than its bytes as the longest phrase has characters.
-pub(super) fn unpacked(bytes: &[u8]) -> Option<String> {
+pub(super) fn unpacked(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    if !bytes.iter().any(|byte| *byte == LITERAL || phrase(*byte).is_some()) {
+        return std::str::from_utf8(bytes).ok().map(Cow::Borrowed);
+    }
     let mut text = Vec::with_capacity(bytes.len().saturating_mul(2));
     let mut bytes = bytes.iter().copied();
     while let Some(byte) = bytes.next() {
@@ -142,7 +145,7 @@ pub(super) fn unpacked(bytes: &[u8]) -> Option<String> {
             None => text.push(byte),
         }
     }
-    String::from_utf8(text).ok()
+    String::from_utf8(text).ok().map(Cow::Owned)
 }
 
 /// A JSON text without the white space between its tokens.

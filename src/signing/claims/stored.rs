@@ -208,11 +208,11 @@ impl Claims {
                     value.number()?;
                     read_claims.subject = Some((tag, &[]));
                 }
-                field::POLICY => read_claims.policy = Some(Arc::from(unpacked(value.bytes()?)?)),
+                field::POLICY => read_claims.policy = Some(Arc::from(&*unpacked(value.bytes()?)?)),
                 field::POLICY_ARN => {
                     read_claims.policy_arns.push(read_policy_arn(account, value.bytes()?)?);
                 }
-                field::TAG => read_claims.tags.push(Arc::from(unpacked(value.bytes()?)?)),
+                field::TAG => read_claims.tag(&unpacked(value.bytes()?)?),
                 field::TRANSITIVE => read_claims.transitive = value.number()?,
                 field::SOURCE_IDENTITY => {
                     read_claims.source_identity = Some(SourceIdentity::parse(value.text()?).ok()?);
@@ -253,8 +253,9 @@ struct Reading<'a> {
     subject: Option<(u64, &'a [u8])>,
     policy: Option<Arc<str>>,
     policy_arns: Vec<Arn>,
-    /// Keys and values by turns.
-    tags: Vec<Arc<str>>,
+    tags: BTreeMap<Arc<str>, Arc<str>>,
+    /// The key of a tag whose value comes next.
+    tag_key: Option<Arc<str>>,
     transitive: u64,
     source_identity: Option<SourceIdentity>,
     chain_depth: u8,
@@ -266,14 +267,24 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// Takes a tag's key, and the next time its value.
+    fn tag(&mut self, text: &str) {
+        match self.tag_key.take() {
+            None => self.tag_key = Some(Arc::from(text)),
+            Some(key) => {
+                self.tags.insert(key, Arc::from(text));
+            }
+        }
+    }
+
     fn finish(self) -> Option<Claims> {
         let subject = read_subject(self.subject?, self.instance.as_ref())?;
         let issued_at = Timestamp::from_unix_seconds(self.issued_at);
         let seconds = |seconds: i64| Some(Duration::from_secs(u64::try_from(seconds).ok()?));
-        let (pairs, []) = self.tags.as_chunks::<2>() else { return None };
-        let tags: BTreeMap<_, _> =
-            pairs.iter().map(|[key, value]| (key.clone(), value.clone())).collect();
-        let transitive = tags.keys().enumerate().filter(|(index, _)| {
+        if self.tag_key.is_some() {
+            return None;
+        }
+        let transitive = self.tags.keys().enumerate().filter(|(index, _)| {
             u32::try_from(*index)
                 .ok()
                 .and_then(|index| self.transitive.checked_shr(index))
@@ -286,7 +297,7 @@ impl Reading<'_> {
             expires_at: issued_at.plus(seconds(self.lifetime)?),
             policy: self.policy,
             policy_arns: self.policy_arns,
-            tags,
+            tags: self.tags,
             transitive_tag_keys,
             source_identity: self.source_identity,
             chain_depth: self.chain_depth,
@@ -394,7 +405,7 @@ fn read_subject((kind, bytes): (u64, &[u8]), instance: Option<&Arn>) -> Option<S
 fn read_policy_arn(account: AccountId, bytes: &[u8]) -> Option<Arn> {
     let text = unpacked(bytes)?;
     let own = text.starts_with('/');
-    Arn::parse(&if own { own_policies(account) + &text } else { text }).ok()
+    Arn::parse(&if own { (own_policies(account) + &text).into() } else { text }).ok()
 }
 
 fn read_web_identity(bytes: &[u8]) -> Option<WebIdentity> {

@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use super::time::BasicTime;
-use super::{ALGORITHM, PathStyle, Signable};
+use super::{ALGORITHM, PathStyle, Signable, names};
 use crate::signing::crypto::push_sha256_hex;
 
 /// The parameter that carries a presigned URL's signature and cannot be part of what is signed.
@@ -27,13 +27,13 @@ pub(super) fn string_to_sign(date: &BasicTime, scope: &str, canonical: &str) -> 
     text
 }
 
-/// The canonical request over these headers, whose names are lower-case and ascending.
+/// The canonical request over these headers, whose names are lower-case and ascending, with `;` between them.
 ///
 /// # Errors
 /// One of them is not in the request; its name.
-pub(super) fn request<'n>(
+pub(super) fn request(
     request: &Signable<'_>,
-    signed_headers: impl Iterator<Item = &'n str> + Clone,
+    signed_headers: &str,
     presigned: bool,
 ) -> Result<String, String> {
     let values = request.headers.iter().map(|(name, value)| name.len() + value.len());
@@ -46,16 +46,11 @@ pub(super) fn request<'n>(
     text.push('\n');
     push_query(&mut text, request.query, presigned);
     text.push('\n');
-    for name in signed_headers.clone() {
+    for name in names(signed_headers) {
         push_header(&mut text, request.headers, name)?;
     }
     text.push('\n');
-    for (i, name) in signed_headers.enumerate() {
-        if i > 0 {
-            text.push(';');
-        }
-        text.push_str(name);
-    }
+    text.push_str(signed_headers);
     text.push('\n');
     text.push_str(request.body_sha256);
     Ok(text)

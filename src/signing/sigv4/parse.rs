@@ -8,7 +8,7 @@ use super::canonical::{SIGNATURE_PARAMETER, pairs};
 use super::error::shorten;
 use super::time::{basic, parse_basic, parse_http};
 use super::{
-    ALGORITHM, Credential, Incomplete, Mismatch, SIGNATURE_BYTES, SignatureError, TERMINATION,
+    ALGORITHM, Credential, Incomplete, Mismatch, SIGNATURE_BYTES, SignatureError, TERMINATION, names,
 };
 use crate::clock::Timestamp;
 
@@ -217,7 +217,7 @@ impl<'a> Parts<'a, '_> {
 /// The list has one spelling: lower-case names, ascending.
 fn check_signed_headers(list: &str) -> Result<(), SignatureError> {
     let mut before = "";
-    for (count, name) in list.split(';').enumerate() {
+    for (count, name) in names(list).enumerate() {
         if count == SIGNED_HEADERS_MAX {
             return Err(Incomplete::TooLong("SignedHeaders").into());
         }

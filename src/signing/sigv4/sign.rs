@@ -38,10 +38,9 @@ impl Signer<'_> {
         let names = names(&request);
         let signature = self.signature(&request, &names, &date, false);
         let authorization = format!(
-            "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={signature}",
+            "{ALGORITHM} Credential={}/{}, SignedHeaders={names}, Signature={signature}",
             self.access_key,
             scope(date.day(), self.region, self.service),
-            names.join(";"),
         );
         added.push(("authorization", authorization));
         added
@@ -55,13 +54,13 @@ impl Signer<'_> {
         let names = names(request);
         let credential =
             format!("{}/{}", self.access_key, scope(date.day(), self.region, self.service));
-        let (date_text, seconds, list) = (date.to_string(), seconds.to_string(), names.join(";"));
+        let (date_text, seconds) = (date.to_string(), seconds.to_string());
         let mut parameters = vec![
             ("X-Amz-Algorithm", ALGORITHM),
             ("X-Amz-Credential", &credential),
             ("X-Amz-Date", &date_text),
             ("X-Amz-Expires", &seconds),
-            ("X-Amz-SignedHeaders", &list),
+            ("X-Amz-SignedHeaders", &names),
         ];
         parameters.extend(self.session_token.map(|token| ("X-Amz-Security-Token", token)));
         let mut query = request.query.to_owned();
@@ -81,12 +80,11 @@ impl Signer<'_> {
     fn signature(
         &self,
         request: &Signable<'_>,
-        names: &[String],
+        names: &str,
         date: &BasicTime,
         presigned: bool,
     ) -> String {
         // Every name is of a header that is there, so that none is missing.
-        let names = names.iter().map(String::as_str);
         let canonical = canonical::request(request, names, presigned).unwrap_or_default();
         let scope = scope(date.day(), self.region, self.service);
         let text = canonical::string_to_sign(date, &scope, &canonical);
@@ -95,10 +93,10 @@ impl Signer<'_> {
     }
 }
 
-/// The names of a request's headers as they are signed.
-fn names(request: &Signable<'_>) -> Vec<String> {
+/// The names of a request's headers as they are signed: lower-case, ascending, with `;` between them.
+fn names(request: &Signable<'_>) -> String {
     let mut names: Vec<_> = request.headers.iter().map(|(n, _)| n.to_ascii_lowercase()).collect();
     names.sort_unstable();
     names.dedup();
-    names
+    names.join(";")
 }

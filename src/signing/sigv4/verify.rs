@@ -196,7 +196,7 @@ pub fn compare(
     request: &Signable<'_>,
 ) -> Result<(), SignatureError> {
     let presigned = credential.presigned_seconds.is_some();
-    let canonical = canonical::request(request, credential.signed_headers(), presigned)
+    let canonical = canonical::request(request, &credential.signed_headers, presigned)
         .map_err(|name| Mismatch::NotThere(shorten(&name)))?;
     let text = canonical::string_to_sign(&credential.date, credential.scope(), &canonical);
     if bool::from(key.sign(text.as_bytes()).ct_eq(&credential.signature)) {
