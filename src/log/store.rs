@@ -28,6 +28,10 @@ const INFO_LOGS_KEPT: usize = 3;
 /// Bytes of RocksDB's tables that are written before they are synced: synced whole, they make the log's small writes
 /// wait.
 const TABLE_BYTES_UNSYNCED: u64 = 1 << 20;
+/// Tables in memory of one family, of 64 MiB each. All families are flushed one after another when the write-ahead log
+/// has reached its size, and one whose tables have all to be flushed takes no write until the first is: with RocksDB's
+/// own two, the log then stood still for a second. The size of the write-ahead log bounds what they hold together.
+const MEMTABLES_MAX: i32 = 8;
 /// The leader's term; one node has none.
 const TERM: u64 = 0;
 
@@ -62,6 +66,7 @@ fn options() -> Options {
 fn families() -> Vec<ColumnFamilyDescriptor> {
     let mut options = Options::default();
     options.set_compression_type(DBCompressionType::Lz4);
+    options.set_max_write_buffer_number(MEMTABLES_MAX);
     let named = |name| ColumnFamilyDescriptor::new(name, options.clone());
     let mut families: Vec<_> =
         [keys::RECORDS, keys::BY_ACCOUNT, keys::META].into_iter().map(named).collect();
