@@ -316,13 +316,13 @@ impl State {
     fn instance_key(&self, key: &AccessKeyId) -> Option<HeldKey<'_>> {
         let (account, id) = self.directory.key(key)?;
         let account = self.accounts.get(&account)?;
-        let instance = account.instances.record(id)?.instance()?;
+        let record = account.instances.record(id)?;
         Some(HeldKey {
             account,
-            owner: KeyOwner::Instance(instance.id),
+            owner: KeyOwner::Instance(record.id.id()?),
             active: true,
-            created_at: instance.launched_at,
-            last_use: instance.identity_key_last_use,
+            created_at: record.launched_at,
+            last_use: record.key_last_use().cloned(),
         })
     }
 

@@ -21,17 +21,16 @@ pub(super) enum Reading {
 
 impl Reading {
     pub(super) fn of(text: &str) -> Self {
-        // Most values are words, which read as neither.
-        let may_be = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'-' | b'+' | b':');
-        if !text.as_bytes().first().is_some_and(may_be) {
-            return Self::Word;
-        }
+        // Most values are words, which read as neither and are told by their first characters.
+        let Some(first) = text.bytes().next() else { return Self::Word };
         let has = |sign: u8| text.bytes().any(|byte| byte == sign);
-        if !has(b'T') && (has(b'.') || has(b':')) {
-            Network::parse(text).map_or(Self::Word, Self::Network)
-        } else {
-            instant(text).map_or(Self::Word, Self::Date)
+        let begins_network = first.is_ascii_hexdigit() || first == b':';
+        if begins_network && (has(b'.') || has(b':')) && !has(b'T') {
+            return Network::parse(text).map_or(Self::Word, Self::Network);
         }
+        let begins_date = first.is_ascii_digit() || matches!(first, b'-' | b'+');
+        let date = if begins_date { instant(text) } else { None };
+        date.map_or(Self::Word, Self::Date)
     }
 
     pub(super) fn date(self) -> Option<Instant> {
@@ -144,6 +143,26 @@ impl Network {
                 block.to_bits() & mask == address.to_bits() & mask
             }
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Protects conditions: the first look at a text turns away nothing that reads as a date or an address.
+        #[test]
+        fn a_text_reads_as_what_it_is(
+            text in "[0-9a-f:T./+-]{0,12}|2026(-1[0-2])?(-0[1-9])?(T[0-9:]{0,8})?Z?|[0-9]{1,3}(\\.[0-9]{1,3}){3}|[a-z0-9:]{0,12}"
+        ) {
+            let network = Network::parse(&text).filter(|_| text.contains(['.', ':']));
+            let date = if network.is_some() { None } else { instant(&text) };
+            let reading = Reading::of(&text);
+            prop_assert_eq!((reading.network(), reading.date()), (network, date));
         }
     }
 }

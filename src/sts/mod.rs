@@ -5,6 +5,7 @@ mod authenticate;
 mod authorize;
 mod denial;
 mod document;
+mod draw;
 mod explain;
 mod forget;
 mod grant;
@@ -301,9 +302,7 @@ impl Service {
     }
 
     fn draw<const N: usize>(&self) -> Result<[u8; N], NoRandomness> {
-        let mut bytes = [0; N];
-        self.random.fill(&mut bytes)?;
-        Ok(bytes)
+        draw::bytes(&self.random)
     }
 
     /// A new id of a user, role, profile, policy or key: `prefix` and 16 characters.
@@ -333,11 +332,7 @@ impl Service {
     /// # Errors
     /// The system gives no random bytes.
     pub fn draw_request_id(&self) -> Result<Arc<str>, NoRandomness> {
-        let bits = u128::from_be_bytes(self.draw()?);
-        let group = |below: u32| (bits >> below) & 0xffff;
-        let (first, last) = (bits >> 96, bits & 0xffff_ffff_ffff);
-        let [second, third, fourth] = [80, 64, 48].map(group);
-        Ok(format!("{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-{last:012x}").into())
+        Ok(draw::uuid(self.draw()?))
     }
 
     /// What a set of an instance's credentials is made with.

@@ -121,6 +121,12 @@ impl Record {
         self.rest.as_ref()?.refused.as_ref()
     }
 
+    /// When its own key was used last.
+    #[must_use]
+    pub fn key_last_use(&self) -> Option<&Arc<LastUse>> {
+        self.rest.as_ref()?.key_last_use.as_ref()
+    }
+
     /// The pace of its own.
     #[must_use]
     pub fn pace(&self) -> Option<Pace> {
@@ -218,7 +224,7 @@ impl Record {
             launched_at: self.launched_at,
             running: self.running,
             identity_key: self.identity_key.id(),
-            identity_key_last_use: rest.and_then(|rest| rest.key_last_use.clone()),
+            identity_key_last_use: self.key_last_use().cloned(),
             generation: self.generation,
             association: self.carried(),
             ended: self.ended.id(),

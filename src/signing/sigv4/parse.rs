@@ -8,7 +8,8 @@ use super::canonical::{SIGNATURE_PARAMETER, pairs};
 use super::error::shorten;
 use super::time::{basic, parse_basic, parse_http};
 use super::{
-    ALGORITHM, Credential, Incomplete, Mismatch, SIGNATURE_BYTES, SignatureError, TERMINATION, names,
+    ALGORITHM, Credential, Incomplete, Mismatch, SIGNATURE_BYTES, SignatureError, TERMINATION,
+    names,
 };
 use crate::clock::Timestamp;
 
