@@ -19,9 +19,12 @@ use crate::identity::AccountId;
 
 /// Weight of one batch.
 pub(super) const BATCH_WEIGHT_MAX: u32 = 1024;
-/// How many batches of one account alone it takes until that account may fill a batch: until then another is
-/// expected back at any moment.
-const ALONE_BATCHES: u32 = 4096;
+/// How many batches of one account alone it takes until that account has more than a share of them: until then another
+/// is expected back at any moment.
+const ALONE_BATCHES: u32 = 512;
+/// What that account then has of a batch: enough that the durable write is a small part of its time, and not so much
+/// that whoever comes back waits long.
+const ALONE_WEIGHT_MAX: u32 = 256;
 /// The same for the service's commands, which the accounts' absence frees sooner.
 const SERVICE_ALONE_BATCHES: u32 = 64;
 /// The service's share of a batch, in those of an account.
@@ -252,15 +255,15 @@ impl<T> Inner<T> {
         self.note(served);
     }
 
-    /// What one account may have of the next batch: everything if no other is about, and otherwise no more than
-    /// leaves a place for each that waits.
+    /// What one account may have of the next batch: much if no other is about, and otherwise no more than leaves a
+    /// place for each that waits.
     fn share(&self, share: u32) -> u32 {
         let only = match self.turns.len() {
             1 => self.alone.0 == self.turns.front().copied() && self.alone.1 >= ALONE_BATCHES,
             _ => false,
         };
         if only {
-            return BATCH_WEIGHT_MAX;
+            return share.max(ALONE_WEIGHT_MAX);
         }
         let lanes = u32::try_from(self.turns.len()).unwrap_or(u32::MAX).max(1);
         share.min(BATCH_WEIGHT_MAX / lanes).max(1)
@@ -342,16 +345,16 @@ mod tests {
         assert_eq!(order, (SHARE..2 * SHARE).collect::<Vec<_>>());
     }
 
-    /// Protects throughput: an account that is alone for long has whole batches, until another comes.
+    /// Protects throughput: an account that is alone for long has large batches, until another comes.
     #[test]
-    fn an_account_alone_has_whole_batches() {
+    fn an_account_alone_has_large_batches() {
         let queue = Queue::new();
         for _ in 0..ALONE_BATCHES {
             queue.push(account(1), 1, (1, 0)).unwrap();
             batch(&queue);
         }
         flood(&queue, 1);
-        assert_eq!(batch(&queue).len(), BATCH_WEIGHT_MAX as usize);
+        assert_eq!(batch(&queue).len(), ALONE_WEIGHT_MAX as usize);
         queue.push(account(2), 1, (2, 0)).unwrap();
         assert_eq!(batch(&queue).len(), SHARE as usize + 1);
         assert_eq!(batch(&queue).len(), SHARE as usize);
