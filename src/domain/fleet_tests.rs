@@ -72,12 +72,12 @@ fn an_address_of_two_is_nobodys() {
     let first = launch_at(&mut world, A, 1);
     launch_at(&mut world, A, 2);
     let at_one = |world: &World| world.state.instance_at([10, 0, 0, 1].into());
-    assert_eq!(at_one(&world), Some((account(A), first.clone())));
+    assert_eq!(at_one(&world), Some((account(A), (&first).into())));
     let same = launch_at(&mut world, B, 1);
     launch_at(&mut world, B, 3);
     assert_eq!(at_one(&world), None);
     world.root(A, terminate(&first));
-    assert_eq!(at_one(&world), Some((account(B), same.clone())));
+    assert_eq!(at_one(&world), Some((account(B), (&same).into())));
     assert_eq!((world.state.home_of(&same), world.state.home_of(&first)), (Some(account(B)), None));
     let mut anew = world.state.clone();
     anew.index_instances();

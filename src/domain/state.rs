@@ -25,7 +25,7 @@ use super::tags::Tags;
 use crate::clock::Timestamp;
 use crate::identity::{
     AccessKeyId, AccountAlias, AccountId, AgentName, Arn, AssociationId, GroupName, InstanceId,
-    Path, PolicyName, ProfileName, RoleName, UniqueId, UserName,
+    PackedInstanceId, Path, PolicyName, ProfileName, RoleName, UniqueId, UserName,
 };
 use crate::pace::Pace;
 use crate::policy::Policy;
@@ -334,9 +334,8 @@ impl State {
 
     /// The one running instance with this address. An address that several have is nobody's.
     #[must_use]
-    pub fn instance_at(&self, address: IpAddr) -> Option<(AccountId, InstanceId)> {
-        let (account, id) = self.directory.at(address)?;
-        Some((account, id.id()?))
+    pub fn instance_at(&self, address: IpAddr) -> Option<(AccountId, PackedInstanceId)> {
+        self.directory.at(address)
     }
 
     /// Instances' credentials of the account that were issued before this are to be renewed as soon as can be.

@@ -296,7 +296,7 @@ pub fn base32_id(prefix: &str, random: [u8; 10]) -> SmolStr {
 }
 
 /// In place, as most ids are short enough.
-fn prefixed(prefix: &str, digits: &[u8]) -> SmolStr {
+pub(super) fn prefixed(prefix: &str, digits: &[u8]) -> SmolStr {
     let mut id = SmolStrBuilder::new();
     id.push_str(prefix);
     id.push_str(std::str::from_utf8(digits).unwrap_or_default());

@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use super::id::{LONG_TERM, TEMPORARY};
+use smol_str::SmolStr;
+
+use super::id::{LONG_TERM, TEMPORARY, prefixed};
 use super::{AccessKeyId, AccountId, AssociationId, InstanceId, base32_bytes, base32_id};
 
 /// Digits of an id as it is drawn, and of the older, shorter form.
@@ -12,8 +14,6 @@ const SHORT_DIGITS: usize = 8;
 /// The last half-byte tells the form, so that no id packs to zeros.
 const LONG_TAG: u128 = 2;
 const SHORT_TAG: u128 = 1;
-/// Bits that the digits of a long id take.
-const DIGIT_BITS: u32 = 68;
 
 /// Nine bytes: the digits from the left, and the form in the last half-byte.
 fn pack(digits: &str) -> [u8; 9] {
@@ -39,16 +39,13 @@ fn digits([.., last]: [u8; 9]) -> Option<usize> {
 }
 
 /// The text that was packed.
-fn unpack(prefix: &str, bytes: [u8; 9]) -> Option<String> {
-    let digits = digits(bytes)?;
-    let bits = bytes.iter().fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
-    let mut text = String::with_capacity(prefix.len() + digits);
-    text.push_str(prefix);
-    for at in (0..DIGIT_BITS / 4).rev().take(digits) {
-        let nibble = u8::try_from((bits >> (4 * at + 4)) & 15).unwrap_or(0);
-        text.push(char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }));
+fn unpack(prefix: &str, bytes: [u8; 9]) -> Option<SmolStr> {
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let mut text = [0; LONG_DIGITS];
+    for (digit, nibble) in text.iter_mut().zip(nibbles) {
+        *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
     }
-    Some(text)
+    Some(prefixed(prefix, text.get(..digits(bytes)?)?))
 }
 
 macro_rules! packed_hex {

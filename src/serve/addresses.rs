@@ -15,7 +15,7 @@ use tokio::sync::broadcast::{Receiver, error::TryRecvError};
 use crate::domain::event::Event;
 use crate::domain::state::State;
 use crate::grpc::{self, Touches};
-use crate::identity::{AccountId, InstanceId};
+use crate::identity::{AccountId, InstanceId, PackedInstanceId};
 use crate::imds::{Found, InstanceSource, Prepared, Serves, UsageBook};
 use crate::ledger::{Recorded, View};
 use crate::sts::Service;
@@ -26,7 +26,7 @@ const PREPARED_MAX: usize = 20_000;
 /// How often the processor is given away while a batch is on its way from the writer.
 const PATIENCE_YIELDS: u32 = 10_000;
 
-type Key = (AccountId, InstanceId);
+type Key = (AccountId, PackedInstanceId);
 
 /// See the module.
 pub struct ByAddress {
@@ -119,16 +119,17 @@ impl ByAddress {
 
     fn prepare(&self, view: &View, key: Key) -> Found {
         let account = view.state.account(key.0);
-        let found = account.and_then(|account| Some((account, account.instances.get(&key.1)?)));
-        let Some((account, instance)) = found.filter(|(_, instance)| instance.running) else {
-            return Found::Nobody;
-        };
+        let found = account.and_then(|account| {
+            let record = account.instances.record(key.1).filter(|record| record.running)?;
+            Some((account, record.instance()?))
+        });
+        let Some((account, instance)) = found else { return Found::Nobody };
         let metadata = grpc::instance_metadata(&self.service, account, &instance)
             .and_then(|metadata| grpc::signed(&self.service, metadata));
         let metadata = match metadata {
             Ok(metadata) => metadata,
             Err(error) => {
-                tracing::error!(instance = %key.1, %error, "an instance cannot be served");
+                tracing::error!(instance = %instance.id, %error, "an instance cannot be served");
                 return Found::NotReady;
             }
         };
@@ -150,13 +151,13 @@ impl Index {
         match grpc::touches(event) {
             Touches::Nothing => {}
             Touches::Instance(id) => {
-                self.prepared.remove(&(event.account, id.clone()));
+                self.prepared.remove(&(event.account, id.into()));
             }
             // Often none is prepared at all.
             Touches::Instances(_) if self.prepared.is_empty() => {}
             Touches::Instances(sets) => {
-                for id in sets.iter().filter_map(|set| set.instance.id()) {
-                    self.prepared.remove(&(event.account, id));
+                for set in sets.iter() {
+                    self.prepared.remove(&(event.account, set.instance));
                 }
             }
             Touches::Everything => self.prepared.retain(|key, _| key.0 != event.account),
@@ -167,7 +168,7 @@ impl Index {
 impl InstanceSource for ByAddress {
     fn find(&self, serves: &Serves, peer: IpAddr) -> Found {
         self.prepared(|state| match serves {
-            Serves::Instance(id) => Some((state.home_of(id)?, id.clone())),
+            Serves::Instance(id) => Some((state.home_of(id)?, id.into())),
             Serves::Only => None,
             Serves::BySourceAddress => state.instance_at(peer),
         })
@@ -175,7 +176,7 @@ impl InstanceSource for ByAddress {
 
     fn by_id(&self, id: &str) -> Found {
         let Ok(id) = id.parse::<InstanceId>() else { return Found::Nobody };
-        self.prepared(|state| Some((state.home_of(&id)?, id)))
+        self.prepared(|state| Some((state.home_of(&id)?, (&id).into())))
     }
 
     fn all(&self) -> Vec<Arc<Prepared>> {
