@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 use ring::digest::{Context as Digest, SHA256};
 use tonic::body::Body;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
@@ -181,8 +181,9 @@ async fn authenticate(
     }
     let caller = authenticated.map_err(|error| status::of_auth_error(&error, &request_id))?;
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let user_agent: String =
-        header("user-agent").unwrap_or_default().chars().take(USER_AGENT_MAX).collect();
+    let user_agent = header("user-agent").unwrap_or_default();
+    // Headers that read as text are ASCII.
+    let user_agent = user_agent.get(..USER_AGENT_MAX).unwrap_or(user_agent);
     let caller = Caller {
         source_ip: source,
         user_agent: Arc::from(user_agent),
@@ -197,12 +198,26 @@ async fn authenticate(
     Ok(Request::from_parts(parts, body))
 }
 
-async fn collect(body: Body) -> Result<Bytes, Status> {
-    let collected = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
-    let collected = collected.map_err(|_| {
-        Status::resource_exhausted(format!("a request has at most {REQUEST_BYTES_MAX} bytes"))
-    })?;
-    Ok(collected.to_bytes())
+/// The whole body. Most are one frame, which is then not copied.
+async fn collect(mut body: Body) -> Result<Bytes, Status> {
+    let (mut first, mut whole) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Status::cancelled("the request ended before its end"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len().max(whole.len()).saturating_add(data.len()) > REQUEST_BYTES_MAX {
+            let message = format!("a request has at most {REQUEST_BYTES_MAX} bytes");
+            return Err(Status::resource_exhausted(message));
+        }
+        if first.is_empty() {
+            first = data;
+            continue;
+        }
+        if whole.is_empty() {
+            whole.extend_from_slice(&first);
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(if whole.is_empty() { first } else { Bytes::from(whole) })
 }
 
 /// What the transport tells of a connection with TLS.
@@ -240,4 +255,34 @@ fn fingerprint(path: &str, principal: &str, message: &[u8]) -> [u8; 16] {
         *to = *from;
     }
     fingerprint
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use http_body_util::StreamBody;
+    use hyper::body::Frame;
+
+    use super::*;
+
+    fn body(frames: &'static [&'static [u8]]) -> Body {
+        let frames =
+            frames.iter().map(|bytes| Ok::<_, Status>(Frame::data(Bytes::from_static(bytes))));
+        Body::new(StreamBody::new(stream::iter(frames)))
+    }
+
+    /// Protects signatures: what is verified is the whole body, however it was cut, and no more than is allowed.
+    #[tokio::test]
+    async fn a_body_is_put_together_from_its_frames() {
+        const CUT: &[&[u8]] = &[b"", b"one", b"", b"two", b"three"];
+        assert_eq!(collect(body(&[])).await.unwrap(), b""[..]);
+        assert_eq!(collect(body(&[b"one"])).await.unwrap(), b"one"[..]);
+        assert_eq!(collect(body(CUT)).await.unwrap(), b"onetwothree"[..]);
+        const HALF: &[u8] = &[7; REQUEST_BYTES_MAX / 2];
+        assert_eq!(collect(body(&[HALF, HALF])).await.unwrap().len(), REQUEST_BYTES_MAX);
+        for frames in [&[HALF, HALF, b"x"][..], &[&[7; REQUEST_BYTES_MAX + 1]]] {
+            let refused = collect(body(frames)).await.unwrap_err();
+            assert_eq!(refused.code(), Code::ResourceExhausted);
+        }
+    }
 }

@@ -32,10 +32,11 @@ pub(super) fn pages(metadata: &InstanceMetadata, options: &MetadataOptions) -> P
     flatten("", root, &mut pages);
     // The top is listed without slashes.
     let top = Page::Text(Bytes::from_static(b"dynamic\nmeta-data"));
-    pages.by_path.insert(Box::from(""), top);
+    pages.by_path.insert("", top);
     if !metadata.role_name.is_empty() {
         add_role(metadata, &mut pages);
     }
+    pages.by_path.shrink();
     pages
 }
 
@@ -57,7 +58,8 @@ fn flatten(path: &str, node: Node, pages: &mut Pages) {
     };
     // An empty success would tell clients that all is well.
     if !body.is_empty() {
-        pages.by_path.insert(Box::from(path), Page::Text(Bytes::from(body)));
+        let body = body.into_boxed_str().into_boxed_bytes();
+        pages.by_path.insert(path, Page::Text(Bytes::from(body)));
     }
 }
 
@@ -137,7 +139,7 @@ fn hostname(instance: &Instance) -> String {
 fn add_role(metadata: &InstanceMetadata, pages: &mut Pages) {
     for (folder, extended) in [(CREDENTIALS, false), (EXTENDED, true)] {
         let name = Bytes::from(metadata.role_name.clone());
-        pages.by_path.insert(Box::from(folder), Page::Text(name));
+        pages.by_path.insert(folder, Page::Text(name));
         let path = format!("{folder}/{}", metadata.role_name);
         let render = |credentials: &Credentials, token: &str| {
             let mut document = json!({
@@ -156,7 +158,7 @@ fn add_role(metadata: &InstanceMetadata, pages: &mut Pages) {
         };
         let refuse = |code: &str, message: &str| json!({"Code": code, "Message": message, "LastUpdated": updated(metadata)});
         let page = Page::Role(role_page(metadata, &render, &refuse));
-        pages.by_path.insert(Box::from(path), page);
+        pages.by_path.insert(&path, page);
     }
     let render = |credentials: &Credentials, token: &str| {
         json!({
