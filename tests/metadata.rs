@@ -399,7 +399,8 @@ fn a_thousand_instances_fit_in_50_mib() {
     }
     let (whole, data) = (agent.memory("VmHWM:"), agent.memory("RssAnon:"));
     println!("an agent with 1000 instances: {whole} KiB, of which {data} KiB data");
-    assert!(data < 25 << 10, "{data} KiB of data");
+    // Two runs differ by several MiB, by what the allocator has given back when it is looked at.
+    assert!(data < 30 << 10, "{data} KiB of data");
     // The code of a debug build is several times that of a release.
     assert!(cfg!(debug_assertions) || whole < 50 << 10, "{whole} KiB");
 }
