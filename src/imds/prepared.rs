@@ -203,7 +203,9 @@ impl RolePage {
 
 /// A text with secrets in it as a page.
 pub(super) fn secret(text: String) -> Bytes {
-    Bytes::from_owner(Zeroizing::new(text.into_bytes()))
+    // A text that grew as it was written may hold twice its length.
+    let text = Zeroizing::new(text);
+    Bytes::from_owner(Zeroizing::new(text.as_bytes().to_vec()))
 }
 
 /// A path with single slashes and nothing escaped.
