@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Full, Limited};
 use ring::digest::{Context as Digest, SHA256};
 use tonic::body::Body;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
@@ -198,26 +198,12 @@ async fn authenticate(
     Ok(Request::from_parts(parts, body))
 }
 
-/// The whole body. Most are one frame, which is then not copied.
-async fn collect(mut body: Body) -> Result<Bytes, Status> {
-    let (mut first, mut whole) = (Bytes::new(), Vec::new());
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Status::cancelled("the request ended before its end"))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if first.len().max(whole.len()).saturating_add(data.len()) > REQUEST_BYTES_MAX {
-            let message = format!("a request has at most {REQUEST_BYTES_MAX} bytes");
-            return Err(Status::resource_exhausted(message));
-        }
-        if first.is_empty() {
-            first = data;
-            continue;
-        }
-        if whole.is_empty() {
-            whole.extend_from_slice(&first);
-        }
-        whole.extend_from_slice(&data);
-    }
-    Ok(if whole.is_empty() { first } else { Bytes::from(whole) })
+async fn collect(body: Body) -> Result<Bytes, Status> {
+    let collected = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
+    let collected = collected.map_err(|_| {
+        Status::resource_exhausted(format!("a request has at most {REQUEST_BYTES_MAX} bytes"))
+    })?;
+    Ok(collected.to_bytes())
 }
 
 /// What the transport tells of a connection with TLS.
