@@ -331,14 +331,23 @@ pub fn base32_bytes(text: &str) -> Option<[u8; 10]> {
 /// `prefix` and 68 random bits as 17 hexadecimal digits.
 #[must_use]
 pub fn hex_id(prefix: &str, random: [u8; 9]) -> SmolStr {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 0xf)).copied().unwrap_or_default();
-    let mut digits = [0; 17];
-    let nibbles = random.iter().flat_map(|byte| [byte >> 4, *byte]).skip(1);
-    for (place, nibble) in digits.iter_mut().zip(nibbles) {
-        *place = digit(nibble);
+    prefixed(prefix, &hex_digits(half_bytes(&random).skip(1)))
+}
+
+/// Digits of an id that is written in hexadecimal.
+pub(super) const HEX_DIGITS: usize = 17;
+
+/// The first half-bytes as hexadecimal digits.
+pub(super) fn hex_digits(half_bytes: impl Iterator<Item = u8>) -> [u8; HEX_DIGITS] {
+    let mut digits = [b'0'; HEX_DIGITS];
+    for (digit, nibble) in digits.iter_mut().zip(half_bytes) {
+        *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
     }
-    prefixed(prefix, &digits)
+    digits
+}
+
+pub(super) fn half_bytes(bytes: &[u8; 9]) -> impl Iterator<Item = u8> {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15])
 }
 
 #[cfg(test)]

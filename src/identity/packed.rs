@@ -5,11 +5,11 @@ use std::fmt;
 
 use smol_str::SmolStr;
 
-use super::id::{LONG_TERM, TEMPORARY, prefixed};
+use super::id::{HEX_DIGITS, LONG_TERM, TEMPORARY, half_bytes, hex_digits, prefixed};
 use super::{AccessKeyId, AccountId, AssociationId, InstanceId, base32_bytes, base32_id};
 
 /// Digits of an id as it is drawn, and of the older, shorter form.
-const LONG_DIGITS: usize = 17;
+const LONG_DIGITS: usize = HEX_DIGITS;
 const SHORT_DIGITS: usize = 8;
 /// The last half-byte tells the form, so that no id packs to zeros.
 const LONG_TAG: u128 = 2;
@@ -40,12 +40,7 @@ fn digits([.., last]: [u8; 9]) -> Option<usize> {
 
 /// The text that was packed.
 fn unpack(prefix: &str, bytes: [u8; 9]) -> Option<SmolStr> {
-    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let mut text = [0; LONG_DIGITS];
-    for (digit, nibble) in text.iter_mut().zip(nibbles) {
-        *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-    }
-    Some(prefixed(prefix, text.get(..digits(bytes)?)?))
+    Some(prefixed(prefix, hex_digits(half_bytes(&bytes)).get(..digits(bytes)?)?))
 }
 
 macro_rules! packed_hex {
