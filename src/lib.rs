@@ -10,7 +10,8 @@
 //! domain                                       commands, events, state and the rules between them, pure
 //! ledger  config                               the one path from a command to a recorded fact | settings
 //! sts                                          use cases: authenticate, authorize, issue
-//! client  grpc  aws  imds  rotation  rewrap  health  edges and background tasks
+//! client  grpc  aws  imds  rotation            edges and background tasks
+//! rewrap  retention  health
 //! load                                         a client that measures
 //! serve  cli                                   puts it together
 //! ```
@@ -33,6 +34,7 @@ pub mod oidc;
 pub mod pace;
 pub mod policy;
 pub mod proto;
+pub mod retention;
 pub mod rewrap;
 pub mod rotation;
 pub mod serve;

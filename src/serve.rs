@@ -23,7 +23,7 @@ use crate::proto::v1::MetadataUsage;
 use crate::signing::{KeyringError, KeyringSource};
 use crate::sts::{Service, Settings};
 use crate::telemetry::{MetricsExport, TelemetryError};
-use crate::{aws, grpc, health, rewrap, rotation};
+use crate::{aws, grpc, health, retention, rewrap, rotation};
 use health::Probe as _;
 
 pub use addresses::ByAddress;
@@ -220,6 +220,7 @@ pub async fn run(
     let mut background = JoinSet::new();
     background.spawn(rotation::run(service.clone()));
     background.spawn(rewrap::run(service.clone()));
+    background.spawn(retention::run(service.clone()));
     background.spawn({
         let service = service.clone();
         async move { service.keep_recording_uses().await }

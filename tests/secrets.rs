@@ -181,7 +181,7 @@ fn printed(data: &Path) -> String {
     let (ledger, writer, _) = Ledger::open(EventLog::open(data).unwrap().0).unwrap();
     let mut text = format!("{keyring:?} {keyring:#?} {:?}", ledger.view());
     for record in ledger.log().read(Sequence(1), 10_000).unwrap() {
-        text.push_str(&format!("{:?}", codec::decode(&record.payload).unwrap()));
+        text.push_str(&format!("{:?}", codec::decode(record.payload().unwrap()).unwrap()));
     }
     drop(writer);
     text

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Modules and the layer they are in; each may use only modules of lower layers.
-const LAYERS: [(&str, u8); 25] = [
+const LAYERS: [(&str, u8); 26] = [
     ("identity", 0),
     ("clock", 0),
     ("proto", 0),
@@ -32,6 +32,7 @@ const LAYERS: [(&str, u8); 25] = [
     ("load", 5),
     ("rotation", 5),
     ("rewrap", 5),
+    ("retention", 5),
     ("health", 5),
     ("serve", 6),
     ("cli", 7),

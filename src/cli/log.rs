@@ -39,8 +39,8 @@ pub(super) fn run(command: &LogCommand) -> Result<(), Failure> {
             let report = verify(data_dir)?;
             let head = report.head;
             say(format_args!(
-                "records {}  bytes {}  head {}",
-                report.records, report.bytes, head.sequence
+                "records {}  expired {}  bytes {}  head {}",
+                report.records, report.expired, report.bytes, head.sequence
             ))?;
             say(format_args!("hash {}", hex::encode(head.hash)))?;
             match report.damage {
@@ -72,28 +72,32 @@ fn each(
 
 fn dump(log: &EventLog, from: u64) -> Result<(), Failure> {
     each(log, from, |record| {
-        let fact = codec::decode(&record.payload)
+        let (sequence, time) = (record.sequence, record.time.iso8601());
+        let Some(payload) = record.payload() else {
+            say(format_args!("{sequence} {time} expired"))?;
+            return Ok(());
+        };
+        let fact = codec::decode(payload)
             .map_err(|error| format!("record {}: {error}", record.sequence))?;
         let kinds: Vec<_> = fact.events.iter().map(|event| event.kind.name()).collect();
-        let (sequence, time) = (record.sequence, record.time.iso8601());
-        say(format_args!(
-            "{sequence} {time} {} {} {}B",
-            fact.actor,
-            kinds.join(","),
-            record.payload.len()
-        ))?;
+        let (kinds, size) = (kinds.join(","), payload.len());
+        say(format_args!("{sequence} {time} {} {kinds} {size}B", fact.actor))?;
         Ok(())
     })
 }
 
 fn stats(log: &EventLog) -> Result<(), Failure> {
     let mut kinds = std::collections::BTreeMap::<&str, (u64, u64)>::new();
-    let (mut records, mut bytes) = (0_u64, 0_u64);
+    let (mut records, mut expired, mut bytes) = (0_u64, 0_u64, 0_u64);
     each(log, 1, |record| {
-        let fact = codec::decode(&record.payload)
-            .map_err(|error| format!("record {}: {error}", record.sequence))?;
-        let size = record.payload.len() as u64;
         records += 1;
+        let Some(payload) = record.payload() else {
+            expired += 1;
+            return Ok(());
+        };
+        let fact = codec::decode(payload)
+            .map_err(|error| format!("record {}: {error}", record.sequence))?;
+        let size = payload.len() as u64;
         bytes += size;
         for event in &fact.events {
             let (count, total) = kinds.entry(event.kind.name()).or_default();
@@ -102,7 +106,8 @@ fn stats(log: &EventLog) -> Result<(), Failure> {
         }
         Ok(())
     })?;
-    say(format_args!("records {records}  payload bytes {bytes}  head {}", log.head().sequence))?;
+    let head = log.head().sequence;
+    say(format_args!("records {records}  expired {expired}  payload bytes {bytes}  head {head}"))?;
     for (kind, (count, bytes)) in kinds {
         say(format_args!("{kind:<24} {count:>10} events  {:>6} bytes each", bytes / count))?;
     }

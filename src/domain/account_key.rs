@@ -89,6 +89,7 @@ impl State {
                 self.keys.remove(key);
             }
             self.directory.forget(&account);
+            self.address_owners.take(&account.address_ranges);
         }
         for kind in [GuardrailKind::ServiceControl, GuardrailKind::ResourceControl] {
             self.guardrails.remove(&(kind, Some(id)));

@@ -104,6 +104,10 @@ impl State {
                 let account = self.accounts.get(&event.account)?;
                 self.directory.terminate(account, id.into())?;
             }
+            EventKind::AddressRangesSet { ranges } => {
+                self.address_owners.take(&self.accounts.get(&event.account)?.address_ranges);
+                self.address_owners.give(event.account, ranges);
+            }
             EventKind::CredentialsUsed { uses } => self.apply_instance_uses(event.account, uses),
             EventKind::Rotation(RotationEvent::Demanded { everywhere: true, before }) => {
                 self.renew_before = self.renew_before.max(*before);
@@ -139,6 +143,7 @@ impl Account {
             created_at: time,
             enabled: true,
             quotas: OrdMap::new(),
+            address_ranges: Arc::from([]),
             key: key.clone(),
             users: OrdMap::new(),
             users_by_id: OrdMap::new(),
@@ -168,6 +173,7 @@ impl Account {
         match kind {
             EventKind::AccountDisabled => self.enabled = false,
             EventKind::AccountEnabled => self.enabled = true,
+            EventKind::AddressRangesSet { ranges } => self.address_ranges = ranges.clone(),
             EventKind::QuotaSet { quota, max } => {
                 match max {
                     Some(max) => self.quotas.insert(*quota, *max),

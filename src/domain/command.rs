@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::access::Caller;
 use super::account_key::WrappedAccountKey;
+use super::addresses::AddressRange;
 use super::entity::EntityAction;
 use super::event::{DocumentKey, GuardrailRef, Idempotency, InstanceFacts, KeyOwner, PolicyOwner};
 use super::last_use::CredentialUse;
@@ -106,6 +107,10 @@ pub enum Action {
     SetQuota {
         quota: Quota,
         max: Option<u32>,
+    },
+    /// The operator's: the account's, instead of those that it had.
+    SetAddressRanges {
+        ranges: Vec<AddressRange>,
     },
     /// The service's own: the account's key under another version of the root key.
     RewrapAccountKey {

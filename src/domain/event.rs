@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account_key::WrappedAccountKey;
+use super::addresses::AddressRange;
 use super::entity::{EntityEvent, PolicyRef};
 use super::fleet::Record;
 use super::last_use::CredentialUse;
@@ -190,6 +191,10 @@ pub enum EventKind {
     QuotaSet {
         quota: Quota,
         max: Option<u32>,
+    },
+    /// The private addresses that are the account's alone, instead of those that were.
+    AddressRangesSet {
+        ranges: Arc<[AddressRange]>,
     },
     /// Of the operator's account: this version of the root key wraps from now on.
     KeyringRotated {

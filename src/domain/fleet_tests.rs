@@ -1,8 +1,10 @@
 //! Many instances in one request: all of it is done or nothing.
 
 use super::access::Caller;
+use super::addresses::AddressRange;
 use super::command::Action;
 use super::event::{EventKind, KeyOwner};
+use super::rejection::Rejection;
 use super::testing::*;
 use crate::identity::InstanceId;
 
@@ -104,4 +106,68 @@ fn an_instances_own_key_ends_with_it() {
     assert_eq!((held.owner, held.active), (KeyOwner::Instance(id.clone()), true));
     world.root(A, terminate(&id));
     assert!(world.state.key(&key).is_none());
+}
+
+fn give(world: &mut World, account: &str, ranges: &[&str]) -> Result<Vec<EventKind>, Rejection> {
+    let ranges = ranges.iter().map(|range| range.parse().unwrap()).collect();
+    world.by(root("000000000000"), account, Action::SetAddressRanges { ranges })
+}
+
+/// Protects an account's instances from what others claim: in its ranges its own are found whoever else has the address,
+/// nobody else gets an address there, and its own get no other.
+#[test]
+fn an_address_in_an_accounts_range_is_its_own() {
+    let mut world = World::default();
+    for account in ["000000000000", A, B] {
+        world.create_account(account);
+    }
+    let at_one = |world: &World| world.state.instance_at([10, 0, 0, 1].into());
+    let own = launch_at(&mut world, A, 1);
+    launch_at(&mut world, B, 1);
+    assert_eq!(at_one(&world), None);
+    give(&mut world, A, &["10.0.0.0/30", "fd00:1::/48"]).unwrap();
+    assert_eq!(at_one(&world), Some((account(A), (&own).into())));
+    let mut launch = |account: &str, address: [u8; 4]| {
+        let (_, mut launch) = world.launch(None);
+        if let Action::LaunchInstances { launches, .. } = &mut launch {
+            launches[0].private_ip = Some(address.into());
+        }
+        world.by(root(account), account, launch).map(|_| ()).map_err(|refused| refused.code())
+    };
+    assert_eq!(launch(A, [10, 0, 0, 3]), Ok(()));
+    assert_eq!(launch(A, [10, 0, 0, 4]), Err("ValidationError"), "in none of its ranges");
+    assert_eq!(launch(B, [10, 0, 0, 3]), Err("ValidationError"), "in another's");
+    assert_eq!(launch(B, [10, 0, 0, 4]), Ok(()), "in nobody's, and it has none");
+    let mut anew = world.state.clone();
+    anew.index_instances();
+    assert_eq!(anew, world.state);
+    give(&mut world, A, &[]).unwrap();
+    assert_eq!(at_one(&world), None, "of two again");
+}
+
+/// Protects operators from ranges that would be two accounts', or one's twice, and accounts from giving themselves any.
+#[test]
+fn ranges_do_not_overlap() {
+    let mut world = World::default();
+    for account in ["000000000000", A, B] {
+        world.create_account(account);
+    }
+    give(&mut world, A, &["10.1.0.0/16", "10.3.0.0/16"]).unwrap();
+    for overlapping in ["10.1.0.0/16", "10.1.255.0/24", "10.0.0.0/8", "10.3.255.255/32", "::/0"] {
+        let refused = give(&mut world, B, &[overlapping, "192.168.0.0/16"]).unwrap_err();
+        assert_eq!(refused.code(), "IncorrectState", "{overlapping}");
+    }
+    assert_eq!(give(&mut world, B, &["10.0.0.0/16", "10.2.0.0/16"]).unwrap().len(), 1);
+    assert_eq!(give(&mut world, B, &["10.0.0.0/16", "10.2.0.0/16"]).unwrap(), []);
+    let twice = give(&mut world, A, &["10.1.0.0/16", "10.1.2.0/24"]).unwrap_err();
+    assert_eq!(twice.code(), "ValidationError");
+    assert_eq!(give(&mut world, A, &["10.1.2.0/24", "10.3.0.0/17"]).unwrap().len(), 1);
+    for wrong in ["10.1.0.0", "10.1.2.0/16", "10.1.0.0/33", "all", ""] {
+        assert!(wrong.parse::<AddressRange>().is_err(), "{wrong}");
+    }
+    let own = Action::SetAddressRanges { ranges: Vec::new() };
+    assert_eq!(world.by(root(A), A, own).unwrap_err().code(), "AccessDenied");
+    world.by(Caller::service(), A, Action::DisableAccount).unwrap();
+    world.by(Caller::service(), A, Action::DeleteAccount).unwrap();
+    give(&mut world, B, &["10.1.0.0/16"]).unwrap();
 }

@@ -102,6 +102,10 @@ impl<E> Teller<'_, E> {
         let quotas = quotas.map(|(quota, max)| (*quota, Some(*max)));
         let quotas = quotas.map(|(quota, max)| EventKind::QuotaSet { quota, max }).collect();
         self.say(account.created_at, quotas)?;
+        if !account.address_ranges.is_empty() {
+            let ranges = account.address_ranges.clone();
+            self.say(account.created_at, vec![EventKind::AddressRangesSet { ranges }])?;
+        }
         self.tell_policies()?;
         self.tell_users_and_roles()?;
         self.tell_groups()?;

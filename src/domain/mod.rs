@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod account_key;
+pub mod addresses;
 mod apply;
 pub mod aws_policies;
 pub mod command;

@@ -57,11 +57,24 @@ pub enum Quota {
     RequestsPerSecond,
     /// Sessions a second.
     SessionsPerSecond,
+    /// Records of the account's history; older ones expire.
+    EventsRetained,
+}
+
+/// What a quota bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounds {
+    /// What there is: nothing more comes.
+    Resources,
+    /// What is done in a second: it is refused.
+    Rate,
+    /// What is remembered: the oldest goes.
+    History,
 }
 
 impl Quota {
     /// Every quota.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Users,
         Self::Groups,
         Self::Roles,
@@ -72,6 +85,7 @@ impl Quota {
         Self::Agents,
         Self::RequestsPerSecond,
         Self::SessionsPerSecond,
+        Self::EventsRetained,
     ];
 
     /// Its name in requests, answers and errors; AWS's where AWS has it.
@@ -88,6 +102,7 @@ impl Quota {
             Self::Agents => "AgentsPerAccount",
             Self::RequestsPerSecond => "RequestsPerSecond",
             Self::SessionsPerSecond => "SessionsPerSecond",
+            Self::EventsRetained => "EventsRetained",
         }
     }
 
@@ -97,10 +112,21 @@ impl Quota {
         Self::ALL.into_iter().find(|quota| quota.name() == name)
     }
 
-    /// Whether it bounds what is done in a second rather than what there is.
+    /// What it bounds.
     #[must_use]
-    pub const fn is_rate(self) -> bool {
-        matches!(self, Self::RequestsPerSecond | Self::SessionsPerSecond)
+    pub const fn bounds(self) -> Bounds {
+        match self {
+            Self::Users
+            | Self::Groups
+            | Self::Roles
+            | Self::Policies
+            | Self::Profiles
+            | Self::Providers
+            | Self::Instances
+            | Self::Agents => Bounds::Resources,
+            Self::RequestsPerSecond | Self::SessionsPerSecond => Bounds::Rate,
+            Self::EventsRetained => Bounds::History,
+        }
     }
 
     /// What holds for an account that the operator set nothing for; none is no bound.
@@ -114,7 +140,7 @@ impl Quota {
             Self::Profiles => Some(PROFILES_MAX),
             Self::Providers => Some(PROVIDERS_MAX),
             Self::Instances | Self::Agents => None,
-            Self::RequestsPerSecond | Self::SessionsPerSecond => None,
+            Self::RequestsPerSecond | Self::SessionsPerSecond | Self::EventsRetained => None,
         }
     }
 }
@@ -127,7 +153,7 @@ impl Account {
         set.or(quota.default_max())
     }
 
-    /// How much of a quota is in use; zero for rates, which are not counted.
+    /// How much of a quota of resources is in use; zero for others, which are not counted here.
     #[must_use]
     pub fn used(&self, quota: Quota) -> usize {
         match quota {
@@ -139,7 +165,7 @@ impl Account {
             Quota::Providers => self.oidc_providers.len(),
             Quota::Instances => self.instances.running(),
             Quota::Agents => self.agents.len(),
-            Quota::RequestsPerSecond | Quota::SessionsPerSecond => 0,
+            Quota::RequestsPerSecond | Quota::SessionsPerSecond | Quota::EventsRetained => 0,
         }
     }
 }

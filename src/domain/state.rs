@@ -11,6 +11,7 @@ use std::time::Duration;
 use imbl::{OrdMap, OrdSet, Vector};
 
 use super::account_key::WrappedAccountKey;
+use super::addresses::{AddressOwners, AddressRange};
 use super::aws_policies;
 use super::entity::{AWS_PREFIX, PolicyRef};
 use super::event::{DocumentKey, GuardrailKind, KeyOwner};
@@ -44,6 +45,8 @@ pub struct State {
     pub(super) accounts: OrdMap<AccountId, Arc<Account>>,
     /// But for those of instances.
     pub(super) keys: imbl::HashMap<AccessKeyId, (AccountId, KeyOwner)>,
+    /// The ranges of all accounts.
+    pub(super) address_owners: AddressOwners,
     /// Running instances, and their keys.
     pub(super) directory: Directory,
     /// Instances' credentials that were issued before this are to be renewed.
@@ -68,6 +71,8 @@ pub struct Account {
     pub enabled: bool,
     /// What the operator set; the defaults hold for the rest.
     pub quotas: OrdMap<Quota, u32>,
+    /// Private addresses that are its alone, where the operator gave it any.
+    pub address_ranges: Arc<[AddressRange]>,
     pub key: WrappedAccountKey,
     pub users: OrdMap<Box<str>, Arc<User>>,
     /// The same users by unique id: sessions name them so, whatever they are called by now.
@@ -332,10 +337,14 @@ impl State {
         self.directory.home(instance)
     }
 
-    /// The one running instance with this address. An address that several have is nobody's.
+    /// The one running instance with this address; in a range of an account, of that account. An address that several
+    /// have is nobody's.
     #[must_use]
     pub fn instance_at(&self, address: IpAddr) -> Option<(AccountId, PackedInstanceId)> {
-        self.directory.at(address)
+        match self.address_owners.owner(address) {
+            Some(owner) => self.directory.of_account_at(owner, address),
+            None => self.directory.at(address),
+        }
     }
 
     /// Instances' credentials of the account that were issued before this are to be renewed as soon as can be.

@@ -7,6 +7,7 @@ use super::event::{EventKind, Fact, GuardrailKind, GuardrailRef, PolicyOwner};
 use super::last_use::{CredentialUse, LastUse};
 use super::mfa::MfaAction;
 use super::oidc::{KeySource, OidcAction, OidcProvider};
+use super::quotas::Quota;
 use super::rejection::Rejection;
 use super::state::State;
 use super::tags::Tags;
@@ -398,6 +399,14 @@ pub(crate) fn busy_world() -> World {
         let policy = Policy::parse(text, PolicyKind::ResourceControl).unwrap();
         let action = Action::PutGuardrail { guardrail, policy };
         world.by(super::access::Caller::service(), "000000000000", action).unwrap();
+    }
+    let ranges = vec!["10.7.0.0/16".parse().unwrap(), "fd00:7::/48".parse().unwrap()];
+    let limits = [
+        Action::SetAddressRanges { ranges },
+        Action::SetQuota { quota: Quota::EventsRetained, max: Some(1000) },
+    ];
+    for action in limits {
+        world.by(super::access::Caller::service(), B, action).unwrap();
     }
     world
 }

@@ -11,7 +11,7 @@ use crate::proto::v1::{
     AccessKey, CreateAccountRequest, CreateAccountResponse, DeleteAccountRequest,
     DeleteAccountResponse, DisableAccountRequest, DisableAccountResponse, EnableAccountRequest,
     EnableAccountResponse, GetAccountRequest, GetAccountResponse, ListAccountsRequest,
-    ListAccountsResponse,
+    ListAccountsResponse, PutAddressRangesRequest, PutAddressRangesResponse,
 };
 
 /// Characters of an account's name.
@@ -122,6 +122,19 @@ impl AccountService for Front {
         let token = &request.idempotency_token;
         let receipt = self.perform_in(&info, token, id, Action::EnableAccount).await?;
         Ok(Response::new(EnableAccountResponse { sequence: receipt.sequence }))
+    }
+
+    async fn put_address_ranges(
+        &self,
+        request: Request<PutAddressRangesRequest>,
+    ) -> Result<Response<PutAddressRangesResponse>, Status> {
+        let info = Self::info(&request)?;
+        let request = request.into_inner();
+        let id = field("account_id", &request.account_id)?;
+        let ranges = request.address_ranges.iter().map(|range| field("address_ranges", range));
+        let action = Action::SetAddressRanges { ranges: ranges.collect::<Result<_, _>>()? };
+        let receipt = self.perform_in(&info, &request.idempotency_token, id, action).await?;
+        Ok(Response::new(PutAddressRangesResponse { sequence: receipt.sequence }))
     }
 
     async fn delete_account(

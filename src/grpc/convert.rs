@@ -45,6 +45,7 @@ pub(super) fn account(account: &Account) -> v1::Account {
         name: account.name.to_string(),
         enabled: account.enabled,
         created_at: time(account.created_at),
+        address_ranges: account.address_ranges.iter().map(ToString::to_string).collect(),
     }
 }
 

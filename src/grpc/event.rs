@@ -44,9 +44,13 @@ impl EventService for Front {
             limit => limit.min(EVENTS_MAX),
         };
         let from = Sequence(request.from_sequence.max(1));
-        let (events, next) = self.events(account, from, limit as usize, &request.kinds)?;
-        let (next_sequence, sequence) = (next.0, view.sequence);
-        Ok(Response::new(ReadEventsResponse { events, next_sequence, sequence }))
+        let read = self.events(account, from, limit as usize, &request.kinds)?;
+        Ok(Response::new(ReadEventsResponse {
+            events: read.events,
+            next_sequence: read.next.0,
+            sequence: view.sequence,
+            expired_before: read.expired_before.0,
+        }))
     }
 
     type FollowEventsStream =
@@ -77,21 +81,22 @@ impl EventService for Front {
                     return;
                 }
                 let read = front.events(account, next, EVENTS_MAX as usize, &request.kinds);
-                let (events, after) = match read {
+                let read = match read {
                     Ok(read) => read,
                     Err(status) => {
                         let _ = sender.send(Err(status)).await;
                         return;
                     }
                 };
-                for event in events {
-                    let response = FollowEventsResponse { event: Some(event) };
+                for event in read.events {
+                    let expired_before = read.expired_before.0;
+                    let response = FollowEventsResponse { event: Some(event), expired_before };
                     if sender.send(Ok(response)).await.is_err() {
                         return;
                     }
                 }
-                if after > next {
-                    next = after;
+                if read.next > next {
+                    next = read.next;
                     continue;
                 }
                 tokio::select! {
@@ -102,6 +107,15 @@ impl EventService for Front {
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
+}
+
+/// Some events of an account.
+struct EventsRead {
+    events: Vec<v1::Event>,
+    /// Where to go on.
+    next: Sequence,
+    /// Events of earlier records have expired; 0 if none have.
+    expired_before: Sequence,
 }
 
 impl Front {
@@ -121,20 +135,23 @@ impl Front {
         Ok(account)
     }
 
-    /// Events of an account from a record on, whole records at a time, and where to go on.
+    /// Events of an account from a record on, whole records at a time.
     fn events(
         &self,
         account: AccountId,
         from: Sequence,
         limit: usize,
         kinds: &[String],
-    ) -> Result<(Vec<v1::Event>, Sequence), Status> {
+    ) -> Result<EventsRead, Status> {
         let unreadable = |error: String| {
             tracing::error!(%error, "the log cannot be read");
             Status::data_loss("the log cannot be read")
         };
         let log = self.service.ledger().log();
         let found = log.of_account(account, from, limit);
+        // Read after the numbers: what expired in between is told as expired.
+        let retained = log.retained_from(account);
+        let expired_before = retained.map_err(|error| unreadable(error.to_string()))?;
         let mut events = Vec::new();
         let mut next = from;
         for sequence in found.map_err(|error| unreadable(error.to_string()))? {
@@ -144,17 +161,18 @@ impl Front {
             }
             let record = log.read_one(sequence).map_err(|error| unreadable(error.to_string()))?;
             let Some(record) = record else { break };
-            let fact = codec::decode(&record.payload);
-            let fact = fact.map_err(|error| unreadable(error.to_string()))?;
+            next = sequence.next();
+            // It has expired since the number was read.
+            let Some(payload) = record.payload() else { continue };
+            let fact = codec::decode(payload).map_err(|error| unreadable(error.to_string()))?;
             for (index, event) in fact.events.iter().enumerate() {
                 let wanted = kinds.is_empty() || kinds.iter().any(|k| k == event.kind.name());
                 if event.account == account && wanted {
                     events.push(shown(sequence, index, &fact, event));
                 }
             }
-            next = sequence.next();
         }
-        Ok((events, next))
+        Ok(EventsRead { events, next, expired_before })
     }
 }
 
@@ -393,6 +411,9 @@ fn credential_detail(kind: &EventKind) -> serde_json::Value {
     use serde_json::json;
     match kind {
         EventKind::AccountKeyRewrapped { key } => json!({"keyringVersion": key.keyring_version}),
+        EventKind::AddressRangesSet { ranges } => {
+            json!({"addressRanges": ranges.iter().map(ToString::to_string).collect::<Vec<_>>()})
+        }
         EventKind::QuotaSet { quota, max } => json!({"quota": quota.name(), "max": max}),
         EventKind::KeyringRotated { version } | EventKind::KeyringVersionRetired { version } => {
             json!({"keyringVersion": version})

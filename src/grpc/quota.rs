@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Front, field, status};
 use crate::domain::command::Action;
-use crate::domain::quotas::Quota;
+use crate::domain::quotas::{Bounds, Quota};
 use crate::domain::state::Account;
 use crate::identity::{AccountId, Invalid};
 use crate::ledger::View;
@@ -99,22 +99,21 @@ impl Front {
 
     fn shown(&self, account: &Account, quota: Quota) -> v1::Quota {
         let count = |max: Option<usize>| max.map(|max| max as u64);
-        let default = match quota.is_rate() {
-            true => self.service.default_rate(quota).map(u64::from),
-            false => count(quota.default_max()),
+        let default = match quota.bounds() {
+            Bounds::Rate => self.service.default_rate(quota).map(u64::from),
+            Bounds::Resources | Bounds::History => count(quota.default_max()),
         };
+        let counted = quota.bounds() == Bounds::Resources;
         v1::Quota {
             name: quota.name().to_owned(),
             value: count(account.quota(quota)).or(default),
             default_value: default,
             is_set: account.quotas.contains_key(&quota),
-            used: (!quota.is_rate()).then(|| account.used(quota) as u64),
+            used: counted.then(|| account.used(quota) as u64),
         }
     }
 }
 
-/// `events retained` is no quota: the log keeps every account's history whole, since each record's digest covers the
-/// one before it.
 fn read_quota(info: &RequestInfo, name: &str) -> Result<Quota, Status> {
     Quota::of_name(name).ok_or_else(|| {
         let names = Quota::ALL.map(Quota::name).join(", ");

@@ -11,6 +11,7 @@ pub mod codec;
 mod pace;
 mod queue;
 mod recover;
+mod retention;
 pub mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use crate::metrics::{self, Commanded};
 use queue::{Class, Queue, Refused};
 
 pub use recover::{OpenError, Opened};
+pub use retention::{RETAINED_AT_LEAST, RetentionError};
 
 /// Commands of accounts that may wait for the writer.
 pub const QUEUE_COMMANDS_MAX: usize = 16_384;

@@ -37,6 +37,12 @@ pub enum OpenError {
         /// What is wrong with it.
         what: String,
     },
+    /// A record is no longer retained, and no snapshot tells what it did.
+    #[error("record {sequence} is no longer retained, and no good snapshot reaches to it")]
+    Expired {
+        /// The record.
+        sequence: u64,
+    },
     /// A record makes no sense in its history.
     #[error("record {sequence}: {nonsense}")]
     Nonsense {
@@ -89,7 +95,8 @@ pub(super) fn replay(log: &EventLog, view: &mut View) -> Result<(), OpenError> {
         }
         for record in records {
             let sequence = record.sequence.0;
-            let fact = codec::decode(&record.payload)
+            let payload = record.payload().ok_or(OpenError::Expired { sequence })?;
+            let fact = codec::decode(payload)
                 .map_err(|error| OpenError::Codec { sequence, what: error.to_string() })?;
             view.state
                 .apply(sequence, &fact)

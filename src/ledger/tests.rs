@@ -6,8 +6,9 @@ use super::*;
 use crate::domain::access::Caller;
 use crate::domain::command::Action;
 use crate::domain::event::{EventKind, Idempotency};
-use crate::domain::testing::{A, World, account, allow, of_role, trust};
+use crate::domain::testing::{A, B, World, account, allow, of_role, trust};
 use crate::domain::tests::busy_world;
+use crate::log::Entry;
 
 fn open(folder: &std::path::Path) -> (Ledger, WriterHandle, Opened) {
     Ledger::open(EventLog::open(folder).unwrap().0).unwrap()
@@ -166,4 +167,74 @@ async fn a_read_waits_for_its_record() {
     });
     with_open_role(&ledger).await;
     assert_eq!(waiting.await.unwrap().unwrap(), 2);
+}
+
+/// Protects what a quota of events may not take: the newest records, young ones, and what replay from the older
+/// snapshot needs; the state comes back after a restart.
+#[tokio::test]
+async fn what_a_quota_leaves_leads_back_to_the_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::default();
+    let mut sequences = Vec::new();
+    for round in 0..3 {
+        let (ledger, writer, _) = open(folder.path());
+        if round == 0 {
+            world = with_open_role(&ledger).await;
+        }
+        let caller = world.session(A, "Open", "one");
+        for _ in 0..8 {
+            let action = world.assume(A, "Open", 3600);
+            let command = world.command(A, caller.clone(), action);
+            ledger.submit(command).await.unwrap();
+        }
+        sequences.push(ledger.view().sequence);
+        tokio::task::spawn_blocking(|| drop(writer)).await.unwrap();
+    }
+    assert_eq!(sequences, [10, 18, 26]);
+    let (ledger, writer, _) = open(folder.path());
+    let before = ledger.view();
+    let newest = ledger.log().read_one(Sequence(26)).unwrap().unwrap().time;
+    let (young, old) = (newest, newest.plus(RETAINED_AT_LEAST * 2));
+    let bound = |keep, now| ledger.retention_bound(account(A), keep, now).unwrap();
+    assert_eq!(bound(2, young), Sequence(1), "all are young");
+    assert_eq!(bound(100, old), Sequence(0), "no more than the quota");
+    assert_eq!(bound(10, old), Sequence(17), "all but the newest ten");
+    assert_eq!(bound(2, old), Sequence(19), "the older snapshot reaches to 18");
+    assert_eq!(ledger.expire_some(account(A), Sequence(19)).unwrap(), 18);
+    assert_eq!(ledger.expire_some(account(A), Sequence(19)).unwrap(), 0);
+    assert_eq!(ledger.log().retained_from(account(A)).unwrap(), Sequence(19));
+    tokio::task::spawn_blocking(|| drop(writer)).await.unwrap();
+    drop(ledger);
+    let (ledger, writer, _) = open(folder.path());
+    assert_eq!(ledger.view().state, before.state);
+    tokio::task::spawn_blocking(|| drop(writer)).await.unwrap();
+    drop(ledger);
+    std::fs::remove_dir_all(folder.path().join("snapshots")).unwrap();
+    let lost = Ledger::open(EventLog::open(folder.path()).unwrap().0).err().unwrap();
+    assert!(matches!(lost, OpenError::Expired { sequence: 1 }), "{lost}");
+}
+
+/// Protects tenants from each other's quotas: a record of two accounts is retained until neither retains it.
+#[tokio::test]
+async fn a_shared_record_expires_with_its_last_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, _writer, _) = open(folder.path());
+    let mut fact = busy_world().facts.remove(0);
+    let mut others = fact.events.clone();
+    others.iter_mut().for_each(|event| event.account = account(B));
+    fact.events.extend(others);
+    let entry = Entry {
+        time: fact.time,
+        accounts: writer::accounts_of(&fact),
+        payload: codec::encode(&fact).into(),
+        erasable: Vec::new(),
+    };
+    ledger.log().append(&[entry]).unwrap();
+    let there = || ledger.log().read_one(Sequence(1)).unwrap().unwrap().payload().is_some();
+    let [first, second] = [A, B].map(account);
+    assert_eq!(ledger.expire_some(first, Sequence(2)).unwrap(), 1);
+    assert_eq!((there(), ledger.log().of_account(first, Sequence(1), 9).unwrap().len()), (true, 0));
+    assert_eq!(ledger.log().of_account(second, Sequence(1), 9).unwrap(), [Sequence(1)]);
+    assert_eq!(ledger.expire_some(second, Sequence(2)).unwrap(), 1);
+    assert!(!there());
 }

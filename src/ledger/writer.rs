@@ -19,6 +19,7 @@ use crate::domain::decide::decide;
 use crate::domain::event::{EventKind, Fact};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{IDEMPOTENCY_WINDOW, State};
+use crate::identity::AccountId;
 use crate::log::{AppendError, Entry, Erasable, EventLog, Sequence};
 use crate::metrics::{self, Commanded};
 
@@ -158,7 +159,11 @@ impl Writer {
         let fact = read
             .map_err(|error| error.to_string())
             .and_then(|record| record.ok_or_else(|| format!("record {sequence} is gone")))
-            .and_then(|record| codec::decode(&record.payload).map_err(|error| error.to_string()));
+            .and_then(|record| {
+                let payload =
+                    record.payload().ok_or_else(|| format!("record {sequence} expired"))?;
+                codec::decode(payload).map_err(|error| error.to_string())
+            });
         match fact {
             Ok(fact) => Ok(Some(Receipt { sequence, fact: Some(Arc::new(fact)) })),
             Err(reason) => Err(SubmitError::Stopped(Arc::from(reason))),
@@ -287,7 +292,8 @@ fn remembered(state: &State, command: &Command) -> Option<(u64, [u8; 16])> {
     fresh.then_some((remembered.sequence, remembered.fingerprint))
 }
 
-fn accounts_of(fact: &Fact) -> Vec<crate::identity::AccountId> {
+/// The accounts whose history a fact belongs to.
+pub(super) fn accounts_of(fact: &Fact) -> Vec<AccountId> {
     let mut accounts: Vec<_> = fact.events.iter().map(|event| event.account).collect();
     accounts.sort_unstable();
     accounts.dedup();
@@ -295,7 +301,7 @@ fn accounts_of(fact: &Fact) -> Vec<crate::identity::AccountId> {
 }
 
 /// The wrapped keys of accounts, which stand beside the records.
-fn erasable_of(fact: &Fact) -> Vec<(crate::identity::AccountId, Erasable)> {
+fn erasable_of(fact: &Fact) -> Vec<(AccountId, Erasable)> {
     let bytes = |key: &WrappedAccountKey| key.bytes.as_deref().map(Bytes::copy_from_slice);
     let changes = fact.events.iter().filter_map(|event| {
         let change = match &event.kind {

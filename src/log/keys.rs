@@ -6,13 +6,14 @@
 //! erasable    account u64                              -> what may be erased (`erasable.rs`)
 //! meta        "format"                                 -> format version u8
 //!             "erase"                                  -> sequence u64: there is something to erase
+//!             "retained" | account u64                 -> sequence u64: what is before it has expired
 //! ```
 
 use super::Sequence;
 use crate::identity::AccountId;
 
 /// The log's format; another one is refused.
-pub(super) const FORMAT: u8 = 2;
+pub(super) const FORMAT: u8 = 3;
 /// The one shard there is so far.
 pub(super) const SHARD: u16 = 0;
 
@@ -22,6 +23,7 @@ pub(super) const ERASABLE: &str = "erasable";
 pub(super) const META: &str = "meta";
 pub(super) const META_FORMAT: &[u8] = b"format";
 pub(super) const META_ERASE: &[u8] = b"erase";
+const META_RETAINED: &[u8] = b"retained";
 
 /// Bytes of a key of `records`.
 const RECORD_KEY: usize = 10;
@@ -43,6 +45,11 @@ pub(super) fn by_account(account: AccountId, sequence: Sequence) -> Vec<u8> {
 
 pub(super) fn erasable(account: AccountId) -> [u8; 8] {
     account.get().to_be_bytes()
+}
+
+/// Where in `meta` it stands from which record on an account's history is retained.
+pub(super) fn retained(account: AccountId) -> Vec<u8> {
+    [META_RETAINED, &account.get().to_be_bytes()].concat()
 }
 
 /// The sequence at the end of a key of `records` or `by_account`.

@@ -5,7 +5,8 @@
 //! hash and its own content, so that a changed history shows, whoever changed it; the CRC finds a damaged
 //! record without reading its predecessor.
 //!
-//! Beside the records stands one value an account that can be erased (`erasable`).
+//! Beside the records stands one value an account that can be erased (`erasable`). Of an account whose history is
+//! bounded, what is too old expires: its records stay in the chain without their payloads (`retention`).
 //!
 //! A data folder holds `LOCK` (the process that serves it), `log/` (RocksDB), `snapshots/` and `CLEAN`
 //! (where the last orderly stop left the log).
@@ -14,6 +15,7 @@ mod erasable;
 mod keys;
 mod lock;
 mod record;
+mod retention;
 mod snapshot;
 mod store;
 #[cfg(test)]
@@ -31,7 +33,8 @@ use crate::clock::Timestamp;
 use crate::identity::AccountId;
 
 pub use erasable::{Erasable, EraseError};
-pub use record::Record;
+pub use record::{Content, Record};
+pub use retention::{ExpireError, Expiry};
 pub use store::EventLog;
 pub use verify::{Report, verify};
 pub use wal::Place;

@@ -19,7 +19,7 @@ const HEAD: u64 = 45;
 /// Bytes after the body.
 const DIGEST: u64 = 32;
 /// Snapshots that are kept; the older one is there should the newest be damaged.
-const KEPT: usize = 2;
+pub(super) const KEPT: usize = 2;
 /// Bytes read or written at once.
 const CHUNK: usize = 1 << 20;
 

@@ -16,6 +16,7 @@ use super::{
     APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, AppendError, Entry, Head, OpenError, ReadError, Record,
     Recovery, Sequence, keys, record, snapshot,
 };
+use crate::clock::Timestamp;
 use crate::identity::AccountId;
 
 /// Files that RocksDB keeps open.
@@ -287,7 +288,7 @@ impl EventLog {
         }
     }
 
-    /// The numbers of up to `limit` records of an account, from `from` on.
+    /// The numbers of up to `limit` records of an account that are retained, from `from` on.
     ///
     /// # Errors
     /// RocksDB cannot read.
@@ -299,7 +300,7 @@ impl EventLog {
     ) -> Result<Vec<Sequence>, ReadError> {
         let store = |what| ReadError::Store { after: from, what };
         let family = self.family(keys::BY_ACCOUNT).map_err(store)?;
-        let key = keys::by_account(account, from);
+        let key = keys::by_account(account, from.max(self.retained_from(account)?));
         let mut found = Vec::new();
         for item in self.db.iterator_cf(family, IteratorMode::From(&key, Direction::Forward)) {
             let (key, _) = item.map_err(|error| store(error.into_string()))?;
@@ -311,7 +312,26 @@ impl EventLog {
         Ok(found)
     }
 
-    fn snapshot_folder(&self) -> PathBuf {
+    /// The first record decided at `time` or later, by halving: records are in the order of their times but
+    /// for jumps of the clock, which move the answer by no more than the jump.
+    ///
+    /// # Errors
+    /// A record on the way is damaged.
+    pub fn first_since(&self, time: Timestamp) -> Result<Sequence, ReadError> {
+        let (mut low, mut high) = (1, self.head().sequence.0.saturating_add(1));
+        while low < high {
+            let middle = low.midpoint(high);
+            let earlier = self.read_one(Sequence(middle))?.is_none_or(|record| record.time < time);
+            if earlier {
+                low = middle.saturating_add(1);
+            } else {
+                high = middle;
+            }
+        }
+        Ok(Sequence(low))
+    }
+
+    pub(super) fn snapshot_folder(&self) -> PathBuf {
         self.folder.join("snapshots")
     }
 

@@ -19,8 +19,12 @@ fn entry(text: &str) -> Entry {
 }
 
 fn payloads(log: &EventLog) -> Vec<String> {
-    let records = log.read(Sequence(1), 100).unwrap();
-    records.into_iter().map(|r| String::from_utf8(r.payload.to_vec()).unwrap()).collect()
+    let records = log.read(Sequence(1), 100).unwrap().into_iter();
+    let text = |r: Record| match r.payload() {
+        Some(payload) => String::from_utf8(payload.to_vec()).unwrap(),
+        None => "expired".to_owned(),
+    };
+    records.map(text).collect()
 }
 
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
@@ -62,12 +66,13 @@ fn a_record_has_these_bytes() {
         Timestamp::from_millis(1_764_000_000_000),
         b"fact",
     );
-    let head = "4c5201000000000000000000000100000000000000000000019ab697e800";
+    let head = "4c5202000000000000000000000100000000000000000000019ab697e800";
     assert_eq!(hex::encode(&bytes[..30]), head);
     assert_eq!(&bytes[66..], b"fact");
     let mut chained = vec![0; 32];
     chained.extend_from_slice(&bytes[..30]);
-    chained.extend_from_slice(b"fact");
+    let digest = ring::digest::digest(&ring::digest::SHA256, b"fact");
+    chained.extend_from_slice(digest.as_ref());
     let hash = ring::digest::digest(&ring::digest::SHA256, &chained);
     assert_eq!(&bytes[30..62], hash.as_ref());
 }
@@ -258,4 +263,54 @@ fn what_is_erased_is_in_no_file() {
         assert_eq!(verify(folder.path()).unwrap().damage, None);
         log.erase().unwrap();
     }
+}
+
+/// Protects auditors of a bounded history: what expired is gone from the account's history and its payload from the
+/// record, unless another account retains it; the chain is still whole, also when the log is opened anew, and a
+/// record that was changed still shows.
+#[test]
+fn expired_records_stay_in_the_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = EventLog::open(folder.path()).unwrap();
+    let account: AccountId = "111111111111".parse().unwrap();
+    let texts = ["a", "b", "c", "d", "e"];
+    let head = log.append(&texts.map(entry)).unwrap();
+    assert_eq!(log.oldest_of_newest(account, 5).unwrap(), None);
+    assert_eq!(log.oldest_of_newest(account, 2).unwrap(), Some(Sequence(4)));
+    assert_eq!(log.oldest_of_newest(account, 0).unwrap(), Some(Sequence(6)));
+    let expiry = |number, payload| Expiry { sequence: Sequence(number), payload };
+    let expired = [expiry(1, true), expiry(2, false), expiry(3, true)];
+    log.expire(account, &expired, Sequence(4)).unwrap();
+    for log in [log, { EventLog::open_to_read(folder.path()).unwrap() }] {
+        assert_eq!(log.of_account(account, Sequence(1), 10).unwrap(), [Sequence(4), Sequence(5)]);
+        assert_eq!(log.retained_from(account).unwrap(), Sequence(4));
+        assert_eq!(payloads(&log), ["expired", "b", "expired", "d", "e"]);
+        assert_eq!(log.head(), head);
+    }
+    let report = verify(folder.path()).unwrap();
+    assert_eq!((report.records, report.expired, report.damage), (5, 2, None));
+    let stub = |payload: &[u8]| {
+        let time = Timestamp::from_millis(0);
+        let (bytes, hash) = record::encode(&[0; 32], Sequence(1), 0, time, payload);
+        let whole = record::decode(Sequence(1), &bytes).unwrap();
+        let stub = record::decode(Sequence(1), &record::expired(&whole).unwrap()).unwrap();
+        assert_eq!(stub.hash, hash);
+        stub
+    };
+    assert!(record::follows(&[0; 32], &stub(b"a")));
+    let changed = Record { content: stub(b"x").content, ..stub(b"a") };
+    assert!(!record::follows(&[0; 32], &changed), "another digest than was written");
+}
+
+/// Protects the way back: nothing may expire that replay from the older of two snapshots needs.
+#[test]
+fn what_replay_needs_does_not_expire() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = EventLog::open(folder.path()).unwrap();
+    log.append(&["a", "b", "c", "d"].map(entry)).unwrap();
+    assert_eq!(log.expirable_before(), Sequence(0));
+    log.write_snapshot(Sequence(2), &mut |out| write!(out, "state")).unwrap();
+    assert_eq!(log.expirable_before(), Sequence(0), "one snapshot may be damaged");
+    log.write_snapshot(Sequence(4), &mut |out| write!(out, "state")).unwrap();
+    assert_eq!(log.expirable_before(), Sequence(3));
 }

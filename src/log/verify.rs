@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{EventLog, Head, OpenError, ReadError, Sequence, record};
+use super::{EventLog, Head, OpenError, ReadError, Record, Sequence};
 
 /// Records read at once.
 const CHUNK: usize = 4096;
@@ -12,6 +12,8 @@ const CHUNK: usize = 4096;
 pub struct Report {
     /// Records that could be read in order.
     pub records: u64,
+    /// Those of them whose payloads are no longer retained.
+    pub expired: u64,
     /// Their bytes as stored, without keys and compression.
     pub bytes: u64,
     /// The last good record.
@@ -20,23 +22,29 @@ pub struct Report {
     pub damage: Option<ReadError>,
 }
 
+impl Report {
+    fn count(&mut self, record: &Record) {
+        self.records += 1;
+        self.expired += u64::from(record.payload().is_none());
+        self.bytes += record.stored_bytes() as u64;
+        self.head = Head { sequence: record.sequence, hash: record.hash };
+    }
+}
+
 /// Reads the log of `folder` from its first record to its last.
 ///
 /// # Errors
 /// The log cannot be opened at all. Damage inside it is part of the report.
 pub fn verify(folder: &Path) -> Result<Report, OpenError> {
     let log = EventLog::open_to_read(folder)?;
-    let mut report = Report { records: 0, bytes: 0, head: Head::default(), damage: None };
+    let mut report =
+        Report { records: 0, expired: 0, bytes: 0, head: Head::default(), damage: None };
     loop {
         // One at a time past the last good chunk finds the very record that is damaged.
         match log.read(report.head.sequence.next(), CHUNK) {
             Ok(records) if records.is_empty() => return Ok(report),
             Ok(records) => {
-                for record in records {
-                    report.records += 1;
-                    report.bytes += (record::OVERHEAD + record.payload.len()) as u64;
-                    report.head = Head { sequence: record.sequence, hash: record.hash };
-                }
+                records.iter().for_each(|record| report.count(record));
             }
             Err(damage) => {
                 good_before(&log, &mut report);
@@ -53,8 +61,6 @@ fn good_before(log: &EventLog, report: &mut Report) {
         let next: Sequence = report.head.sequence.next();
         let Ok(records) = log.read(next, 1) else { return };
         let Some(record) = records.into_iter().next() else { return };
-        report.records += 1;
-        report.bytes += (record::OVERHEAD + record.payload.len()) as u64;
-        report.head = Head { sequence: record.sequence, hash: record.hash };
+        report.count(&record);
     }
 }

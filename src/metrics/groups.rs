@@ -107,6 +107,7 @@ pub struct Ledger {
     batch_bytes: Histogram,
     append: Histogram,
     appended: Counter,
+    expired: Counter,
     snapshots: Histogram,
     snapshot_failures: Counter,
     snapshot_sequence: Gauge,
@@ -123,6 +124,7 @@ static LEDGER: Ledger = Ledger {
     batch_bytes: Histogram::of_numbers(SIZES),
     append: Histogram::of_time(LATENCY),
     appended: Counter::new(),
+    expired: Counter::new(),
     snapshots: Histogram::of_time(SNAPSHOTS),
     snapshot_failures: Counter::new(),
     snapshot_sequence: Gauge::new(),
@@ -157,6 +159,11 @@ impl Ledger {
         self.appended.add(bytes as u64);
     }
 
+    /// Counts records that an account no longer retains.
+    pub fn expired(&self, records: usize) {
+        self.expired.add(records as u64);
+    }
+
     /// Counts a snapshot that was written: the record it reaches to, and how long it took.
     pub fn snapshot(&self, sequence: u64, took: Duration) {
         self.snapshots.observe_time(took);
@@ -188,6 +195,7 @@ impl Ledger {
         sink.histogram(&names::BATCH_BYTES, &[], &self.batch_bytes.read());
         sink.histogram(&names::LOG_APPEND, &[], &self.append.read());
         number(sink, &names::LOG_APPENDED, &[], Some(&self.appended));
+        number(sink, &names::LOG_EXPIRED, &[], Some(&self.expired));
         sink.histogram(&names::SNAPSHOT_DURATION, &[], &self.snapshots.read());
         number(sink, &names::SNAPSHOT_FAILURES, &[], Some(&self.snapshot_failures));
         sink.number(&names::SNAPSHOT_SEQUENCE, &[], self.snapshot_sequence.get());

@@ -75,6 +75,7 @@ families! {
     BATCH_BYTES: Histogram "locum_batch_bytes", "Bytes of the facts of a batch.";
     LOG_APPEND: Histogram "locum_log_append_duration_seconds", "One synced write of a batch to the log (fsync).";
     LOG_APPENDED: Counter "locum_log_appended_bytes_total", "Bytes of facts that were appended to the log.";
+    LOG_EXPIRED: Counter "locum_log_expired_records_total", "Records that expired by an account's quota of events.";
     LOG_SEQUENCE: Gauge "locum_log_sequence", "The newest applied record of the log.";
     LOG_BYTES: Gauge "locum_log_bytes", "Bytes of the log on disk.";
     LOG_WRITABLE: Gauge "locum_log_writable", "Whether the log takes writes.";

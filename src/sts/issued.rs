@@ -12,7 +12,7 @@ use crate::domain::rotation::{IssuingRole, RotationEvent};
 use crate::domain::state::{Account, State};
 use crate::identity::{AccessKeyId, InstanceId, Subject, UniqueId};
 use crate::ledger::codec::{self, CodecError};
-use crate::log::{EventLog, ReadError, Sequence};
+use crate::log::{ReadError, Record, Sequence};
 
 /// Records that one call looks at.
 const RECORDS_MAX: usize = 10_000;
@@ -96,7 +96,7 @@ impl Service {
         let now = self.now();
         let from = match from {
             Some(from) => from,
-            None => first_since(log, now.minus(SESSION_LIFE_MAX))?,
+            None => log.first_since(now.minus(SESSION_LIFE_MAX))?,
         };
         let mut found = Vec::new();
         let mut uses = HashMap::new();
@@ -106,8 +106,9 @@ impl Service {
         let more = numbers.last().filter(|_| numbers.len() == RECORDS_MAX);
         let mut next = more.map(|last| last.next());
         for sequence in &numbers {
-            let Some(record) = log.read_one(*sequence)? else { continue };
-            let fact = codec::decode(&record.payload);
+            let record = log.read_one(*sequence)?;
+            let Some(payload) = record.as_ref().and_then(Record::payload) else { continue };
+            let fact = codec::decode(payload);
             let fact = fact.map_err(|error| IssuedError::Codec(*sequence, error))?;
             for event in fact.events.iter().filter(|event| event.account == account.id) {
                 if let EventKind::CredentialsUsed { uses: used } = &event.kind {
@@ -227,20 +228,4 @@ fn session_of_instance(
         revoked: false,
         last_use: None,
     }
-}
-
-/// The first record decided at `time` or later, by halving: records are in the order of their times but
-/// for jumps of the clock, which move the answer by no more than the jump.
-fn first_since(log: &EventLog, time: Timestamp) -> Result<Sequence, ReadError> {
-    let (mut low, mut high) = (1, log.head().sequence.0.saturating_add(1));
-    while low < high {
-        let middle = low.midpoint(high);
-        let earlier = log.read_one(Sequence(middle))?.is_none_or(|record| record.time < time);
-        if earlier {
-            low = middle.saturating_add(1);
-        } else {
-            high = middle;
-        }
-    }
-    Ok(Sequence(low))
 }

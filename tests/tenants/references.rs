@@ -224,6 +224,7 @@ const VALUES: &[(&str, Class)] = &[
     ("action", Value(r#""iam:GetRole""#)),
     ("actionnames.member.1", Value(r#""iam:GetRole""#)),
     ("actions", Value(r#""iam:GetRole""#)),
+    ("addressranges", Value(r#""192.0.2.0/24""#)),
     ("authenticationcode1", Value(r#""000000""#)),
     ("authenticationcode2", Value(r#""000001""#)),
     ("awsservicename", Value(r#""autoscaling.amazonaws.com""#)),

@@ -35,6 +35,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("EnableAccount", "AccessDenied"),
     ("ListAccounts", "AccessDenied"),
     ("ListKeyring", "AccessDenied"),
+    ("PutAddressRanges", "AccessDenied"),
     ("PutGuardrail", "AccessDenied"),
     ("PutQuota", "AccessDenied"),
     ("ReloadKeyring", "AccessDenied"),

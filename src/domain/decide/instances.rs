@@ -41,6 +41,7 @@ impl Decider<'_> {
         }
         let passed = profile.map(|profile| self.passable(profile, &arn)).transpose()?;
         self.check_quota(Quota::Instances, 1)?;
+        private_ip.map_or(Ok(()), |address| self.check_address(address))?;
         let (facts, private_ip) = (facts.clone(), *private_ip);
         self.emit(EventKind::InstanceLaunched { id: id.clone(), facts, private_ip });
         let owner = KeyOwner::Instance(id.clone());

@@ -3,6 +3,7 @@
 //! can slip between the check and the deed.
 
 mod accounts;
+mod addresses;
 mod entities;
 mod groups;
 mod guardrails;
@@ -83,6 +84,7 @@ fn operators_action(action: &Action) -> Option<&'static str> {
         Action::DeleteAccount => "locum:DeleteAccount",
         Action::SetQuota { max: Some(_), .. } => "locum:PutQuota",
         Action::SetQuota { max: None, .. } => "locum:DeleteQuota",
+        Action::SetAddressRanges { .. } => "locum:PutAddressRanges",
         _ => return None,
     })
 }
@@ -122,6 +124,7 @@ impl Decider<'_> {
             Action::CreateAccount { .. } => Ok(()),
             Action::DisableAccount | Action::EnableAccount => self.set_enabled(),
             Action::SetQuota { quota, max } => self.set_quota(*quota, *max),
+            Action::SetAddressRanges { ranges } => self.set_address_ranges(ranges),
             Action::CreateDocumentKey { key } => self.create_document_key(key),
             Action::DeleteAccount
             | Action::RewrapAccountKey { .. }
@@ -211,6 +214,7 @@ impl Decider<'_> {
                 | Action::DisableAccount
                 | Action::DeleteAccount
                 | Action::SetQuota { .. }
+                | Action::SetAddressRanges { .. }
                 | Action::RewrapAccountKey { .. }
         )
     }

@@ -3,7 +3,7 @@
 use super::Decider;
 use super::accounts::require_operator;
 use crate::domain::event::EventKind;
-use crate::domain::quotas::Quota;
+use crate::domain::quotas::{Bounds, Quota};
 use crate::domain::rejection::Rejection;
 use crate::identity::Invalid;
 
@@ -13,7 +13,7 @@ impl Decider<'_> {
     pub(super) fn set_quota(&mut self, quota: Quota, max: Option<u32>) -> Result<(), Rejection> {
         let action = if max.is_some() { "locum:PutQuota" } else { "locum:DeleteQuota" };
         require_operator(self.state, self.command, action)?;
-        if quota.is_rate() && max == Some(0) {
+        if quota.bounds() == Bounds::Rate && max == Some(0) {
             let rule = "must be at least 1 for a rate; DisableAccount shuts an account out";
             return Err(Invalid::new("value", rule.to_owned()).into());
         }

@@ -13,6 +13,7 @@ impl EventKind {
             Self::AccountDeleted => "AccountDeleted",
             Self::AccountKeyRewrapped { .. } => "AccountKeyRewrapped",
             Self::QuotaSet { .. } => "QuotaSet",
+            Self::AddressRangesSet { .. } => "AddressRangesSet",
             Self::KeyringRotated { .. } => "KeyringRotated",
             Self::KeyringVersionRetired { .. } => "KeyringVersionRetired",
             Self::UserCreated { .. } => "UserCreated",

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::paged::Paged;
+use crate::domain::addresses::{self, place};
 use crate::domain::state::Account;
 use crate::identity::{
     AccessKeyId, AccountId, InstanceId, PackedAccountId, PackedInstanceId, PackedKeyId,
 };
 
 /// An address, IPv4 in its form of IPv6, and an instance that has it.
-type Place = ([u8; 16], PackedAccountId, PackedInstanceId);
+type Place = (addresses::Place, PackedAccountId, PackedInstanceId);
 
 /// Running instances by id, by address and by their identity keys.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,9 +38,30 @@ impl Directory {
 
     /// The one running instance with this address. An address that several have is nobody's.
     pub(in crate::domain) fn at(&self, address: IpAddr) -> Option<(AccountId, PackedInstanceId)> {
+        self.only_one(PackedAccountId::FIRST, address, |_| true)
+    }
+
+    /// The account's one running instance with this address, whoever else has it.
+    pub(in crate::domain) fn of_account_at(
+        &self,
+        account: AccountId,
+        address: IpAddr,
+    ) -> Option<(AccountId, PackedInstanceId)> {
+        let account = PackedAccountId::from(account);
+        self.only_one(account, address, |other| other == account)
+    }
+
+    /// The only place of an address from that of `first` on, as far as accounts are `wanted`.
+    fn only_one(
+        &self,
+        first: PackedAccountId,
+        address: IpAddr,
+        wanted: impl Fn(PackedAccountId) -> bool,
+    ) -> Option<(AccountId, PackedInstanceId)> {
         let address = place(address);
-        let first = (address, PackedAccountId::FIRST, PackedInstanceId::NONE);
-        let mut here = self.addresses.iter_from(&first).take_while(|(at, ())| at.0 == address);
+        let from = (address, first, PackedInstanceId::NONE);
+        let is_here = |(at, account, _): &Place| *at == address && wanted(*account);
+        let mut here = self.addresses.iter_from(&from).take_while(|(place, ())| is_here(place));
         match (here.next(), here.next()) {
             (Some(((_, account, instance), ())), None) => Some((account.id()?, *instance)),
             _ => None,
@@ -114,12 +136,5 @@ impl Directory {
             addresses: Paged::from_sorted(&addresses),
             keys: Paged::from_sorted(&keys),
         }
-    }
-}
-
-fn place(address: IpAddr) -> [u8; 16] {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => address.octets(),
     }
 }

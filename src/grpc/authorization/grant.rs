@@ -178,6 +178,7 @@ fn reach(kind: &EventKind) -> Reach {
     match kind {
         EventKind::AccountCreated { .. }
         | EventKind::QuotaSet { .. }
+        | EventKind::AddressRangesSet { .. }
         | EventKind::UserCreated { .. }
         | EventKind::GroupCreated { .. }
         | EventKind::AccessKeyCreated { .. }

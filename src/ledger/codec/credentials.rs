@@ -30,6 +30,10 @@ pub(super) fn stored(kind: &EventKind) -> Kind {
         EventKind::QuotaSet { quota, max } => {
             Kind::QuotaSet(stored::QuotaSet { quota: quota.name().to_owned(), max: *max })
         }
+        EventKind::AddressRangesSet { ranges } => {
+            let ranges = ranges.iter().map(ToString::to_string).collect();
+            Kind::AddressRangesSet(stored::AddressRanges { ranges })
+        }
         EventKind::CredentialsUsed { uses } => {
             let uses = uses.iter().map(stored_use).collect();
             Kind::CredentialsUsed(stored::CredentialsUsed { uses })
@@ -65,6 +69,10 @@ pub(super) fn decoded(kind: Kind) -> Decoded<EventKind> {
             let quota = Quota::of_name(&set.quota);
             let quota = quota.ok_or_else(|| part("`quota` is no quota"))?;
             EventKind::QuotaSet { quota, max: set.max }
+        }
+        Kind::AddressRangesSet(set) => {
+            let ranges = set.ranges.iter().map(|range| read(range)).collect::<Decoded<_>>()?;
+            EventKind::AddressRangesSet { ranges }
         }
         Kind::CredentialsUsed(used) => {
             let uses = used.uses.into_iter().map(credential_use).collect::<Decoded<_>>()?;

@@ -130,6 +130,7 @@ fn kind(kind: Kind) -> Decoded<EventKind> {
         | Kind::SessionsRevoked(_)
         | Kind::AccountDeleted(_)
         | Kind::QuotaSet(_)
+        | Kind::AddressRangesSet(_)
         | Kind::AccountKeyRewrapped(_)
         | Kind::KeyringRotated(_)
         | Kind::KeyringVersionRetired(_) => credentials::decoded(kind)?,

@@ -83,6 +83,7 @@ fn kind(kind: &EventKind) -> Kind {
         | EventKind::SessionsRevoked { .. }
         | EventKind::AccountDeleted
         | EventKind::QuotaSet { .. }
+        | EventKind::AddressRangesSet { .. }
         | EventKind::AccountKeyRewrapped { .. }
         | EventKind::KeyringRotated { .. }
         | EventKind::KeyringVersionRetired { .. }) => credentials::stored(credentials),
