@@ -9,7 +9,6 @@ use bytes::Bytes;
 use http::header::{ACCEPT, HeaderMap, USER_AGENT};
 use http::request::Parts;
 use http::{Method, StatusCode};
-use ring::digest::{Context as Digest, SHA256};
 use tracing::Instrument as _;
 
 use super::api::Api;
@@ -21,7 +20,7 @@ use crate::identity::{AccountId, Principal};
 use crate::metrics::{self, Operation, Operations};
 use crate::signing::NoRandomness;
 use crate::signing::sigv4::{self, PathStyle, Signable, SignatureError, body_sha256};
-use crate::sts::{AuthError, RequestInfo, Service};
+use crate::sts::{Asked, AuthError, RequestInfo, Service};
 use crate::telemetry::{self, UnderWay};
 
 /// Characters of a user agent that are kept.
@@ -149,9 +148,9 @@ impl Edge {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let user_agent = header(USER_AGENT).unwrap_or_default();
         let user_agent: String = user_agent.chars().take(USER_AGENT_CHARS_MAX).collect();
-        under_way.recognized(caller.principal.arn());
+        under_way.recognized(&caller.principal);
         let info = RequestInfo {
-            fingerprint: fingerprint(api, &action, under_way.principal(), &parameters),
+            asked: asked(under_way.operation, &parameters),
             caller: Caller {
                 source_ip: Some(whole.peer),
                 user_agent: Arc::from(user_agent),
@@ -242,25 +241,14 @@ fn refusal(api: Api, headers: &HeaderMap, request_id: &str, fault: &Fault) -> Re
     Reply { status, content_type, request_id, body, retry_after }
 }
 
-/// What an idempotency token is bound to: the operation, the caller and every parameter.
-fn fingerprint(
-    api: Api,
-    action: &str,
-    principal: &str,
-    parameters: &BTreeMap<String, String>,
-) -> [u8; 16] {
-    let mut digest = Digest::new(&SHA256);
-    let head = [api.scope(), action, principal];
-    let parameters = parameters.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
-    for part in head.into_iter().chain(parameters) {
-        digest.update(&(part.len() as u64).to_be_bytes());
-        digest.update(part.as_bytes());
+/// Every parameter with its length before it.
+fn asked(operation: &'static Operation, parameters: &BTreeMap<String, String>) -> Asked {
+    let mut bytes = Vec::new();
+    for part in parameters.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part.as_bytes());
     }
-    let mut fingerprint = [0; 16];
-    for (to, from) in fingerprint.iter_mut().zip(digest.finish().as_ref()) {
-        *to = *from;
-    }
-    fingerprint
+    Asked { operation, parameters: bytes.into() }
 }
 
 impl From<SignatureError> for Fault {

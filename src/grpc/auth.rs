@@ -13,19 +13,19 @@ use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
-use ring::digest::{Context as Digest, SHA256};
 use tonic::body::Body;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tonic::{Code, Status};
 use tower::{Layer, Service as TowerService};
 use tracing::Instrument as _;
 
+use super::calls::Calls;
 use super::status;
 use crate::client::first_message;
 use crate::domain::access::Caller;
 use crate::metrics::{self, Outcome};
 use crate::signing::grpc::{Call, UNSIGNED_CALLS};
-use crate::sts::{RequestInfo, Service};
+use crate::sts::{Asked, RequestInfo, Service};
 use crate::telemetry::UnderWay;
 
 /// Bytes of a request message with its frame.
@@ -37,15 +37,16 @@ const USER_AGENT_MAX: usize = 256;
 /// The header in which a refused call's id is told, whatever else is.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Wraps the services whose calls have to be signed.
+/// Puts Locum's own calls, which have to be signed, before the services that are open.
 #[derive(Clone)]
 pub(super) struct AuthLayer {
     service: Arc<Service>,
+    calls: Arc<Calls>,
 }
 
 impl AuthLayer {
-    pub(super) fn new(service: Arc<Service>) -> Self {
-        Self { service }
+    pub(super) fn new(service: Arc<Service>, calls: Calls) -> Self {
+        Self { service, calls: Arc::new(calls) }
     }
 }
 
@@ -53,7 +54,7 @@ impl<S> Layer<S> for AuthLayer {
     type Service = Authenticated<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authenticated { inner, service: self.service.clone() }
+        Authenticated { inner, service: self.service.clone(), calls: self.calls.clone() }
     }
 }
 
@@ -62,15 +63,13 @@ impl<S> Layer<S> for AuthLayer {
 pub(super) struct Authenticated<S> {
     inner: S,
     service: Arc<Service>,
+    calls: Arc<Calls>,
 }
 
 impl<S> TowerService<Request<Body>> for Authenticated<S>
 where
-    S: TowerService<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send,
+    S: TowerService<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = Infallible;
@@ -81,14 +80,11 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // The clone may not be ready; the one that is goes with this call.
-        let fresh = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, fresh);
-        let service = self.service.clone();
+        if !request.uri().path().starts_with("/locum.v1.") {
+            return Box::pin(self.inner.call(request));
+        }
+        let (service, calls) = (self.service.clone(), self.calls.clone());
         Box::pin(async move {
-            if !request.uri().path().starts_with("/locum.v1.") {
-                return inner.call(request).await;
-            }
             let mut under_way = match begin(&service, &request) {
                 Ok(under_way) => under_way,
                 Err(status) => return Ok(status.into_http()),
@@ -96,7 +92,7 @@ where
             let span = under_way.span.clone();
             let answer = async {
                 match authenticate(&service, request, &mut under_way).await {
-                    Ok(request) => inner.call(request).await,
+                    Ok(request) => calls.call(request).await,
                     Err(status) => Ok(status.into_http()),
                 }
             };
@@ -151,11 +147,8 @@ async fn authenticate(
         (bytes.clone(), Body::new(Full::new(bytes)))
     };
     let message = message_of(&bytes)?;
-    let metadata: Vec<(&str, &str)> = parts
-        .headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
-        .collect();
+    let headers = parts.headers.iter();
+    let metadata = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let authority = parts
         .uri
         .authority()
@@ -164,7 +157,7 @@ async fn authenticate(
         .unwrap_or_default();
     let request_id = under_way.request_id.clone();
     let path = parts.uri.path();
-    let call = Call { authority, path, metadata: &metadata, message };
+    let call = Call::new(authority, path, metadata, message);
     let source = source_ip(&parts.extensions);
     let throttled = |throttled| status::of_throttled(&throttled, &request_id);
     let authenticated = match UNSIGNED_CALLS.contains(&path) {
@@ -190,10 +183,10 @@ async fn authenticate(
         secure_transport: parts.extensions.get::<OverTls>().is_some(),
         ..caller
     };
-    under_way.recognized(caller.principal.arn());
-    let fingerprint = fingerprint(path, under_way.principal(), message);
+    under_way.recognized(&caller.principal);
     let trace_id = under_way.trace_id.clone();
-    let info = RequestInfo { caller, request_id, trace_id, fingerprint };
+    let asked = Asked { operation: under_way.operation, parameters: bytes };
+    let info = RequestInfo { caller, request_id, trace_id, asked };
     parts.extensions.insert(info);
     Ok(Request::from_parts(parts, body))
 }
@@ -227,20 +220,6 @@ fn message_of(bytes: &Bytes) -> Result<&[u8], Status> {
         return Err(invalid());
     }
     Ok(message)
-}
-
-/// What an idempotency token is bound to: the method, the caller and every byte of the message.
-fn fingerprint(path: &str, principal: &str, message: &[u8]) -> [u8; 16] {
-    let mut digest = Digest::new(&SHA256);
-    for part in [path.as_bytes(), principal.as_bytes(), message] {
-        digest.update(&(part.len() as u64).to_be_bytes());
-        digest.update(part);
-    }
-    let mut fingerprint = [0; 16];
-    for (to, from) in fingerprint.iter_mut().zip(digest.finish().as_ref()) {
-        *to = *from;
-    }
-    fingerprint
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod account;
 mod auth;
 mod authorization;
+mod calls;
 mod convert;
 mod event;
 mod guardrail;
@@ -45,7 +46,6 @@ use crate::domain::command::Action;
 use crate::domain::state::Account;
 use crate::identity::{AccountId, Invalid};
 use crate::ledger::{Receipt, View};
-use crate::proto::v1;
 use crate::sts::{RequestInfo, Service};
 
 use watchers::Watchers;
@@ -106,23 +106,10 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .timeout(CALL_TIMEOUT)
-        .layer(auth::AuthLayer::new(service))
+        .layer(auth::AuthLayer::new(service, calls::Calls::new(front)))
         .add_service(health)
         .add_service(reflection)
         .add_service(reflection_alpha)
-        .add_service(v1::account_service_server::AccountServiceServer::new(front.clone()))
-        .add_service(v1::iam_service_server::IamServiceServer::new(front.clone()))
-        .add_service(v1::sts_service_server::StsServiceServer::new(front.clone()))
-        .add_service(v1::instance_service_server::InstanceServiceServer::new(front.clone()))
-        .add_service(v1::metadata_service_server::MetadataServiceServer::new(front.clone()))
-        .add_service(v1::guardrail_service_server::GuardrailServiceServer::new(front.clone()))
-        .add_service(v1::policy_service_server::PolicyServiceServer::new(front.clone()))
-        .add_service(v1::event_service_server::EventServiceServer::new(front.clone()))
-        .add_service(v1::keyring_service_server::KeyringServiceServer::new(front.clone()))
-        .add_service(v1::quota_service_server::QuotaServiceServer::new(front.clone()))
-        .add_service(v1::rotation_service_server::RotationServiceServer::new(front.clone()))
-        .add_service(v1::revocation_service_server::RevocationServiceServer::new(front.clone()))
-        .add_service(v1::authorization_service_server::AuthorizationServiceServer::new(front))
         .serve_with_incoming_shutdown(incoming, stop)
         .await;
     following.abort();

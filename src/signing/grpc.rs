@@ -28,6 +28,9 @@ pub const UNSIGNED_CALLS: [&str; 1] = ["/locum.v1.StsService/AssumeRoleWithWebId
 
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
+/// Headers of a call that are held without moving them.
+const HEADERS_USUAL_MAX: usize = 16;
+
 /// Who signs calls.
 #[derive(Clone, Copy, Debug)]
 pub struct CallSigner<'a> {
@@ -60,22 +63,33 @@ pub fn sign_call(
 }
 
 /// A call as it came.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Call<'a> {
-    /// `:authority`
-    pub authority: &'a str,
-    /// `:path`
-    pub path: &'a str,
-    /// The textual metadata.
-    pub metadata: &'a [(&'a str, &'a str)],
-    /// The serialized request message.
-    pub message: &'a [u8],
+    path: &'a str,
+    /// `host` and the textual metadata.
+    headers: Vec<(&'a str, &'a str)>,
+    message: &'a [u8],
 }
 
 impl<'a> Call<'a> {
+    /// The call with this `:authority`, `:path`, textual metadata and serialized request message.
+    pub fn new(
+        authority: &'a str,
+        path: &'a str,
+        metadata: impl IntoIterator<Item = (&'a str, &'a str)>,
+        message: &'a [u8],
+    ) -> Self {
+        let mut headers = Vec::with_capacity(HEADERS_USUAL_MAX);
+        headers.push(("host", authority));
+        // HTTP/2 names the host in `:authority`; a `host` beside it could name another.
+        let metadata = metadata.into_iter();
+        headers.extend(metadata.filter(|(name, _)| !name.eq_ignore_ascii_case("host")));
+        Self { path, headers, message }
+    }
+
     /// Reads who signed the call.
     pub fn credential(&self) -> Result<Credential<'a>, SignatureError> {
-        sigv4::parse(self.metadata, "")
+        sigv4::parse(&self.headers, "")
     }
 
     /// Hands over what was signed, to be verified, and whether the message that came is the one that
@@ -86,18 +100,14 @@ impl<'a> Call<'a> {
     ) -> T {
         let hash = body_sha256(self.message);
         let named =
-            self.metadata.iter().filter(|(name, _)| name.eq_ignore_ascii_case(CONTENT_SHA256));
+            self.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(CONTENT_SHA256));
         let mut named = named.map(|(_, value)| *value);
         let message = match (named.next(), named.next()) {
             (None, _) => Err(Mismatch::NotThere(CONTENT_SHA256.to_owned()).into()),
             (Some(value), None) if value == hash => Ok(()),
             _ => Err(Mismatch::Body.into()),
         };
-        // HTTP/2 names the host in `:authority`; a `host` beside it could name another.
-        let others = self.metadata.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
-        let headers: Vec<_> =
-            std::iter::once(("host", self.authority)).chain(others.copied()).collect();
-        verify(&signable(self.path, &headers, &hash), message)
+        verify(&signable(self.path, &self.headers, &hash), message)
     }
 }
 
@@ -132,7 +142,7 @@ mod tests {
     ) -> Result<(), SignatureError> {
         let regions = ["us-east-1".to_owned()];
         let expectations = Expectations::new(SERVICE, &regions);
-        let call = Call { authority, path, metadata, message };
+        let call = Call::new(authority, path, metadata.iter().copied(), message);
         let credential = call.credential()?;
         let secret = Secret::new("secret");
         call.with_signable(|request, message| {

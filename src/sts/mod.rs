@@ -1,6 +1,7 @@
 //! Use cases: what an edge asks for, with the caller known. Time and randomness are drawn here, so that
 //! decisions below stay pure.
 
+mod asked;
 mod authenticate;
 mod authorize;
 mod denial;
@@ -47,6 +48,7 @@ use crate::signing::{
 use authenticate::{GLOBAL_REGION, SIGNERS_MAX, Signers};
 use root_keys::RootKeys;
 
+pub use asked::Asked;
 pub use authenticate::{AuthError, Signed};
 pub use authorize::{Ask, Judged, Simulated};
 pub use document::identity_document;
@@ -88,8 +90,8 @@ pub struct RequestInfo {
     pub request_id: Arc<str>,
     /// The W3C trace id, empty where there is none.
     pub trace_id: Arc<str>,
-    /// A digest of who asks for what, which an idempotency token is bound to.
-    pub fingerprint: [u8; 16],
+    /// What they ask for.
+    pub asked: Asked,
 }
 
 /// Why a use case failed for a reason that is not the caller's.
@@ -286,8 +288,8 @@ impl Service {
             Principal::Federated(_) => target,
             principal => principal.account().unwrap_or(AccountId::OPERATOR),
         };
-        let (token, fingerprint) = (Arc::from(token), info.fingerprint);
-        Ok(Some(Idempotency { account, token, fingerprint }))
+        let fingerprint = info.asked.fingerprint(&info.caller.principal);
+        Ok(Some(Idempotency { account, token: Arc::from(token), fingerprint }))
     }
 
     /// The circumstances of what the service does by itself.
@@ -297,7 +299,7 @@ impl Service {
             caller: Caller::service(),
             request_id: Arc::from(id),
             trace_id: Arc::from(""),
-            fingerprint: [0; 16],
+            asked: Asked::nothing(),
         }
     }
 

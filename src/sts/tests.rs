@@ -73,7 +73,7 @@ impl Desk {
         };
         let added = sign_call(&signer, "locum:7400", PATH, b"", self.service.now());
         let metadata: Vec<_> = added.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let call = Call { authority: "locum:7400", path: PATH, metadata: &metadata, message: b"" };
+        let call = Call::new("locum:7400", PATH, metadata.iter().copied(), b"");
         self.service.authenticate_call(&call)
     }
 

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::identity::Principal;
 use crate::metrics::{self, Operation, Outcome};
 
 /// Lines a second; those beyond are left out and counted, so that a flood of bad requests is none of lines.
@@ -49,8 +50,8 @@ pub struct Access<'a> {
     pub operation: &'a Operation,
     /// Its id.
     pub request_id: &'a str,
-    /// The caller's ARN; empty where nobody was recognized.
-    pub principal: &'a str,
+    /// The caller; none where nobody was recognized.
+    pub principal: Option<&'a Principal>,
     /// The error code; none if it was done.
     pub code: Option<&'a str>,
     /// What it came to.
@@ -85,6 +86,7 @@ impl AccessLog {
         let Access { operation, request_id, principal, code, outcome, took, trace_id } = access;
         let (edge, service, name) = (operation.edge.text(), operation.service, operation.name);
         let (outcome, code) = (outcome.text(), code.unwrap_or("OK"));
+        let principal = principal.map(Principal::arn).unwrap_or_default();
         let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             target: "locum::access",

@@ -6,7 +6,7 @@ use std::time::Instant;
 use http::HeaderMap;
 
 use super::{Access, access_log, continue_trace, trace_id_of};
-use crate::identity::AccountId;
+use crate::identity::{AccountId, Principal};
 use crate::metrics::{self, Operation, Outcome};
 
 /// See the module. It is told as given up if it is dropped before its answer.
@@ -21,7 +21,8 @@ pub struct UnderWay {
     pub trace_id: Arc<str>,
     /// The caller's account, once they are recognized.
     pub account: Option<AccountId>,
-    principal: String,
+    /// The caller, once they are recognized.
+    principal: Option<Principal>,
     began: Instant,
     /// The code of a request whose caller went away, or that took longer than it may.
     given_up: &'static str,
@@ -47,23 +48,19 @@ impl UnderWay {
             span,
             trace_id: Arc::from(trace_id),
             account: None,
-            principal: String::new(),
+            principal: None,
             began,
             given_up,
             ended: false,
         }
     }
 
-    /// The caller's ARN; empty before they are recognized.
-    #[must_use]
-    pub fn principal(&self) -> &str {
-        &self.principal
-    }
-
-    /// Takes note of who the caller is, by their ARN.
-    pub fn recognized(&mut self, principal: String) {
-        self.span.record("enduser.id", &principal);
-        self.principal = principal;
+    /// Takes note of who the caller is.
+    pub fn recognized(&mut self, principal: &Principal) {
+        if !self.span.is_disabled() {
+            self.span.record("enduser.id", principal.arn());
+        }
+        self.principal = Some(principal.clone());
     }
 
     /// Tells what became of it: an error's code, or none if it was done.
@@ -80,7 +77,7 @@ impl UnderWay {
         let access = Access {
             operation: self.operation,
             request_id: &self.request_id,
-            principal: &self.principal,
+            principal: self.principal.as_ref(),
             code,
             outcome,
             took,
