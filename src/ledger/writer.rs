@@ -20,7 +20,7 @@ use crate::domain::event::{EventKind, Fact};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{IDEMPOTENCY_WINDOW, State};
 use crate::identity::AccountId;
-use crate::log::{AppendError, Entry, Erasable, EventLog, Sequence};
+use crate::log::{AppendError, Entry, Erasable, EventLog, Sequence, SnapshotPace};
 use crate::metrics::{self, Commanded};
 
 /// Bytes of encoded facts in one batch, after which it is written.
@@ -222,7 +222,7 @@ impl Writer {
         self.snapshot = view.sequence;
         let log = self.shared.log.clone();
         let task = Builder::new().name("snapshot".to_owned()).spawn(move || {
-            write_snapshot(&log, &view);
+            write_snapshot(&log, &view, SnapshotPace::Gentle);
         });
         self.snapshot_task = task.ok();
     }
@@ -233,15 +233,15 @@ impl Writer {
         }
         let view = self.shared.view.load_full();
         if view.sequence > self.snapshot {
-            write_snapshot(&self.shared.log, &view);
+            write_snapshot(&self.shared.log, &view, SnapshotPace::Full);
         }
     }
 }
 
-fn write_snapshot(log: &EventLog, view: &View) {
+fn write_snapshot(log: &EventLog, view: &View, pace: SnapshotPace) {
     let began = Instant::now();
     let write = &mut |writer: &mut dyn Write| snapshot::write(&view.state, writer);
-    match log.write_snapshot(Sequence(view.sequence), write) {
+    match log.write_snapshot(Sequence(view.sequence), pace, write) {
         Ok(()) => metrics::ledger().snapshot(view.sequence, began.elapsed()),
         Err(error) => {
             metrics::ledger().snapshot_failed();

@@ -35,6 +35,7 @@ use crate::identity::AccountId;
 pub use erasable::{Erasable, EraseError};
 pub use record::{Content, Record};
 pub use retention::{ExpireError, Expiry};
+pub use snapshot::SnapshotPace;
 pub use store::EventLog;
 pub use verify::{Report, verify};
 pub use wal::Place;

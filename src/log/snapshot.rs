@@ -7,6 +7,8 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
 
 use ring::digest::{Context, SHA256};
 
@@ -20,23 +22,35 @@ const HEAD: u64 = 45;
 const DIGEST: u64 = 32;
 /// Snapshots that are kept; the older one is there should the newest be damaged.
 pub(super) const KEPT: usize = 2;
-/// Bytes read or written at once.
+/// Bytes read at once.
 const CHUNK: usize = 1 << 20;
 
 /// Bytes that are written before they are synced. A file system that syncs a whole snapshot at once makes the log's
 /// small writes wait for all of it.
-const SYNCED_BYTES: usize = 1 << 20;
+const SYNCED_BYTES: usize = 256 << 10;
+
+/// How fast a snapshot is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotPace {
+    /// With a rest after each part, as long as the part took: others write to the log meanwhile.
+    Gentle,
+    /// As fast as can be.
+    Full,
+}
 
 /// A file that is synced as it grows.
 struct Synced {
     file: BufWriter<File>,
     unsynced: usize,
+    pace: SnapshotPace,
+    /// When the part that is being written was begun.
+    began: Instant,
 }
 
 impl Synced {
-    fn create(path: &Path) -> io::Result<Self> {
-        let file = BufWriter::with_capacity(CHUNK, File::create(path)?);
-        Ok(Self { file, unsynced: 0 })
+    fn create(path: &Path, pace: SnapshotPace) -> io::Result<Self> {
+        let file = BufWriter::with_capacity(SYNCED_BYTES, File::create(path)?);
+        Ok(Self { file, unsynced: 0, pace, began: Instant::now() })
     }
 
     fn finish(self) -> io::Result<()> {
@@ -52,6 +66,10 @@ impl Write for Synced {
             self.file.flush()?;
             self.file.get_ref().sync_data()?;
             self.unsynced = 0;
+            if self.pace == SnapshotPace::Gentle {
+                thread::sleep(self.began.elapsed());
+            }
+            self.began = Instant::now();
         }
         Ok(written)
     }
@@ -83,11 +101,12 @@ impl<W: Write> Write for Hashing<W> {
 pub(super) fn write(
     folder: &Path,
     head: Head,
+    pace: SnapshotPace,
     body: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let partial = folder.join("partial");
-    let mut out = Hashing { inner: Synced::create(&partial)?, digest: Context::new(&SHA256) };
+    let mut out = Hashing { inner: Synced::create(&partial, pace)?, digest: Context::new(&SHA256) };
     out.write_all(&MAGIC)?;
     out.write_all(&[VERSION])?;
     out.write_all(&head.sequence.0.to_be_bytes())?;

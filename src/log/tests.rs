@@ -172,7 +172,10 @@ fn a_damaged_snapshot_falls_back_to_the_older() {
     let (log, _) = EventLog::open(folder.path()).unwrap();
     for number in 1..=3 {
         log.append(&[entry("x")]).unwrap();
-        log.write_snapshot(Sequence(number), &mut |out| write!(out, "state {number}")).unwrap();
+        log.write_snapshot(Sequence(number), SnapshotPace::Full, &mut |out| {
+            write!(out, "state {number}")
+        })
+        .unwrap();
     }
     let newest = folder.path().join("snapshots").join(format!("{:020}.snap", 3));
     let mut bytes = fs::read(&newest).unwrap();
@@ -309,8 +312,8 @@ fn what_replay_needs_does_not_expire() {
     let (log, _) = EventLog::open(folder.path()).unwrap();
     log.append(&["a", "b", "c", "d"].map(entry)).unwrap();
     assert_eq!(log.expirable_before(), Sequence(0));
-    log.write_snapshot(Sequence(2), &mut |out| write!(out, "state")).unwrap();
+    log.write_snapshot(Sequence(2), SnapshotPace::Gentle, &mut |out| write!(out, "state")).unwrap();
     assert_eq!(log.expirable_before(), Sequence(0), "one snapshot may be damaged");
-    log.write_snapshot(Sequence(4), &mut |out| write!(out, "state")).unwrap();
+    log.write_snapshot(Sequence(4), SnapshotPace::Full, &mut |out| write!(out, "state")).unwrap();
     assert_eq!(log.expirable_before(), Sequence(3));
 }
