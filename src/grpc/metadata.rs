@@ -10,6 +10,7 @@ use super::{Front, convert, field, status};
 use crate::clock::Timestamp;
 use crate::domain::command::Action;
 use crate::domain::event::{Event, EventKind, RoleCredentials};
+use crate::domain::fleet::Record;
 use crate::domain::rotation::{RenewedSet, RotationEvent};
 use crate::domain::state::{Account, Association, Instance, Refusal, Role};
 use crate::identity::{AccountId, Arn, InstanceId, Principal, RoleDelivery};
@@ -58,14 +59,17 @@ impl Scope {
 
 impl AskedFor {
     /// Another's instance is not there for this caller.
-    fn find<'v>(&self, view: &'v View) -> Result<(&'v Account, Instance), Status> {
-        let account = view.state.account(self.account);
-        let found = account.and_then(|account| Some((account, account.instances.get(&self.id)?)));
-        let found = found.filter(|(_, found)| self.scope.holds(found) && found.running);
-        let (account, instance) =
-            found.ok_or_else(|| Status::not_found("the caller has no such instance"))?;
-        Ok((account, instance))
+    fn find<'v>(&self, view: &'v View) -> Result<(&'v Account, &'v Record), Status> {
+        let found = view.state.account(self.account).and_then(|account| {
+            let record = account.instances.record((&self.id).into())?;
+            (self.scope.holds(record) && record.running).then_some((&**account, record))
+        });
+        found.ok_or_else(nothing_there)
     }
+}
+
+fn nothing_there() -> Status {
+    Status::not_found("the caller has no such instance")
 }
 
 #[tonic::async_trait]
@@ -78,7 +82,8 @@ impl MetadataService for Front {
         let request = request.into_inner();
         let asked = Scope::instance(&info.caller.principal, &request.instance_id)?;
         let view = self.view(request.min_sequence).await?;
-        let (account, instance) = asked.find(&view)?;
+        let (account, record) = asked.find(&view)?;
+        let instance = record.instance().ok_or_else(nothing_there)?;
         let metadata = instance_metadata(&self.service, account, &instance)
             .and_then(|metadata| signed(&self.service, metadata))
             .map_err(|error| status_of(&error))?;
@@ -104,21 +109,21 @@ impl MetadataService for Front {
         let request = request.into_inner();
         let asked = Scope::instance(&info.caller.principal, &request.instance_id)?;
         let view = self.view(request.min_sequence).await?;
-        let (account, instance) = asked.find(&view)?;
+        let (account, record) = asked.find(&view)?;
         let mut answer =
             GetRoleCredentialsResponse { sequence: view.sequence, ..Default::default() };
-        let association = instance.association.as_ref().filter(|_| account.enabled);
-        let role = association.and_then(|found| Some((found, account.associated_role(found)?)));
-        let Some((association, role)) = role else { return Ok(Response::new(answer)) };
+        let association = record.carried().filter(|_| account.enabled);
+        let role = association.and_then(|found| Some((account.associated_role(&found)?, found)));
+        let Some((role, association)) = role else { return Ok(Response::new(answer)) };
         answer.role_name = role.name.to_string();
-        if let Some(set) = newest(&self.service, account, &instance, association, role) {
-            let issued = self.service.kept_role_credentials(account, &instance, set);
+        if let Some(set) = newest(&self.service, account, &asked.id, &association, role) {
+            let issued = self.service.kept_role_credentials(account, record, set);
             let issued = issued.map_err(|error| status_of(&error))?;
             let credentials = convert::credentials(&issued);
             metrics::credentials().served(set.expires_at.since(self.service.now()));
             answer.updated_at = convert::time(set.issued_at);
             answer.role_credentials = Some(RoleCredentials::Credentials(credentials));
-        } else if let Some((refusal, time)) = refusal(association) {
+        } else if let Some((refusal, time)) = refusal(&association) {
             answer.updated_at = convert::time(time);
             answer.role_credentials = Some(RoleCredentials::Refusal(refusal));
         }
@@ -214,14 +219,14 @@ pub fn instance_metadata(
 fn newest<'a>(
     service: &Service,
     account: &Account,
-    instance: &Instance,
+    instance: &InstanceId,
     association: &'a Association,
     role: &Role,
 ) -> Option<&'a RoleCredentials> {
     // A role that was taken out of the profile or replaced gives nothing any more, nor does a set that was
     // revoked.
     let set = association.credentials.as_ref().filter(|credentials| {
-        credentials.role_id == role.id && !account.revocations.void_set(&instance.id, credentials)
+        credentials.role_id == role.id && !account.revocations.void_set(instance, credentials)
     });
     set.filter(|credentials| credentials.expires_at > service.now())
 }
@@ -244,7 +249,7 @@ fn add_credentials(
 ) -> Result<(), ServiceError> {
     use v1::instance_metadata::RoleCredentials;
     let refusal = refusal(association);
-    let Some(credentials) = newest(service, account, instance, association, role) else {
+    let Some(credentials) = newest(service, account, &instance.id, association, role) else {
         metadata.updated_at = refusal.as_ref().and_then(|(_, time)| convert::time(*time));
         metadata.role_credentials = refusal.map(|(refusal, _)| RoleCredentials::Refusal(refusal));
         return Ok(());

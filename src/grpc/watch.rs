@@ -17,6 +17,7 @@ use tonic::Status;
 use super::metadata::{instance_metadata, signed};
 use super::status;
 use super::watchers::{Due, Scope, Watcher};
+use crate::domain::fleet::Record;
 use crate::identity::{AccessKeyId, AccountId, InstanceId};
 use crate::metrics::{self, StreamKind};
 use crate::proto::v1::instance_change::Change as Batched;
@@ -237,8 +238,9 @@ impl Telling {
         let mut ids: Vec<InstanceId> = match (&self.asked.scope, account) {
             (Scope::One(id), _) => vec![id.clone()],
             (scope @ Scope::Agent(_), Some(account)) => {
-                let instances = account.instances.iter().filter(|instance| scope.holds(instance));
-                instances.filter(|instance| instance.running).map(|i| i.id).collect()
+                let records = account.instances.records();
+                let own = records.filter(|record| record.running && scope.holds(record));
+                own.filter_map(|record| record.id.id()).collect()
             }
             (Scope::Agent(_), None) => Vec::new(),
         };
@@ -252,12 +254,13 @@ impl Telling {
     fn change(&mut self, id: &InstanceId) -> Result<Option<InstanceChange>, Over> {
         let view = self.service.view();
         let account = view.state.account(self.asked.account);
-        let found = account.and_then(|account| Some((account, account.instances.get(id)?)));
-        if found.as_ref().is_some_and(|(_, instance)| !self.asked.scope.holds(instance)) {
+        let record = account.and_then(|account| account.instances.record(id.into()));
+        if record.is_some_and(|record| !self.asked.scope.holds(record)) {
             return Ok(None);
         }
-        let is_gone = found.is_none();
-        let Some((account, instance)) = found.filter(|(_, instance)| instance.running) else {
+        let is_gone = record.is_none();
+        let running = record.filter(|record| record.running).and_then(Record::instance);
+        let (Some(account), Some(instance)) = (account, running) else {
             // Who comes back may have it from before; nobody else hears of what is gone and was not theirs.
             if self.told.remove(id).is_none() && is_gone && !self.resumed {
                 return Ok(None);

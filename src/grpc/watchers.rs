@@ -13,7 +13,8 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::metadata::{Touches, touches};
 use crate::domain::event::{Event, EventKind};
-use crate::domain::state::{Instance, State};
+use crate::domain::fleet::Record;
+use crate::domain::state::State;
 use crate::identity::{AccountId, AgentName, InstanceId};
 use crate::ledger::{Ledger, Recorded};
 
@@ -36,9 +37,9 @@ pub(super) enum Scope {
 }
 
 impl Scope {
-    pub(super) fn holds(&self, instance: &Instance) -> bool {
+    pub(super) fn holds(&self, instance: &Record) -> bool {
         match self {
-            Self::One(id) => instance.id == *id,
+            Self::One(id) => instance.id == id.into(),
             Self::Agent(name) => instance.facts.agent.as_ref() == Some(name),
         }
     }

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use super::hops::Hops;
 use super::prepared::{Answer, Prepared};
 use super::sources::Admitted;
-use super::token::{Audience, LastToken, TOKEN_TTL_MAX, TokenKey};
+use super::token::{Audience, TOKEN_TTL_MAX, TokenKey};
 use super::usage::UsageBook;
 use super::{Found, InstanceSource, Serves, container};
 use crate::clock::Clock;
@@ -41,7 +41,6 @@ pub(super) struct Asker {
     pub(super) peer: IpAddr,
     pub(super) admitted: Option<Arc<Admitted>>,
     pub(super) hops: Hops,
-    pub(super) last_token: LastToken,
 }
 
 pub(super) type Reply = Response<Full<Bytes>>;
@@ -94,9 +93,15 @@ impl<'a> Head<'a> {
     }
 }
 
+/// The address that nearly all clients ask, which needs no parsing.
+const USUAL_HOST: &[u8] = b"169.254.169.254";
+
 /// Metadata is asked for by its address, or by the name that EC2 gives it; another name led here by a deceit
 /// (DNS rebinding).
 fn is_own_name(host: &[u8]) -> bool {
+    if host == USUAL_HOST {
+        return true;
+    }
     let Ok(host) = std::str::from_utf8(host) else { return false };
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -171,7 +176,7 @@ impl Edge {
         match *method {
             Method::PUT if token_path => self.issue_token(asker, &instance, head),
             Method::PUT if path_alone.ends_with("/api/token") => refuse(StatusCode::FORBIDDEN),
-            Method::GET | Method::HEAD if !token_path => self.read(asker, &instance, path, head),
+            Method::GET | Method::HEAD if !token_path => self.read(&instance, path, head),
             _ => {
                 let mut reply = refuse(StatusCode::METHOD_NOT_ALLOWED);
                 let allow = if token_path { "PUT" } else { "GET, HEAD" };
@@ -208,13 +213,13 @@ impl Edge {
         reply
     }
 
-    fn read(&self, asker: &Asker, instance: &Prepared, path: &str, head: &Head<'_>) -> Reply {
+    fn read(&self, instance: &Prepared, path: &str, head: &Head<'_>) -> Reply {
         let now = self.clock.now();
         let usage = instance.usage();
         let with_token = match head.token {
             // A wrong token is refused also where none would be needed.
             Some(token) => {
-                let (token, id, last) = (token.as_bytes(), instance.id(), &asker.last_token);
+                let (token, id, last) = (token.as_bytes(), instance.id(), instance.last_token());
                 if head.twice || !self.key.is_valid_again(last, token, id, now) {
                     self.book.count(usage, MetadataUse::BadToken, now);
                     return refuse(StatusCode::UNAUTHORIZED);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
+use super::token::LastToken;
 use super::tree;
 use super::usage::{Usage, UsageBook};
 use crate::clock::Timestamp;
@@ -120,6 +121,7 @@ pub struct Prepared {
     address: Option<IpAddr>,
     options: MetadataOptions,
     usage: Arc<Usage>,
+    last_token: LastToken,
     pages: Pages,
 }
 
@@ -140,6 +142,7 @@ impl Prepared {
             address: instance.private_ip.parse().ok(),
             options,
             usage: book.of(&metadata.account_id, &instance.instance_id),
+            last_token: LastToken::default(),
             pages: tree::pages(metadata, &options),
         })
     }
@@ -159,6 +162,10 @@ impl Prepared {
         &self.options
     }
 
+    pub(super) fn last_token(&self) -> &LastToken {
+        &self.last_token
+    }
+
     pub(super) fn usage(&self) -> &Usage {
         &self.usage
     }
@@ -173,7 +180,9 @@ impl Prepared {
         if version != "latest" && !VERSIONS.contains(&version) {
             return Answer::Missing;
         }
-        match self.pages.by_path.get(&plain(rest.trim_start_matches('/'))) {
+        let pages = &self.pages.by_path;
+        let page = pages.get(rest).or_else(|| pages.get(&plain(rest.trim_start_matches('/'))));
+        match page {
             None => Answer::Missing,
             Some(Page::Text(body)) => Answer::Body(body.clone()),
             Some(Page::Role(role)) => role.at(token, now),

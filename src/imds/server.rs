@@ -20,7 +20,6 @@ use tokio_util::task::TaskTracker;
 use super::edge::{Asker, Edge};
 use super::hops::{HopStream, Hops};
 use super::sources::{Admitted, Limits, Sources};
-use super::token::LastToken;
 use super::{InstanceSource, Serves, TokenKey, UsageBook};
 use crate::clock::Clock;
 use crate::slots::{Slot, Slots};
@@ -71,13 +70,7 @@ impl Front {
         peer: IpAddr,
         request: &Request<()>,
     ) -> Response<Full<Bytes>> {
-        let asker = Asker {
-            serves,
-            peer,
-            admitted: None,
-            hops: Hops::default(),
-            last_token: LastToken::default(),
-        };
+        let asker = Asker { serves, peer, admitted: None, hops: Hops::default() };
         self.edge.respond(&asker, request.method(), request.uri(), request.headers())
     }
 }
@@ -141,8 +134,7 @@ async fn connection(
     let hops = Hops::default();
     let stream = HopStream::new(stream, peer, hops.clone());
     let peer = peer.ip().to_canonical();
-    let last_token = LastToken::default();
-    let asker = Asker { serves, peer, admitted: Some(admitted.clone()), hops, last_token };
+    let asker = Asker { serves, peer, admitted: Some(admitted.clone()), hops };
     let (answered, rests) = (AtomicU64::new(0), admitted);
     let answer = service_fn(|request: Request<hyper::body::Incoming>| {
         answered.fetch_add(1, Ordering::Relaxed);

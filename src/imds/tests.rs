@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::edge::{Asker, Edge};
 use super::hops::Hops;
 use super::sources::Sources;
-use super::token::{Audience, LastToken};
+use super::token::Audience;
 use super::*;
 use crate::clock::{Clock, Timestamp};
 use crate::proto::v1::instance_metadata::RoleCredentials;
@@ -108,7 +108,7 @@ fn edge(metadata: InstanceMetadata) -> Edge {
 fn asker() -> Asker {
     let peer = [127, 0, 0, 1].into();
     let (serves, hops) = (Arc::new(Serves::BySourceAddress), Hops::default());
-    Asker { serves, peer, admitted: None, hops, last_token: LastToken::default() }
+    Asker { serves, peer, admitted: None, hops }
 }
 
 impl Edge {

@@ -31,14 +31,13 @@ pub(super) enum Audience {
     Container,
 }
 
-/// The token of version 2 that was verified last on a connection: an SDK sends the same one for hours, and to
-/// know it again takes no HMAC.
+/// The token of version 2 that was verified last for an instance: an SDK sends the same one for hours, and to know it
+/// again takes no HMAC.
 #[derive(Default)]
 pub(super) struct LastToken(Mutex<Option<Known>>);
 
 struct Known {
     token: Zeroizing<[u8; CHARS]>,
-    instance: Box<str>,
     end: Timestamp,
 }
 
@@ -84,7 +83,7 @@ impl TokenKey {
         self.end_of(audience, token, instance).is_some_and(|end| end > now)
     }
 
-    /// As `is_valid` for version 2, over a connection on which `last` was verified before.
+    /// As `is_valid` for version 2; `last` is what was verified before with this key for this instance.
     pub(super) fn is_valid_again(
         &self,
         last: &LastToken,
@@ -93,16 +92,13 @@ impl TokenKey {
         now: Timestamp,
     ) -> bool {
         let mut last = last.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = last.as_ref().filter(|known| {
-            *known.instance == *instance && bool::from(known.token.as_slice().ct_eq(token))
-        });
-        if let Some(known) = same {
+        let is_same = |known: &&Known| bool::from(known.token.as_slice().ct_eq(token));
+        if let Some(known) = last.as_ref().filter(is_same) {
             return known.end > now;
         }
         let Some(end) = self.end_of(Audience::Metadata, token, instance) else { return false };
         if let Ok(token) = token.try_into() {
-            let (token, instance) = (Zeroizing::new(token), Box::from(instance));
-            *last = Some(Known { token, instance, end });
+            *last = Some(Known { token: Zeroizing::new(token), end });
         }
         end > now
     }
@@ -138,21 +134,24 @@ impl TokenKey {
 mod tests {
     use super::*;
 
-    /// Protects instances: a token that a connection knows still ends, and is no other instance's; one that was
-    /// refused is not remembered.
+    /// Protects instances: a token that is known still ends, and is no other instance's; one that was refused is not
+    /// remembered, and displaces none.
     #[test]
-    fn what_a_connection_knows_is_judged_anew() {
-        let (key, last) = (TokenKey::generate().unwrap(), LastToken::default());
+    fn what_is_known_is_judged_anew() {
+        let key = TokenKey::generate().unwrap();
+        let (known, others) = (LastToken::default(), LastToken::default());
         let time = Timestamp::from_unix_seconds;
         let token = key.issue(Audience::Metadata, "i-1", time(100)).unwrap();
         let valid =
-            |instance, now| key.is_valid_again(&last, token.as_bytes(), instance, time(now));
-        assert!(!valid("i-2", 99));
-        assert!(valid("i-1", 99) && valid("i-1", 99));
-        assert!(!valid("i-1", 100) && !valid("i-2", 99));
+            |last, instance, now| key.is_valid_again(last, token.as_bytes(), instance, time(now));
+        assert!(valid(&known, "i-1", 99) && valid(&known, "i-1", 99));
+        assert!(!valid(&known, "i-1", 100));
+        assert!(!valid(&others, "i-2", 99) && !valid(&others, "i-2", 99));
         let other = key.issue(Audience::Container, "i-1", time(100)).unwrap();
-        assert!(!key.is_valid_again(&last, other.as_bytes(), "i-1", time(99)));
-        assert!(!key.is_valid_again(&last, b"", "i-1", time(99)));
-        assert!(valid("i-1", 99));
+        for wrong in [other.as_bytes(), b""] {
+            assert!(!key.is_valid_again(&known, wrong, "i-1", time(99)));
+        }
+        assert!(known.0.lock().unwrap().is_some() && others.0.lock().unwrap().is_none());
+        assert!(valid(&known, "i-1", 99));
     }
 }

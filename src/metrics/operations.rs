@@ -137,10 +137,12 @@ pub fn aws(services: &[(&'static str, &[&'static str])]) -> &'static Operations 
 #[must_use]
 pub fn metadata(path: &str) -> &'static Operation {
     let [token, credentials, container, other] = &METADATA;
-    match path.trim_end_matches('/') {
-        "/latest/api/token" => token,
-        path if path.contains("/iam/security-credentials/") => credentials,
-        path if path.starts_with("/v1/credentials") => container,
+    let (version, rest) = path.trim_matches('/').split_once('/').unwrap_or_default();
+    match (version, rest) {
+        ("latest", "api/token") => token,
+        ("v1", "credentials") => container,
+        ("v2", rest) if rest.starts_with("credentials") => container,
+        (_, rest) if rest.starts_with("meta-data/iam/security-credentials/") => credentials,
         _ => other,
     }
 }

@@ -6,10 +6,11 @@ use super::{Service, ServiceError};
 use crate::clock::Timestamp;
 use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::event::RoleCredentials;
+use crate::domain::fleet::Record;
 use crate::domain::revocation;
 use crate::domain::session::Session;
 use crate::domain::state::{Account, Instance};
-use crate::identity::{AccessKeyId, AccountId, Arn, RoleDelivery, SessionName, Subject};
+use crate::identity::{AccessKeyId, AccountId, Arn, Invalid, RoleDelivery, SessionName, Subject};
 use crate::signing::{
     AccountKey, Ancestor, CHAIN_SESSIONS_MAX, Claims, KeyringError, Secret, seal,
 };
@@ -116,7 +117,7 @@ impl Service {
     pub fn kept_role_credentials(
         &self,
         account: &Account,
-        instance: &Instance,
+        instance: &Record,
         credentials: &RoleCredentials,
     ) -> Result<Arc<IssuedCredentials>, ServiceError> {
         let kept = self.deliveries.get(&credentials.key);
@@ -124,7 +125,8 @@ impl Service {
             return Ok(issued);
         }
         let delivery = RoleDelivery::Version2;
-        let issued = Arc::new(self.role_credentials(account, instance, credentials, delivery)?);
+        let instance = instance.instance().ok_or_else(|| Invalid::new("instance_id", "is none"))?;
+        let issued = Arc::new(self.role_credentials(account, &instance, credentials, delivery)?);
         self.deliveries.insert(credentials.key.clone(), (account.id, issued.clone()));
         Ok(issued)
     }

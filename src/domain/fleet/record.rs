@@ -200,7 +200,9 @@ impl Record {
         })
     }
 
-    fn carried(&self) -> Option<Association> {
+    /// The association that it carries.
+    #[must_use]
+    pub fn carried(&self) -> Option<Association> {
         let profile = self.profile.as_deref()?;
         Some(Association {
             id: self.association.id()?,
