@@ -65,3 +65,66 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock, Timestamp};
+    use crate::domain::command::Action;
+    use crate::identity::{Path, base32_id};
+    use crate::ledger::{Ledger, RETAINED_AT_LEAST, snapshot};
+    use crate::log::{EventLog, Sequence, SnapshotPace};
+    use crate::oidc::Reach;
+    use crate::pace::Pace;
+    use crate::signing::{Keyring, KeyringSource};
+    use crate::sts::Settings;
+
+    fn service(folder: &std::path::Path, clock: Clock) -> (Arc<Service>, impl Drop + use<>) {
+        let (ledger, writer, _) = Ledger::open(EventLog::open(folder).unwrap().0).unwrap();
+        let keyring = Keyring::generate(&ring::rand::SystemRandom::new()).unwrap();
+        let settings = Settings {
+            region: "us-east-1".to_owned(),
+            regions: vec!["us-east-1".to_owned()],
+            pace: Pace { interval: Duration::from_secs(1800), lifetime: Duration::from_secs(3600) },
+            read_patience: Duration::from_secs(1),
+            keyring: KeyringSource::of(&folder.join("keyring.json")),
+            oidc_reach: Reach::Loopback,
+        };
+        (Arc::new(Service::new(ledger, Arc::new(keyring), clock, settings).unwrap()), writer)
+    }
+
+    /// Protects operators and tenants: a pass leaves an account what its quota allows, young records whatever it
+    /// says, and other accounts all they have.
+    #[tokio::test]
+    async fn a_pass_leaves_what_the_quota_allows() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::from_unix_seconds(1_764_000_000));
+        let (service, _writer) = service(folder.path(), clock.clone());
+        let [bounded, free] = ["111111111111", "222222222222"].map(|id| id.parse().unwrap());
+        let perform = async |account: AccountId, action: Action| {
+            let info = service.own_request("test");
+            service.perform(&info, "", account, action).await.unwrap();
+        };
+        for account in [bounded, free] {
+            perform(account, service.draw_account(account, "test").unwrap()).await;
+            for number in 0..10 {
+                let name = format!("group-{number}").parse().unwrap();
+                let id = base32_id("AGPA", [number; 10]).parse().unwrap();
+                perform(account, Action::CreateGroup { name, path: Path::default(), id }).await;
+            }
+        }
+        perform(bounded, Action::SetQuota { quota: Quota::EventsRetained, max: Some(4) }).await;
+        let (view, log) = (service.view(), service.ledger().log());
+        for sequence in [view.sequence - 1, view.sequence].map(Sequence) {
+            let mut state = |out: &mut dyn std::io::Write| snapshot::write(&view.state, out);
+            log.write_snapshot(sequence, SnapshotPace::Full, &mut state).unwrap();
+        }
+        let retained =
+            || [bounded, free].map(|id| log.of_account(id, Sequence(1), 99).unwrap().len());
+        pass(&service).await;
+        assert_eq!(retained(), [12, 11], "all are young");
+        clock.set(clock.now().plus(RETAINED_AT_LEAST + Duration::from_secs(1)));
+        pass(&service).await;
+        assert_eq!(retained(), [4, 11]);
+    }
+}

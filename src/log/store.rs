@@ -33,11 +33,13 @@ const TABLE_BYTES_UNSYNCED: u64 = 1 << 20;
 /// has reached its size, and one whose tables have all to be flushed takes no write until the first is: with RocksDB's
 /// own two, the log then stood still for a second. The size of the write-ahead log bounds what they hold together.
 const MEMTABLES_MAX: i32 = 8;
-/// Bytes of a table in memory of the index by account, and how many are flushed together. Its keys come in no order: a
-/// table as large as the others' does not fit the processor's caches, and an entry in it costs as much as a fifth of all
-/// else that a session does.
+/// Bytes of a table in memory of the index by account. Its keys come in no order: a table as large as the others' does
+/// not fit the processor's caches, and an entry in it costs as much as a fifth of all else that a session does.
 const INDEX_TABLE_BYTES: usize = 8 << 20;
-const INDEX_TABLES_FLUSHED: i32 = 8;
+/// Its files are as much smaller: so many are compacted at once, and so many make writes slow and stop them.
+const INDEX_FILES_COMPACTED: i32 = 16;
+const INDEX_FILES_SLOW: i32 = 64;
+const INDEX_FILES_MAX: i32 = 96;
 /// The leader's term; one node has none.
 const TERM: u64 = 0;
 
@@ -77,8 +79,9 @@ fn families() -> Vec<ColumnFamilyDescriptor> {
     let mut families: Vec<_> = [keys::RECORDS, keys::META].into_iter().map(named).collect();
     let mut index = options.clone();
     index.set_write_buffer_size(INDEX_TABLE_BYTES);
-    index.set_min_write_buffer_number_to_merge(INDEX_TABLES_FLUSHED);
-    index.set_max_write_buffer_number(MEMTABLES_MAX * INDEX_TABLES_FLUSHED);
+    index.set_level_zero_file_num_compaction_trigger(INDEX_FILES_COMPACTED);
+    index.set_level_zero_slowdown_writes_trigger(INDEX_FILES_SLOW);
+    index.set_level_zero_stop_writes_trigger(INDEX_FILES_MAX);
     families.push(ColumnFamilyDescriptor::new(keys::BY_ACCOUNT, index));
     // Sealed bytes do not compress.
     options.set_compression_type(DBCompressionType::None);

@@ -268,6 +268,25 @@ fn what_is_erased_is_in_no_file() {
     }
 }
 
+/// Protects those who delete at the same time: each deletion waits for its own files and no other holds them.
+#[test]
+fn several_erase_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = EventLog::open(folder.path()).unwrap();
+    log.append(&[changing(Erasable::New(Bytes::from(vec![0xc1; 40])))]).unwrap();
+    std::thread::scope(|scope| {
+        for byte in 0..4 {
+            let log = &log;
+            scope.spawn(move || {
+                let value = Bytes::from(vec![0xc2 + byte; 40]);
+                log.append(&[changing(Erasable::Replace(value))]).unwrap();
+                log.erase().unwrap();
+            });
+        }
+    });
+    assert!(!holds(folder.path(), &[0xc1; 40]));
+}
+
 /// Protects auditors of a bounded history: what expired is gone from the account's history and its payload from the
 /// record, unless another account retains it; the chain is still whole, also when the log is opened anew, and a
 /// record that was changed still shows.
