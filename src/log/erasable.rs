@@ -9,6 +9,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -127,6 +128,8 @@ impl EventLog {
     /// # Errors
     /// A file cannot be written; what was to be erased may still be there.
     pub fn erase(&self) -> Result<(), EraseError> {
+        let _alone = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever erased before may have done this too.
         let Some(mark) = self.mark()? else { return Ok(()) };
         let family = |name| self.family(name).map_err(EraseError::Store);
         let all = [keys::RECORDS, keys::BY_ACCOUNT, keys::META, keys::ERASABLE];

@@ -48,6 +48,8 @@ pub struct EventLog {
     pub(super) db: DB,
     folder: PathBuf,
     end: Mutex<End>,
+    /// Held by whoever erases: of two at once, one can keep files that the other waits for.
+    pub(super) erasing: Mutex<()>,
     _lock: Option<FolderLock>,
 }
 
@@ -148,7 +150,8 @@ impl EventLog {
 
     fn with(db: DB, folder: &Path, lock: Option<FolderLock>) -> Result<Self, OpenError> {
         let end = Mutex::new(End { head: Head::default(), stopped: None });
-        let log = Self { db, folder: folder.to_owned(), end, _lock: lock };
+        let erasing = Mutex::new(());
+        let log = Self { db, folder: folder.to_owned(), end, erasing, _lock: lock };
         if let Some(last) = log.last()? {
             let head = Head { sequence: last.sequence, hash: last.hash };
             log.lock_end().head = head;
