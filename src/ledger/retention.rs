@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::domain::revocation::SESSION_LIFE_MAX;
 use crate::domain::state::IDEMPOTENCY_WINDOW;
 use crate::identity::AccountId;
-use crate::log::{ExpireError, Expiry, ReadError, Sequence};
+use crate::log::{ExpireError, ReadError, Record, Sequence};
 use crate::metrics;
 
 /// Records that expire in one step.
@@ -74,31 +74,29 @@ impl Ledger {
         let all = oldest.len() < STEP_RECORDS || oldest.last().is_some_and(|last| *last >= bound);
         oldest.retain(|sequence| *sequence < bound);
         let Some(last) = oldest.last().copied() else { return Ok(0) };
-        let expiries = oldest
-            .into_iter()
-            .map(|sequence| {
-                let payload = !self.retained_by_others(sequence, account)?;
-                Ok(Expiry { sequence, payload })
-            })
-            .collect::<Result<Vec<_>, RetentionError>>()?;
-        log.expire(account, &expiries, if all { bound } else { last.next() })?;
-        metrics::ledger().expired(expiries.len());
-        Ok(expiries.len())
+        let mut gone = Vec::new();
+        for sequence in &oldest {
+            if let Some(record) = log.read_one(*sequence)?
+                && !self.retained_by_others(&record, account)?
+            {
+                gone.push(record);
+            }
+        }
+        log.expire(account, &gone, if all { bound } else { last.next() })?;
+        metrics::ledger().expired(oldest.len());
+        Ok(oldest.len())
     }
 
     fn retained_by_others(
         &self,
-        sequence: Sequence,
+        record: &Record,
         account: AccountId,
     ) -> Result<bool, RetentionError> {
-        let log = self.log();
-        let record = log.read_one(sequence)?;
-        let Some(payload) = record.as_ref().and_then(|record| record.payload()) else {
-            return Ok(false);
-        };
+        let Some(payload) = record.payload() else { return Ok(false) };
+        let sequence = record.sequence;
         let fact = codec::decode(payload).map_err(|e| RetentionError::Codec(sequence, e))?;
         for other in accounts_of(&fact).into_iter().filter(|other| *other != account) {
-            if log.retained_from(other)? <= sequence {
+            if self.log().retained_from(other)? <= sequence {
                 return Ok(true);
             }
         }

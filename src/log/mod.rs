@@ -34,7 +34,7 @@ use crate::identity::AccountId;
 
 pub use erasable::{Erasable, EraseError};
 pub use record::{Content, Record};
-pub use retention::{ExpireError, Expiry};
+pub use retention::ExpireError;
 pub use snapshot::SnapshotPace;
 pub use store::EventLog;
 pub use verify::{Report, verify};

@@ -6,17 +6,8 @@
 
 use rocksdb::{Direction, IteratorMode, WriteBatch};
 
-use super::{EventLog, ReadError, Sequence, keys, record, snapshot};
+use super::{EventLog, ReadError, Record, Sequence, keys, record, snapshot};
 use crate::identity::AccountId;
-
-/// A record that an account no longer retains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expiry {
-    /// The record.
-    pub sequence: Sequence,
-    /// Whether no other account retains it, so that its payload goes.
-    pub payload: bool,
-}
 
 impl EventLog {
     /// The first record that may be needed to come back to the state, should the newest snapshot be damaged. Everything
@@ -71,24 +62,23 @@ impl EventLog {
         Ok(None)
     }
 
-    /// Has the account's records before `from` expire; `expired` are all of them, or all up to some record, in which
-    /// case `from` is behind that. What a crash leaves undone is found again.
+    /// Has the account's records before `from` leave its history; `gone` are those of them that nobody retains now, whose
+    /// payloads go. What a crash leaves undone is found again.
     ///
     /// # Errors
-    /// A record cannot be read, or RocksDB cannot write; nothing has expired then.
+    /// RocksDB cannot read or write; nothing has expired then.
     pub fn expire(
         &self,
         account: AccountId,
-        expired: &[Expiry],
+        gone: &[Record],
         from: Sequence,
     ) -> Result<(), ExpireError> {
         let family = |name| self.family(name).map_err(ExpireError::Store);
         let (records, by_account) = (family(keys::RECORDS)?, family(keys::BY_ACCOUNT)?);
         let mut batch = WriteBatch::default();
-        for expiry in expired.iter().filter(|expiry| expiry.payload) {
-            let found = self.read_one(expiry.sequence)?;
-            if let Some(bytes) = found.as_ref().and_then(record::expired) {
-                batch.put_cf(records, keys::record(expiry.sequence), bytes);
+        for record in gone {
+            if let Some(bytes) = record::expired(record) {
+                batch.put_cf(records, keys::record(record.sequence), bytes);
             }
         }
         let begin = keys::by_account(account, self.retained_from(account)?);
@@ -101,7 +91,7 @@ impl EventLog {
 /// Why records were not made to expire.
 #[derive(Debug, thiserror::Error)]
 pub enum ExpireError {
-    /// One of them cannot be read.
+    /// What is retained cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// RocksDB cannot write.

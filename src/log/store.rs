@@ -34,7 +34,7 @@ const TABLE_BYTES_UNSYNCED: u64 = 1 << 20;
 /// own two, the log then stood still for a second. The size of the write-ahead log bounds what they hold together.
 const MEMTABLES_MAX: i32 = 8;
 /// Bytes of a table in memory of the index by account. Its keys come in no order: a table as large as the others' does
-/// not fit the processor's caches, and an entry in it costs as much as a fifth of all else that a session does.
+/// not fit the processor's caches, and an entry in it took 15% of the CPU of a session.
 const INDEX_TABLE_BYTES: usize = 8 << 20;
 /// Its files are as much smaller: so many are compacted at once, and so many make writes slow and stop them.
 const INDEX_FILES_COMPACTED: i32 = 16;
