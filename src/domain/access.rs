@@ -1,7 +1,9 @@
 //! May they: gathers from the state every policy that bears on a request and has `policy` judge it.
 //! Decisions and the Authorization service use this one path; there is no second.
 
-use std::net::{IpAddr, Ipv4Addr};
+mod keys;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::event::GuardrailKind;
@@ -10,16 +12,17 @@ use super::revocation::Ancestor;
 use super::session::{self, Session};
 use super::session_limits;
 use super::state::{Account, Permissions, State};
-use super::tags::Tags;
 use crate::clock::Timestamp;
 use crate::identity::{
-    AccessKeyId, AccountId, Arn, Federator, InstanceId, Principal, RoleDelivery, SourceIdentity,
-    UniqueId, WebIdentity,
+    AccessKeyId, AccountId, Arn, Federator, Principal, RoleDelivery, SourceIdentity, UniqueId,
+    WebIdentity,
 };
 use crate::policy::{
-    self, Context, Decision, Key, Level, Named, Policies, Policy, PolicyKind, Request, Trace,
+    self, Context, Decision, KeySet, Level, Named, Policies, Policy, PolicyKind, Request, Trace,
     Verdict,
 };
+
+pub use keys::{REQUEST_KEYS, insert_request_keys, web_identity_context};
 
 /// Who asks, as authenticated at an edge.
 #[derive(Clone, Debug)]
@@ -157,7 +160,9 @@ pub struct Question<'a> {
 /// request itself and wins over the keys that follow from the caller.
 #[must_use]
 pub fn judge(state: &State, question: &Question<'_>, extra: &Context) -> Decision {
-    gathered(state, question, extra, policy::decide)
+    let policies = policies(state, question);
+    let context = keys::context(state, question, extra, policies.keys());
+    policy::decide(&question.request(&context), &policies)
 }
 
 /// Judges as [`judge`] does, and tells what each policy and statement came to.
@@ -218,24 +223,33 @@ pub fn authorize(
     }))
 }
 
-/// Gathers the policies and condition keys that bear on a question, and evaluates them.
+/// Gathers the policies that bear on a question and every condition key, and evaluates them.
 pub fn gathered<T>(
     state: &State,
     question: &Question<'_>,
     extra: &Context,
     evaluate: impl FnOnce(&Request<'_>, &Policies<'_>) -> T,
 ) -> T {
+    let context = keys::context(state, question, extra, KeySet::ALL);
+    evaluate(&question.request(&context), &policies(state, question))
+}
+
+impl<'a> Question<'a> {
+    fn request(&self, context: &'a Context) -> Request<'a> {
+        Request {
+            principal: &self.caller.principal,
+            action: self.action,
+            resource: self.resource,
+            resource_account: self.resource_account,
+            context,
+        }
+    }
+}
+
+/// The policies that bear on a question.
+fn policies<'a>(state: &'a State, question: &Question<'a>) -> Policies<'a> {
     let caller = question.caller;
     let account = caller.principal.account().and_then(|id| state.account(id));
-    let tags = account.and_then(|account| tags_of(account, &caller.principal));
-    let mut context = caller_context(caller, tags, question.time);
-    if let Some(address) = source_address(state, caller) {
-        context.insert("aws:EC2InstanceSourcePrivateIPv4", address.to_string());
-    }
-    if let Some(account) = question.resource_account {
-        context.set(const { Key::known("aws:resourceaccount") }, account.to_string());
-    }
-    context.extend(extra);
     let mut policies = Policies::default();
     let permissions = account.map(|account| permissions_of(account, caller));
     if let (Some(account), Some(permissions)) = (account, &permissions) {
@@ -260,26 +274,7 @@ pub fn gathered<T>(
     policies.resource_control = limits(GuardrailKind::ResourceControl, protected);
     policies.resource = question.resource_policy;
     policies.resource_must_allow = question.role_trust;
-    let request = Request {
-        principal: &caller.principal,
-        action: question.action,
-        resource: question.resource,
-        resource_account: question.resource_account,
-        context: &context,
-    };
-    evaluate(&request, &policies)
-}
-
-/// The private address of the instance whose role session it is. Its network (`aws:EC2InstanceSourceVPC`) is
-/// not known here, so that key is never there.
-fn source_address(state: &State, caller: &Caller) -> Option<Ipv4Addr> {
-    let arn = caller.session.as_ref()?.instance.as_ref()?;
-    let account = state.account(caller.principal.account()?)?;
-    let id = arn.resource_name().parse::<InstanceId>().ok()?;
-    match account.instances.record((&id).into())?.address? {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(_) => None,
-    }
+    policies
 }
 
 fn federator(caller: &Caller) -> Option<&Federator> {
@@ -309,17 +304,6 @@ fn permissions_of<'a>(account: &'a Account, caller: &Caller) -> Vec<&'a Permissi
             role.map(|role| &role.permissions).into_iter().collect()
         }
         _ => Vec::new(),
-    }
-}
-
-/// The tags of the user or role behind a principal, if it still is the same one.
-fn tags_of<'a>(account: &'a Account, principal: &Principal) -> Option<&'a Tags> {
-    match principal {
-        Principal::User { id, .. } => account.user_by_id(id).map(|user| &user.tags),
-        Principal::AssumedRole { role, role_id, .. } => {
-            account.role(role).filter(|role| role.id == *role_id).map(|role| &role.tags)
-        }
-        _ => None,
     }
 }
 
@@ -372,85 +356,4 @@ fn session_policies<'a>(
     let managed = session.policy_arns.iter().filter_map(|arn| account.policy_by_arn(arn));
     let managed = managed.map(|m| Named { name: m.name.as_str(), policy: &m.policy });
     Some(limit.into_iter().chain(inline).chain(managed).collect())
-}
-
-/// The condition keys that follow from a request, not from who makes it.
-pub const REQUEST_KEYS: [&str; 6] = [
-    "aws:CurrentTime",
-    "aws:EpochTime",
-    "aws:SecureTransport",
-    "aws:SourceIp",
-    "aws:UserAgent",
-    "aws:ResourceAccount",
-];
-
-/// Sets those of `REQUEST_KEYS` that do not follow from the resource.
-pub fn insert_request_keys(
-    context: &mut Context,
-    time: Timestamp,
-    secure_transport: bool,
-    source_ip: Option<IpAddr>,
-    user_agent: &str,
-) {
-    context.set(const { Key::known("aws:currenttime") }, time.iso8601());
-    context.set(const { Key::known("aws:epochtime") }, time.as_unix_seconds().to_string());
-    context.set(const { Key::known("aws:securetransport") }, truth(secure_transport));
-    if let Some(ip) = source_ip {
-        context.set(const { Key::known("aws:sourceip") }, ip.to_string());
-    }
-    if !user_agent.is_empty() {
-        context.set(const { Key::known("aws:useragent") }, user_agent.to_owned());
-    }
-}
-
-fn truth(is_true: bool) -> String {
-    if is_true { "true" } else { "false" }.to_owned()
-}
-
-/// The condition keys that follow from the caller and the time.
-fn caller_context(caller: &Caller, tags: Option<&Tags>, time: Timestamp) -> Context {
-    let mut context = Context::for_principal(&caller.principal);
-    let (ip, agent) = (caller.source_ip, &caller.user_agent);
-    insert_request_keys(&mut context, time, caller.secure_transport, ip, agent);
-    if let Some(tags) = tags {
-        // Names of keys ignore case, so that a tag of the session takes the place of one of the role.
-        tags.insert_into(&mut context, "aws:PrincipalTag");
-    }
-    if let Some(session) = &caller.session {
-        let issued_at = session.issued_at.iso8601();
-        context.set(const { Key::known("aws:tokenissuetime") }, issued_at);
-        // Long-term keys have no such key, not "false" (reference_policies_condition-keys).
-        let present = truth(session.mfa_at.is_some());
-        context.set(const { Key::known("aws:multifactorauthpresent") }, present);
-        if let Some(at) = session.mfa_at {
-            context.insert("aws:MultiFactorAuthAge", time.since(at).as_secs().to_string());
-        }
-        if let Some(identity) = &session.web_identity {
-            web_identity_context(&mut context, identity);
-            if let Some(account) = caller.principal.account() {
-                context.insert("aws:FederatedProvider", identity.provider_arn(account));
-            }
-        }
-        for (key, value) in &session.tags {
-            context.insert(&format!("aws:PrincipalTag/{key}"), value.to_string());
-        }
-        if let Some(source) = &session.source_identity {
-            context.set(const { Key::known("aws:sourceidentity") }, source.to_string());
-        }
-        if let Some(instance) = &session.instance {
-            context.insert("ec2:SourceInstanceARN", instance.to_string());
-        }
-        if let Some(delivery) = session.delivery {
-            context.insert("ec2:RoleDelivery", delivery.as_str().to_owned());
-        }
-    }
-    context
-}
-
-/// The condition keys of who an identity provider says that the caller is; sessions keep them
-/// (reference_policies_iam-condition-keys, "Available keys for AWS OIDC federation").
-pub fn web_identity_context(context: &mut Context, identity: &WebIdentity) {
-    let WebIdentity { issuer, subject, audience } = identity;
-    context.insert(&format!("{issuer}:sub"), subject.to_string());
-    context.insert(&format!("{issuer}:aud"), audience.to_string());
 }

@@ -96,6 +96,9 @@ impl Tags {
 
     /// The tags as condition keys: `PREFIX/key`.
     pub fn insert_into(&self, context: &mut Context, prefix: &str) {
+        if !context.asks_about(prefix) {
+            return;
+        }
         for (key, value) in self.iter() {
             context.insert(&format!("{prefix}/{key}"), value.to_string());
         }

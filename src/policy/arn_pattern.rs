@@ -4,6 +4,7 @@
 
 use memchr::memchr_iter;
 
+use super::KeySet;
 use super::context::Context;
 use super::pattern::Pattern;
 use super::template::{self, Atom};
@@ -87,6 +88,14 @@ impl ArnPattern {
             *pattern = Pattern::new(part, variables)?;
         }
         Ok(Self::Parts(Box::new(patterns), None))
+    }
+
+    /// The keys of its variables; one that runs on has those of its parts.
+    pub(super) fn keys(&self) -> KeySet {
+        match self {
+            Self::Any | Self::Exact(_) | Self::Prefix(_) => KeySet::NONE,
+            Self::Parts(patterns, _) => patterns.iter().map(Pattern::keys).collect(),
+        }
     }
 
     /// Whether `arn` matches.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::KeySet;
 use super::value::Reading;
 use crate::identity::Principal;
 
@@ -30,6 +31,12 @@ impl Key {
     pub(super) fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// The set of this key, and of the family that it is of: `aws:principaltag` is that of `aws:principaltag/team`.
+    pub(super) fn set(&self) -> KeySet {
+        let family = self.text.split_once('/').map(|(family, _)| hash(family.as_bytes()));
+        KeySet::of(self.hash).with(family.map(KeySet::of).unwrap_or_default())
+    }
 }
 
 /// FNV-1a over the name in lower case. Whoever makes names collide gains nothing: equal hashes are told
@@ -55,8 +62,10 @@ const fn is_lower(mut name: &[u8]) -> bool {
 }
 
 /// Condition keys with their values.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Context {
+    /// What is asked about; no other key is taken in.
+    asked: KeySet,
     /// In the order in which they were set first.
     entries: Vec<Entry>,
     /// The hashes of the keys, ascending, with the places of the entries: small to move about, since a
@@ -98,50 +107,72 @@ impl Values {
 }
 
 impl Context {
-    /// The keys that follow from the principal alone (IAM User Guide,
-    /// reference_policies_condition-keys, "Properties of the principal").
+    /// For the keys of `asked` alone: what is set for another is left out.
+    #[must_use]
+    pub fn of(asked: KeySet) -> Self {
+        Self { asked, entries: Vec::new(), places: Vec::new() }
+    }
+
+    /// Every key that follows from the principal alone.
     #[must_use]
     pub fn for_principal(principal: &Principal) -> Self {
-        /// As many keys as most requests have.
-        const USUAL: usize = 16;
-        let mut context =
-            Self { entries: Vec::with_capacity(USUAL), places: Vec::with_capacity(USUAL) };
-        let kind = principal_type(principal).to_owned();
-        context.set(const { Key::known("aws:principaltype") }, kind);
+        let mut context = Self::default();
+        context.insert_principal(principal);
+        context
+    }
+
+    /// Sets the keys that follow from the principal alone (IAM User Guide, reference_policies_condition-keys,
+    /// "Properties of the principal").
+    pub fn insert_principal(&mut self, principal: &Principal) {
+        self.set(const { Key::known("aws:principaltype") }, || {
+            principal_type(principal).to_owned()
+        });
         const BY_SERVICE: Key = Key::known("aws:principalisawsservice");
         if let Principal::Service(name) = principal {
-            context.set(BY_SERVICE, "true".to_owned());
-            context.insert("aws:PrincipalServiceName", name.to_string());
-            return context;
+            self.set(BY_SERVICE, || "true".to_owned());
+            self.set(const { Key::known("aws:principalservicename") }, || name.to_string());
+            return;
         }
-        context.set(BY_SERVICE, "false".to_owned());
+        self.set(BY_SERVICE, || "false".to_owned());
         if let Principal::Federated(provider) = principal {
-            context.insert("aws:FederatedProvider", provider.to_string());
+            self.set(const { Key::known("aws:federatedprovider") }, || provider.to_string());
         }
-        let Some(account) = principal.account() else { return context };
-        context.set(const { Key::known("aws:principalaccount") }, account.to_string());
-        context.set(const { Key::known("aws:principalarn") }, principal.principal_arn());
-        context.set(const { Key::known("aws:userid") }, principal.user_id());
+        let Some(account) = principal.account() else { return };
+        self.set(const { Key::known("aws:principalaccount") }, || account.to_string());
+        self.set(const { Key::known("aws:principalarn") }, || principal.principal_arn());
+        self.set(const { Key::known("aws:userid") }, || principal.user_id());
         if let Principal::User { name, .. } = principal {
-            context.set(const { Key::known("aws:username") }, name.to_string());
+            self.set(const { Key::known("aws:username") }, || name.to_string());
         }
-        context
+    }
+
+    /// Whether a key may be asked about, or one of a family of keys, which is what stands before the slash.
+    #[must_use]
+    pub fn asks_about(&self, key: &str) -> bool {
+        self.asked.may_hold(hash(key.as_bytes()))
     }
 
     /// Sets a key to one value.
     pub fn insert(&mut self, key: &str, value: String) {
-        self.set(Key::new(key), value);
+        if self.asks_about(key) {
+            self.set(Key::new(key), || value);
+        }
     }
 
     /// Sets a key to several values.
     pub fn insert_multi(&mut self, key: &str, values: Vec<String>) {
-        self.put(Entry { key: Key::new(key), values: Values::of(values) });
+        if self.asks_about(key) {
+            self.put(Entry { key: Key::new(key), values: Values::of(values) });
+        }
     }
 
-    /// Sets a key to one value.
-    pub fn set(&mut self, key: Key, value: String) {
-        let reading = Reading::of(&value);
-        self.put(Entry { key, values: Values::One(value, reading) });
+    /// Sets a key to one value, which is made if it is asked about.
+    pub fn set(&mut self, key: Key, value: impl FnOnce() -> String) {
+        if self.asked.may_hold(key.hash) {
+            let value = value();
+            let reading = Reading::of(&value);
+            self.put(Entry { key, values: Values::One(value, reading) });
+        }
     }
 
     fn put(&mut self, entry: Entry) {
@@ -174,8 +205,7 @@ impl Context {
 
     /// Takes a key away.
     pub fn remove(&mut self, key: &str) {
-        let entries = std::mem::take(self).entries;
-        let others = entries.into_iter();
+        let others = std::mem::replace(self, Self::of(self.asked)).entries.into_iter();
         others.filter(|entry| !entry.key.as_str().eq_ignore_ascii_case(key)).for_each(|entry| {
             self.put(entry);
         });
@@ -198,7 +228,8 @@ impl Context {
 
     /// Takes over every key of `other`; its values win.
     pub fn extend(&mut self, other: &Self) {
-        for entry in &other.entries {
+        let asked = self.asked;
+        for entry in other.entries.iter().filter(|entry| asked.may_hold(entry.key.hash)) {
             self.put(entry.clone());
         }
     }
@@ -209,6 +240,13 @@ impl Context {
             self.entries.iter().map(|e| (e.key.as_str(), e.values.texts())).collect();
         sorted.sort_unstable_by_key(|(key, _)| *key);
         sorted.into_iter()
+    }
+}
+
+/// For every key.
+impl Default for Context {
+    fn default() -> Self {
+        Self::of(KeySet::ALL)
     }
 }
 

@@ -10,6 +10,7 @@ mod evaluate;
 mod format;
 mod index;
 mod json;
+mod key_set;
 mod keys;
 pub mod lint;
 mod matcher;
@@ -35,6 +36,7 @@ pub use decision::{Decision, Verdict};
 pub use error::ParseError;
 pub use evaluate::{Level, Named, Policies, Request, SERVICE_LINKED_PATH, decide, explain};
 pub use format::format;
+pub use key_set::KeySet;
 pub use parse::DOCUMENT_BYTES_MAX;
 pub use places::{Extent, Place};
 pub use trace::{Miss, PolicyTrace, StatementTrace, Trace};
@@ -87,6 +89,7 @@ struct Document {
     kind: PolicyKind,
     statements: Vec<Statement>,
     index: ServiceIndex,
+    keys: KeySet,
 }
 
 impl Policy {
@@ -128,7 +131,14 @@ impl Policy {
 
     fn of(text: &str, kind: PolicyKind, statements: Vec<Statement>) -> Self {
         let index = ServiceIndex::new(&statements);
-        Self(Arc::new(Document { text: text.to_owned(), kind, statements, index }))
+        let keys = statements.iter().map(Statement::keys).collect();
+        Self(Arc::new(Document { text: text.to_owned(), kind, statements, index, keys }))
+    }
+
+    /// The condition keys that it asks about.
+    #[must_use]
+    pub fn keys(&self) -> KeySet {
+        self.0.keys
     }
 
     /// The document as it was given.

@@ -12,6 +12,7 @@
 
 use memchr::memmem;
 
+use super::KeySet;
 use super::context::Context;
 use super::template::{self, Atom};
 
@@ -59,6 +60,16 @@ impl Pattern {
         }
         let segments = atoms.split(|atom| *atom == Atom::Run).map(Segment::new);
         Self::Segments(segments.collect())
+    }
+
+    /// The keys of its variables.
+    pub(super) fn keys(&self) -> KeySet {
+        match self {
+            Self::Any | Self::Exact(_) | Self::Prefix(_) => KeySet::NONE,
+            Self::Segments(segments) => {
+                segments.iter().flat_map(|segment| &segment.atoms).map(Atom::keys).collect()
+            }
+        }
     }
 
     /// Whether the whole of `text` matches; never if a variable has no value.

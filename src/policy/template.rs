@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::KeySet;
 use super::context::{Context, Key};
 
 /// One element of a text.
@@ -34,6 +35,14 @@ impl Variable {
 }
 
 impl Atom {
+    /// The key of a variable.
+    pub(super) fn keys(&self) -> KeySet {
+        match self {
+            Self::Variable(variable) => variable.key.set(),
+            Self::Literal(_) | Self::One | Self::Run => KeySet::NONE,
+        }
+    }
+
     /// The literal text that the element stands for in a request; none for wildcards and for a variable
     /// without value.
     pub(super) fn text<'a>(&'a self, context: &'a Context) -> Option<&'a str> {
@@ -154,6 +163,14 @@ impl Text {
             other => other,
         };
         Ok(Self::Pieces(atoms.into_iter().map(literal).collect()))
+    }
+
+    /// The keys of its variables.
+    pub(super) fn keys(&self) -> KeySet {
+        match self {
+            Self::Plain(_) => KeySet::NONE,
+            Self::Pieces(pieces) => pieces.iter().map(Atom::keys).collect(),
+        }
     }
 
     /// The text in a request; none if a variable has no value.

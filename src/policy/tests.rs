@@ -233,10 +233,15 @@ fn holds(condition: &str, context: &Context) -> bool {
         context,
     };
     let policies = Policies { identity: vec![named(&policy)], ..Policies::default() };
-    decide(&request, &policies).verdict() == Verdict::Allow
+    let decision = decide(&request, &policies);
+    let mut asked = Context::of(policies.keys());
+    asked.extend(context);
+    let with_those_asked_about = decide(&Request { context: &asked, ..request }, &policies);
+    assert_eq!(with_those_asked_about, decision, "no other key decides: {condition}");
+    decision.verdict() == Verdict::Allow
 }
 
-/// Protects each operator, on present and on missing keys.
+/// Protects each operator, on present and on missing keys, and that a policy names the keys that decide.
 #[test]
 fn operators_compare_as_documented() {
     let mut context = Context::default();

@@ -4,6 +4,7 @@
 
 mod operator;
 
+use super::KeySet;
 use super::context::{Context, Key};
 use super::error::closest;
 use super::value::Reading;
@@ -129,6 +130,11 @@ impl Condition {
     /// The key, in lower case.
     pub(super) fn key(&self) -> &str {
         self.key.as_str()
+    }
+
+    /// Its key and those of the variables in its values.
+    pub(super) fn keys(&self) -> KeySet {
+        self.key.set().with(self.test.keys())
     }
 
     /// Whether the condition holds in `context`.

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::policy::KeySet;
 use crate::policy::arn_pattern::{ArnPattern, ArnText};
 use crate::policy::context::Context;
 use crate::policy::pattern::Pattern;
@@ -150,6 +151,19 @@ impl Test {
         })
     }
 
+    /// The keys of the variables in its values.
+    pub(super) fn keys(&self) -> KeySet {
+        match self {
+            Self::Equals(texts) | Self::EqualsIgnoringCase(texts) => {
+                texts.iter().map(Text::keys).collect()
+            }
+            Self::Like(patterns) => patterns.iter().map(Pattern::keys).collect(),
+            Self::Arn(patterns) => patterns.iter().map(ArnPattern::keys).collect(),
+            Self::Typed(_, expected) => expected.iter().map(Expected::keys).collect(),
+            Self::Null { .. } => KeySet::NONE,
+        }
+    }
+
     /// Whether `given` matches one of the values; none if it, or every value, cannot be read as the
     /// operator's type. An empty list of values matches nothing.
     pub(super) fn matches(
@@ -213,6 +227,13 @@ fn typed(kind: Kind, expected: &[Expected], given: &Value, context: &Context) ->
 }
 
 impl Expected {
+    fn keys(&self) -> KeySet {
+        match self {
+            Self::Known(_) => KeySet::NONE,
+            Self::Late(text) => text.keys(),
+        }
+    }
+
     fn new(kind: Kind, text: &str, variables: bool) -> Result<Self, String> {
         if variables && text.contains("${") {
             return Text::new(text, variables).map(Self::Late).map_err(str::to_owned);
