@@ -17,6 +17,7 @@ mod iam_policies;
 mod iam_profiles;
 mod iam_roles;
 mod iam_users;
+mod incoming;
 mod instance;
 mod keyring;
 mod last_use;
@@ -39,7 +40,6 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Status};
 
 use crate::domain::command::Action;
@@ -96,7 +96,6 @@ pub async fn serve(
     let reflection_alpha = described().build_v1alpha()?;
     let (watchers, following) = Watchers::start(service.ledger());
     let front = Front { service: service.clone(), watchers };
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = match tls {
         Some(tls) => tls.apply(Server::builder())?,
         None => Server::builder(),
@@ -110,7 +109,7 @@ pub async fn serve(
         .add_service(health)
         .add_service(reflection)
         .add_service(reflection_alpha)
-        .serve_with_incoming_shutdown(incoming, stop)
+        .serve_with_incoming_shutdown(incoming::incoming(listener), stop)
         .await;
     following.abort();
     Ok(served?)
