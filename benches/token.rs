@@ -2,22 +2,22 @@
 //! ring that it cannot do without, measured in turns with it, and the ratio. At the end whole requests are
 //! authenticated and authorized in process, as the Authorization service does it.
 //!
-//! What is measured is the CPU time of the measuring thread (`RUSAGE_THREAD`), not the time on the wall: whatever
-//! else runs on the machine takes turns with the bench, and would otherwise be counted as its cost. Caches and clock
-//! rate are still shared, so that both sides of a ratio are taken in turns and their medians compared.
+//! What is measured is CPU time (`support/compared.rs`).
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
 
 #[path = "support/allocator.rs"]
 mod allocator;
+#[path = "support/compared.rs"]
+mod compared;
 #[path = "support/setup.rs"]
 mod setup;
 
 use std::future::pending;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
+use compared::compared;
 use locum::client::{Credentials, SignedChannel, connect};
 use locum::clock::Timestamp;
 use locum::identity::{
@@ -34,8 +34,6 @@ use locum::signing::sigv4::{
 };
 use locum::signing::{AccountKey, Claims, Secret, open, seal};
 use locum::sts::{Service, Shown, Wish};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::{TimeVal, TimeValLike as _};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::{digest, hkdf, hmac};
 
@@ -45,57 +43,6 @@ const TOKEN_HEADER_BYTES: usize = 42;
 const STRING_TO_SIGN_BYTES: usize = 138;
 /// Sessions of the last comparison.
 const SESSIONS: usize = 24_000;
-/// Rounds of a comparison, and how long each takes about.
-const ROUNDS: usize = 15;
-const ROUND: Duration = Duration::from_millis(80);
-
-/// The CPU time that this thread has used.
-fn cpu_time() -> Duration {
-    let used = getrusage(UsageWho::RUSAGE_THREAD).expect("the thread's use of the CPU");
-    let part = |time: TimeVal| {
-        let micros = u64::try_from(time.num_microseconds()).expect("a time since the start");
-        Duration::from_micros(micros)
-    };
-    part(used.user_time()) + part(used.system_time())
-}
-
-/// The CPU time of one call, as the mean of a round.
-fn round(work: &mut dyn FnMut(), calls: u32) -> Duration {
-    let began = cpu_time();
-    for _ in 0..calls {
-        work();
-    }
-    (cpu_time() - began) / calls
-}
-
-/// How many calls take about a round. Doubled until they do: the kernel tells a thread's time in steps of some
-/// milliseconds, within which a few calls seem to take none.
-fn calls_of(work: &mut dyn FnMut()) -> u32 {
-    let mut calls = 1_u32;
-    while round(work, calls) * calls < ROUND {
-        calls = calls.saturating_mul(2);
-    }
-    calls
-}
-
-fn median(mut rounds: Vec<Duration>) -> f64 {
-    rounds.sort_unstable();
-    rounds.get(rounds.len() / 2).map_or(0.0, |middle| middle.as_secs_f64() * 1e6)
-}
-
-/// Prints both medians and their ratio; gives the first, in microseconds.
-fn compared(what: &str, mut work: impl FnMut(), mut bare: impl FnMut()) -> f64 {
-    let (calls, bare_calls) = (calls_of(&mut work), calls_of(&mut bare));
-    let (mut own, mut least) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        own.push(round(&mut work, calls));
-        least.push(round(&mut bare, bare_calls));
-    }
-    let (own, least) = (median(own), median(least));
-    println!("{what:<52} {own:>6.2} us   bare {least:>6.2} us   ratio {:.2}", own / least);
-    own
-}
-
 struct Bytes(usize);
 
 impl hkdf::KeyType for Bytes {

@@ -117,7 +117,7 @@ mod tests {
         let (view, log) = (service.view(), service.ledger().log());
         for sequence in [view.sequence - 1, view.sequence].map(Sequence) {
             let mut state = |out: &mut dyn std::io::Write| snapshot::write(&view.state, out);
-            log.write_snapshot(sequence, SnapshotPace::Full, &mut state).unwrap();
+            log.write_snapshot(sequence, &SnapshotPace::full(), &mut state).unwrap();
         }
         let retained =
             || [bounded, free].map(|id| log.of_account(id, Sequence(1), 99).unwrap().len());

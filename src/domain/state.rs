@@ -451,7 +451,7 @@ impl Account {
     pub fn role_by_arn(&self, arn: &str) -> Option<&Arc<Role>> {
         let name = arn.rsplit('/').next()?;
         let role = self.roles.get(&*key_of(name))?;
-        (Arn::role(self.id, &role.path, &role.name).as_str() == arn).then_some(role)
+        Arn::is_role(arn, self.id, &role.path, &role.name).then_some(role)
     }
 
     /// The long-term keys of an owner other than an instance, by id.

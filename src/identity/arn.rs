@@ -77,6 +77,15 @@ impl Arn {
         Self::iam(account, "role", path, name.as_str())
     }
 
+    /// Whether `text` is the ARN of this role.
+    pub(crate) fn is_role(text: &str, account: AccountId, path: &Path, name: &RoleName) -> bool {
+        let rest = text.strip_prefix("arn:aws:iam::");
+        let rest = rest.and_then(|rest| rest.as_bytes().strip_prefix(&account.digits()));
+        let rest = rest.and_then(|rest| rest.strip_prefix(b":role"));
+        let rest = rest.and_then(|rest| rest.strip_prefix(path.as_str().as_bytes()));
+        rest == Some(name.as_str().as_bytes())
+    }
+
     /// `arn:aws:iam::A:instance-profile/path/NAME`
     #[must_use]
     pub fn profile(account: AccountId, path: &Path, name: &ProfileName) -> Self {
@@ -218,6 +227,22 @@ mod tests {
         assert_eq!(arn.resource_name(), "Get-pics");
         let log = Arn::parse("arn:aws:logs:eu-1:1:group:x:y").unwrap();
         assert_eq!(log.resource(), "group:x:y");
+    }
+
+    /// Protects roles: an ARN is the one role's whose account, path and name it has, as a whole.
+    #[test]
+    fn a_role_is_known_by_its_whole_arn() {
+        let account = AccountId::parse("111111111111").unwrap();
+        let (path, name): (Path, RoleName) = ("/a/b/".parse().unwrap(), "x".parse().unwrap());
+        let own = Arn::role(account, &path, &name);
+        assert!(Arn::is_role(own.as_str(), account, &path, &name));
+        for other in ["role/a/b/xx", "role/a/x", "role/x", "role/a/b/", "user/a/b/x", "role/a/b/X"]
+        {
+            let other = format!("arn:aws:iam::111111111111:{other}");
+            assert!(!Arn::is_role(&other, account, &path, &name), "{other}");
+        }
+        let elsewhere = own.as_str().replace('1', "2");
+        assert!(!Arn::is_role(&elsewhere, account, &path, &name));
     }
 
     #[test]

@@ -49,7 +49,7 @@ struct Writer {
     shared: Arc<Shared>,
     /// The record that the newest snapshot on disk reaches to.
     snapshot: u64,
-    snapshot_task: Option<JoinHandle<()>>,
+    snapshot_task: Option<(JoinHandle<()>, SnapshotPace)>,
 }
 
 /// A batch under way: decided, not yet durable.
@@ -215,30 +215,32 @@ impl Writer {
     /// Snapshots are written beside the writer, from a state that no longer changes.
     fn snapshot_if_due(&mut self) {
         let view = self.shared.view.load_full();
-        let running = self.snapshot_task.as_ref().is_some_and(|task| !task.is_finished());
+        let running = self.snapshot_task.as_ref().is_some_and(|(task, _)| !task.is_finished());
         if running || view.sequence.saturating_sub(self.snapshot) < SNAPSHOT_EVERY_FACTS {
             return;
         }
         self.snapshot = view.sequence;
-        let log = self.shared.log.clone();
+        let (log, pace) = (self.shared.log.clone(), SnapshotPace::gentle());
+        let own = pace.clone();
         let task = Builder::new().name("snapshot".to_owned()).spawn(move || {
-            write_snapshot(&log, &view, SnapshotPace::Gentle);
+            write_snapshot(&log, &view, &own);
         });
-        self.snapshot_task = task.ok();
+        self.snapshot_task = task.ok().map(|task| (task, pace));
     }
 
     fn finish(self) {
-        if let Some(task) = self.snapshot_task {
+        if let Some((task, pace)) = self.snapshot_task {
+            pace.hurry();
             let _ = task.join();
         }
         let view = self.shared.view.load_full();
         if view.sequence > self.snapshot {
-            write_snapshot(&self.shared.log, &view, SnapshotPace::Full);
+            write_snapshot(&self.shared.log, &view, &SnapshotPace::full());
         }
     }
 }
 
-fn write_snapshot(log: &EventLog, view: &View, pace: SnapshotPace) {
+fn write_snapshot(log: &EventLog, view: &View, pace: &SnapshotPace) {
     let began = Instant::now();
     let write = &mut |writer: &mut dyn Write| snapshot::write(&view.state, writer);
     match log.write_snapshot(Sequence(view.sequence), pace, write) {

@@ -7,6 +7,8 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -29,13 +31,31 @@ const CHUNK: usize = 1 << 20;
 /// small writes wait for all of it.
 const SYNCED_BYTES: usize = 256 << 10;
 
-/// How fast a snapshot is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SnapshotPace {
+/// How fast a snapshot is written; clones are one.
+#[derive(Clone, Debug)]
+pub struct SnapshotPace {
+    rests: Arc<AtomicBool>,
+}
+
+impl SnapshotPace {
     /// With a rest after each part, as long as the part took: others write to the log meanwhile.
-    Gentle,
+    #[must_use]
+    pub fn gentle() -> Self {
+        Self { rests: Arc::new(AtomicBool::new(true)) }
+    }
+
     /// As fast as can be.
-    Full,
+    #[must_use]
+    pub fn full() -> Self {
+        let pace = Self::gentle();
+        pace.hurry();
+        pace
+    }
+
+    /// From here on as fast as can be, also a snapshot that is under way.
+    pub fn hurry(&self) {
+        self.rests.store(false, Ordering::Relaxed);
+    }
 }
 
 /// A file that is synced as it grows.
@@ -48,9 +68,9 @@ struct Synced {
 }
 
 impl Synced {
-    fn create(path: &Path, pace: SnapshotPace) -> io::Result<Self> {
+    fn create(path: &Path, pace: &SnapshotPace) -> io::Result<Self> {
         let file = BufWriter::with_capacity(SYNCED_BYTES, File::create(path)?);
-        Ok(Self { file, unsynced: 0, pace, began: Instant::now() })
+        Ok(Self { file, unsynced: 0, pace: pace.clone(), began: Instant::now() })
     }
 
     fn finish(self) -> io::Result<()> {
@@ -66,7 +86,7 @@ impl Write for Synced {
             self.file.flush()?;
             self.file.get_ref().sync_data()?;
             self.unsynced = 0;
-            if self.pace == SnapshotPace::Gentle {
+            if self.pace.rests.load(Ordering::Relaxed) {
                 thread::sleep(self.began.elapsed());
             }
             self.began = Instant::now();
@@ -101,7 +121,7 @@ impl<W: Write> Write for Hashing<W> {
 pub(super) fn write(
     folder: &Path,
     head: Head,
-    pace: SnapshotPace,
+    pace: &SnapshotPace,
     body: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     fs::create_dir_all(folder)?;

@@ -361,7 +361,7 @@ impl EventLog {
     pub fn write_snapshot(
         &self,
         sequence: Sequence,
-        pace: SnapshotPace,
+        pace: &SnapshotPace,
         body: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
         let record = self.read_one(sequence).map_err(io::Error::other)?;

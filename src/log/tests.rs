@@ -1,7 +1,7 @@
 //! What the log promises: what was acknowledged is there, in order and unchanged, or the damage is told.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -172,7 +172,7 @@ fn a_damaged_snapshot_falls_back_to_the_older() {
     let (log, _) = EventLog::open(folder.path()).unwrap();
     for number in 1..=3 {
         log.append(&[entry("x")]).unwrap();
-        log.write_snapshot(Sequence(number), SnapshotPace::Full, &mut |out| {
+        log.write_snapshot(Sequence(number), &SnapshotPace::full(), &mut |out| {
             write!(out, "state {number}")
         })
         .unwrap();
@@ -323,6 +323,25 @@ fn expired_records_stay_in_the_chain() {
     assert!(!record::follows(&[0; 32], &changed), "another digest than was written");
 }
 
+/// Protects an orderly stop: a snapshot that is hurried while it is written with rests is whole.
+#[test]
+fn a_snapshot_can_be_hurried() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = EventLog::open(folder.path()).unwrap();
+    log.append(&[entry("a")]).unwrap();
+    let (pace, part) = (SnapshotPace::gentle(), vec![7; 1 << 20]);
+    let write = &mut |out: &mut dyn Write| {
+        out.write_all(&part)?;
+        pace.hurry();
+        out.write_all(&part)
+    };
+    log.write_snapshot(Sequence(1), &pace, write).unwrap();
+    let (sequence, mut body) = log.snapshots().next().unwrap();
+    let mut read = Vec::new();
+    body.read_to_end(&mut read).unwrap();
+    assert_eq!((sequence, read), (Sequence(1), part.repeat(2)));
+}
+
 /// Protects the way back: nothing may expire that replay from the older of two snapshots needs.
 #[test]
 fn what_replay_needs_does_not_expire() {
@@ -330,8 +349,10 @@ fn what_replay_needs_does_not_expire() {
     let (log, _) = EventLog::open(folder.path()).unwrap();
     log.append(&["a", "b", "c", "d"].map(entry)).unwrap();
     assert_eq!(log.expirable_before(), Sequence(0));
-    log.write_snapshot(Sequence(2), SnapshotPace::Gentle, &mut |out| write!(out, "state")).unwrap();
+    log.write_snapshot(Sequence(2), &SnapshotPace::gentle(), &mut |out| write!(out, "state"))
+        .unwrap();
     assert_eq!(log.expirable_before(), Sequence(0), "one snapshot may be damaged");
-    log.write_snapshot(Sequence(4), SnapshotPace::Full, &mut |out| write!(out, "state")).unwrap();
+    log.write_snapshot(Sequence(4), &SnapshotPace::full(), &mut |out| write!(out, "state"))
+        .unwrap();
     assert_eq!(log.expirable_before(), Sequence(3));
 }

@@ -71,7 +71,8 @@ fn decide_in_account(state: &State, command: &Command) -> Result<Vec<Event>, Rej
         }
         return Err(Rejection::missing("account", command.account));
     };
-    let mut decider = Decider { state, account, command, events: Vec::new() };
+    // Most decisions lead to one event, and the list is kept with the fact.
+    let mut decider = Decider { state, account, command, events: Vec::with_capacity(1) };
     decider.run()?;
     Ok(decider.events)
 }

@@ -83,9 +83,9 @@ pub(in crate::domain::decide) fn issue(
         ..draft_session(command, request, subject, revoked_before)?
     };
     check_packed(command.account, &session)?;
-    let mut events: Vec<_> = accepted.into_iter().collect();
-    events.push(issued(command.account, session));
-    Ok(events)
+    // A list of one mostly, which is kept with the fact: made as long as it has to be.
+    let events = accepted.into_iter().chain([issued(command.account, session)]);
+    Ok(events.collect())
 }
 
 /// What every action that an assumption amounts to comes to, without deciding it.
