@@ -1,8 +1,8 @@
 //! GetRoleCredentials and AssumeRole over gRPC beside their ceiling: an empty tonic unary call whose answer has the same
-//! size. Both servers are processes of their own, driven in alternating short turns by one client that signs every
-//! call to either; what is compared is the rate, with client and server on the same cores, and the server's CPU time a
-//! call from /proc, which says the same while other programs run. Then AssumeRole and reads of metadata in
-//! process, without a network.
+//! size, over tonic's own connections and over Locum's, which gather small answers (`grpc::incoming`). All servers are
+//! processes of their own, driven in alternating short turns by one client that signs every call to any; what is
+//! compared is the rate, with client and server on the same cores, and the server's CPU time a call from /proc, which
+//! says the same while other programs run. Then AssumeRole and reads of metadata in process, without a network.
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
 
@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use locum::client::{Credentials, SignedChannel, connect};
+use locum::grpc::incoming::{Connection, incoming};
 use locum::proto::v1;
 use locum::proto::v1::metadata_service_client::MetadataServiceClient;
 use locum::proto::v1::sts_service_client::StsServiceClient;
@@ -37,6 +38,7 @@ use support::figures::{cpu_seconds_of, median};
 use support::setup;
 use tonic::body::Body;
 use tonic::server::{Grpc, NamedService, UnaryService};
+use tonic::transport::server::TcpIncoming;
 use tonic_prost::ProstCodec;
 use tower::Service;
 
@@ -45,8 +47,10 @@ const CALLERS: usize = 64;
 const CONNECTIONS: usize = 4;
 const ROUNDS: usize = 7;
 const TURN: Duration = Duration::from_millis(1500);
-/// Says that this process is the empty server: bytes of the answers of the two calls.
+/// Says that this process is the empty server: bytes of the answers of the two calls, and over which connections.
 const EMPTY_SERVER: &str = "LOCUM_BENCH_EMPTY_SERVER";
+const PLAIN: &str = "plain";
+const GATHERED: &str = "gathered";
 
 /// An answer of one field that no message has, filled up to a size.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -95,7 +99,9 @@ macro_rules! empty_service {
 
             fn call(&mut self, request: http::Request<Body>) -> Self::Future {
                 let same = self.0.clone();
+                let unanswered = request.extensions().get::<Connection>().map(Connection::call);
                 Box::pin(async move {
+                    let _unanswered = unanswered;
                     let codec = ProstCodec::<Filled, ()>::default();
                     Ok(Grpc::new(codec).unary(same, request).await)
                 })
@@ -107,21 +113,24 @@ macro_rules! empty_service {
 empty_service!(EmptyMetadata, "locum.v1.MetadataService");
 empty_service!(EmptySts, "locum.v1.StsService");
 
-/// Serves the empty calls until the process is killed, and says where.
+/// Serves the empty calls until the process is killed, and says where; over tonic's connections or Locum's.
 async fn serve_empty(sizes: &str) {
-    let mut sizes = sizes.split(',').map(|size| size.parse().expect("a size"));
-    let mut same = || Same(Filled::of(sizes.next().expect("two sizes")));
+    let mut fields = sizes.split(',');
+    let mut same = || {
+        let size = fields.next().and_then(|size| size.parse().ok());
+        Same(Filled::of(size.expect("two sizes")))
+    };
     let (metadata, sts) = (EmptyMetadata(same()), EmptySts(same()));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("an address");
     println!("{}", listener.local_addr().expect("an address"));
     std::io::stdout().flush().expect("somebody who reads");
-    let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
-    tonic::transport::Server::builder()
-        .add_service(metadata)
-        .add_service(sts)
-        .serve_with_incoming(incoming)
-        .await
-        .expect("a server");
+    let server = tonic::transport::Server::builder().add_service(metadata).add_service(sts);
+    let served = if fields.next() == Some(GATHERED) {
+        server.serve_with_incoming(incoming(listener)).await
+    } else {
+        server.serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true))).await
+    };
+    served.expect("a server");
 }
 
 /// A server as a process, killed when dropped.
@@ -138,10 +147,9 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn empty(sizes: [usize; 2]) -> Self {
-        let [first, second] = sizes;
+    fn empty([first, second]: [usize; 2], connections: &str) -> Self {
         let mut process = Command::new(std::env::current_exe().expect("a program"))
-            .env(EMPTY_SERVER, format!("{first},{second}"))
+            .env(EMPTY_SERVER, format!("{first},{second},{connections}"))
             .stdout(Stdio::piped())
             .spawn()
             .expect("a process");
@@ -225,15 +233,15 @@ where
     }
 }
 
-/// Drives the empty server and Locum in turns, and prints medians.
-async fn beside<F, Fut>(what: &str, aim: f64, servers: [&Server; 2], as_whom: &Credentials, call: F)
+/// Drives both empty servers and Locum in turns, and prints medians.
+async fn beside<F, Fut>(what: &str, aim: f64, servers: [&Server; 3], as_whom: &Credentials, call: F)
 where
     F: Fn(SignedChannel) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send,
 {
     let call = Arc::new(call);
     let channels = servers.map(|server| server.channels(as_whom));
-    let mut turns = [Vec::new(), Vec::new()];
+    let mut turns = [const { Vec::new() }; 3];
     for round in 0..=ROUNDS {
         for ((server, channels), turns) in servers.iter().zip(&channels).zip(&mut turns) {
             let turn = turn(server, channels, &call).await;
@@ -243,16 +251,21 @@ where
             }
         }
     }
-    let rates = turns.each_ref().map(|turns| median(turns.iter().map(|turn| turn.rate).collect()));
-    let cpu = turns.each_ref().map(|turns| median(turns.iter().map(|turn| turn.micros).collect()));
-    let ([empty, ours], [empty_cpu, our_cpu]) = (rates, cpu);
-    println!(
-        "{what:<20} {ours:>7.0}/s of {empty:>7.0}/s empty: {:>4.0}% (aim {:.0}%)   server CPU {our_cpu:>5.1} us, \
-         empty {empty_cpu:>5.1} us: {:.2} of it",
-        100.0 * ours / empty,
-        100.0 * aim,
-        our_cpu / empty_cpu
-    );
+    let [empty, gathered, ours] = turns.each_ref().map(|turns| Turn {
+        rate: median(turns.iter().map(|turn| turn.rate).collect()),
+        micros: median(turns.iter().map(|turn| turn.micros).collect()),
+    });
+    println!("{what:<20} {:>6.0}/s, server CPU {:>5.1} us", ours.rate, ours.micros);
+    for (name, empty) in [("tonic's", empty), ("Locum's", gathered)] {
+        println!(
+            "    of an empty call over {name} connections, {:>6.0}/s and {:>5.1} us: {:>4.0}% (aim {:.0}%), CPU {:.2}",
+            empty.rate,
+            empty.micros,
+            100.0 * ours.rate / empty.rate,
+            100.0 * aim,
+            ours.micros / empty.micros
+        );
+    }
 }
 
 async fn role_credentials(channel: SignedChannel) -> v1::GetRoleCredentialsResponse {
@@ -284,8 +297,8 @@ async fn over_grpc() {
         "answers of {} and {} bytes, {CALLERS} callers, {CONNECTIONS} connections",
         sizes[0], sizes[1]
     );
-    let empty = Server::empty(sizes);
-    let servers = [&empty, &locum];
+    let (empty, gathered) = (Server::empty(sizes, PLAIN), Server::empty(sizes, GATHERED));
+    let servers = [&empty, &gathered, &locum];
     beside("GetRoleCredentials", 0.8, servers, &instance, |channel| async move {
         role_credentials(channel).await;
     })

@@ -4,7 +4,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,12 +13,13 @@ use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use tonic::body::Body;
-use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
+use tonic::transport::server::TlsConnectInfo;
 use tonic::{Code, Status};
 use tower::{Layer, Service as TowerService};
 use tracing::Instrument as _;
 
 use super::calls::Calls;
+use super::incoming::Connection;
 use super::status;
 use crate::client::first_message;
 use crate::domain::access::Caller;
@@ -84,7 +84,9 @@ where
             return Box::pin(self.inner.call(request));
         }
         let (service, calls) = (self.service.clone(), self.calls.clone());
+        let unanswered = connection(request.extensions()).map(Connection::call);
         Box::pin(async move {
+            let _unanswered = unanswered;
             let mut under_way = match begin(&service, &request) {
                 Ok(under_way) => under_way,
                 Err(status) => return Ok(status.into_http()),
@@ -158,7 +160,7 @@ async fn authenticate(
     let request_id = under_way.request_id.clone();
     let path = parts.uri.path();
     let call = Call::new(authority, path, metadata, message);
-    let source = source_ip(&parts.extensions);
+    let source = connection(&parts.extensions).and_then(Connection::peer_ip);
     let throttled = |throttled| status::of_throttled(&throttled, &request_id);
     let authenticated = match UNSIGNED_CALLS.contains(&path) {
         true => Ok(Caller::anonymous()),
@@ -200,12 +202,11 @@ async fn collect(body: Body) -> Result<Bytes, Status> {
 }
 
 /// What the transport tells of a connection with TLS.
-type OverTls = TlsConnectInfo<TcpConnectInfo>;
+type OverTls = TlsConnectInfo<Connection>;
 
-fn source_ip(extensions: &http::Extensions) -> Option<IpAddr> {
+fn connection(extensions: &http::Extensions) -> Option<&Connection> {
     let inside_tls = || extensions.get::<OverTls>().map(TlsConnectInfo::get_ref);
-    let connection = extensions.get::<TcpConnectInfo>().or_else(inside_tls)?;
-    connection.remote_addr().map(|address| address.ip())
+    extensions.get::<Connection>().or_else(inside_tls)
 }
 
 /// The message in a frame: a flag, four bytes of length, the bytes; exactly one, not compressed.

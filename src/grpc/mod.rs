@@ -17,7 +17,7 @@ mod iam_policies;
 mod iam_profiles;
 mod iam_roles;
 mod iam_users;
-mod incoming;
+pub mod incoming;
 mod instance;
 mod keyring;
 mod last_use;
