@@ -124,7 +124,10 @@ struct AssumedRoleUser {
 
 impl AssumedRoleUser {
     fn of(issued: &Issued) -> Self {
-        Self { assumed_role_id: issued.principal.user_id(), arn: issued.principal.arn() }
+        Self {
+            assumed_role_id: issued.principal.user_id(),
+            arn: issued.principal.arn().to_string(),
+        }
     }
 }
 
@@ -233,7 +236,7 @@ async fn get_federation_token(
         tags: pairs(request.tags),
     };
     let issued = call.service.get_federation_token(call.info, "", &asked).await?;
-    let (federated_user_id, arn) = (issued.principal.user_id(), issued.principal.arn());
+    let (federated_user_id, arn) = (issued.principal.user_id(), issued.principal.arn().to_string());
     Ok(GetFederationTokenResult {
         credentials: Credentials::of(&issued),
         federated_user: FederatedUser { federated_user_id, arn },
@@ -309,7 +312,7 @@ async fn get_caller_identity(
 ) -> Result<GetCallerIdentityResult, Fault> {
     let principal = &call.info.caller.principal;
     Ok(GetCallerIdentityResult {
-        arn: principal.arn(),
+        arn: principal.arn().to_string(),
         user_id: principal.user_id(),
         account: call.account_id()?.to_string(),
     })

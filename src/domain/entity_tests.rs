@@ -343,7 +343,7 @@ fn a_renamed_user_keeps_what_it_has() {
     let owner = world.state.key(&key).unwrap().owner;
     assert_eq!(owner, KeyOwner::User("Anna".parse().unwrap()));
     let anna = world.user(A, "anna");
-    assert_eq!(anna.principal.arn(), "arn:aws:iam::111111111111:user/moved/Anna");
+    assert_eq!(anna.principal.arn().as_ref(), "arn:aws:iam::111111111111:user/moved/Anna");
     let delete = Action::DeleteRole { name: "Worker".parse().unwrap() };
     world.by(anna, A, delete).unwrap();
     assert_eq!(code(world.by(root(A), A, rename("ana", "x"))), "NoSuchEntity");

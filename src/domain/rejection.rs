@@ -1,6 +1,8 @@
 //! Why a command was not done, by what its caller can do about it. Edges turn a rejection into a status
 //! in one place each; `code` is the error code of the AWS APIs.
 
+use std::sync::Arc;
+
 use super::constraint::Violations;
 use crate::identity::{AccountId, Invalid, RoleName};
 use crate::policy::{Context, ParseError, Trace};
@@ -60,7 +62,7 @@ pub enum Rejection {
 #[error("{message}")]
 pub struct Denied {
     /// Who, in the form of GetCallerIdentity.
-    pub principal: String,
+    pub principal: Arc<str>,
     /// `service:Action`
     pub action: String,
     /// The resource's ARN.

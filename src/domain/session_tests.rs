@@ -285,7 +285,7 @@ fn sessions_of_users_are_limited() {
     let ana = world.user(A, "ana");
     let session = issued(of_sts(&mut world, ana, Operation::GetSessionToken));
     let caller = bearer(&session);
-    assert_eq!(caller.principal.arn(), "arn:aws:iam::111111111111:user/ana");
+    assert_eq!(caller.principal.arn().as_ref(), "arn:aws:iam::111111111111:user/ana");
     for (action, expected) in [
         ("s3:GetObject", true),
         ("iam:ListUsers", false),
@@ -324,7 +324,7 @@ fn federated_users_may_what_both_sides_allow() {
     world.put_policy(A, of_user("ana"), allow(&["sts:*", "s3:*"], "*"));
     let bare = issued(of_sts(&mut world, ana, guest()));
     let caller = bearer(&bare);
-    assert_eq!(caller.principal.arn(), "arn:aws:sts::111111111111:federated-user/guest");
+    assert_eq!(caller.principal.arn().as_ref(), "arn:aws:sts::111111111111:federated-user/guest");
     assert_eq!(caller.principal.user_id(), "111111111111:guest");
     assert!(!may(&world, &caller, "s3:GetObject", "*"));
     assert!(may(&world, &caller, "sts:GetCallerIdentity", "*"));

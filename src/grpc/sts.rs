@@ -42,7 +42,7 @@ impl StsService for Front {
         Ok(Response::new(AssumeRoleResponse {
             credentials: Some(convert::credentials(&issued.credentials)),
             assumed_role_id: issued.principal.user_id(),
-            arn: issued.principal.arn(),
+            arn: issued.principal.arn().to_string(),
             source_identity: source.map(ToString::to_string).unwrap_or_default(),
             packed_policy_percent: issued.packed_percent().unwrap_or_default(),
             sequence: issued.sequence,
@@ -56,7 +56,7 @@ impl StsService for Front {
         let principal = Self::info(&request)?.caller.principal;
         Ok(Response::new(GetCallerIdentityResponse {
             account_id: principal.account().map(|id| id.to_string()).unwrap_or_default(),
-            arn: principal.arn(),
+            arn: principal.arn().to_string(),
             user_id: principal.user_id(),
         }))
     }
@@ -113,7 +113,7 @@ impl StsService for Front {
         Ok(Response::new(GetFederationTokenResponse {
             credentials: Some(convert::credentials(&issued.credentials)),
             federated_user_id: issued.principal.user_id(),
-            arn: issued.principal.arn(),
+            arn: issued.principal.arn().to_string(),
             packed_policy_percent: issued.packed_percent().unwrap_or_default(),
             sequence: issued.sequence,
         }))
@@ -143,7 +143,7 @@ impl StsService for Front {
             credentials: Some(convert::credentials(&issued.credentials)),
             subject_from_web_identity_token: of_web(|web| web.subject.to_string()),
             assumed_role_id: issued.principal.user_id(),
-            arn: issued.principal.arn(),
+            arn: issued.principal.arn().to_string(),
             provider: issued.provider().unwrap_or_default(),
             audience: of_web(|web| web.audience.to_string()),
             source_identity: source.as_ref().map(ToString::to_string).unwrap_or_default(),

@@ -189,6 +189,12 @@ impl Arn {
     }
 }
 
+impl From<Arn> for Arc<str> {
+    fn from(arn: Arn) -> Self {
+        arn.0
+    }
+}
+
 impl fmt::Display for Arn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

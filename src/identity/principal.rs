@@ -111,30 +111,30 @@ impl Principal {
 
     /// The ARN as GetCallerIdentity shows it; a service's name; `anonymous`.
     #[must_use]
-    pub fn arn(&self) -> String {
+    pub fn arn(&self) -> Arc<str> {
         match self {
-            Self::Anonymous => "anonymous".to_owned(),
-            Self::Root { account } => Arn::root(*account).to_string(),
-            Self::User { account, path, name, .. } => Arn::user(*account, path, name).to_string(),
+            Self::Anonymous => Arc::from("anonymous"),
+            Self::Root { account } => Arn::root(*account).into(),
+            Self::User { account, path, name, .. } => Arn::user(*account, path, name).into(),
             Self::AssumedRole { account, role, session, .. } => {
-                Arn::assumed_role(*account, role, session).to_string()
+                Arn::assumed_role(*account, role, session).into()
             }
             Self::FederatedUser { account, name } => {
-                format!("arn:aws:sts::{account}:federated-user/{name}")
+                Arc::from(format!("arn:aws:sts::{account}:federated-user/{name}"))
             }
-            Self::Federated(name) | Self::Service(name) => name.to_string(),
-            Self::Instance { account, id } => format!("arn:aws:locum::{account}:instance/{id}"),
-            Self::Agent { account, name } => Arn::agent(*account, name).to_string(),
+            Self::Federated(name) | Self::Service(name) => name.clone(),
+            Self::Instance { account, id } => {
+                Arc::from(format!("arn:aws:locum::{account}:instance/{id}"))
+            }
+            Self::Agent { account, name } => Arn::agent(*account, name).into(),
         }
     }
 
     /// The ARN that `aws:PrincipalArn` holds: the role's, not the session's, for a role session.
     #[must_use]
-    pub fn principal_arn(&self) -> String {
+    pub fn principal_arn(&self) -> Arc<str> {
         match self {
-            Self::AssumedRole { account, path, role, .. } => {
-                Arn::role(*account, path, role).to_string()
-            }
+            Self::AssumedRole { account, path, role, .. } => Arn::role(*account, path, role).into(),
             other => other.arn(),
         }
     }

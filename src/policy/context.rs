@@ -139,7 +139,9 @@ impl Context {
         }
         let Some(account) = principal.account() else { return };
         self.set(const { Key::known("aws:principalaccount") }, || account.to_string());
-        self.set(const { Key::known("aws:principalarn") }, || principal.principal_arn());
+        self.set(const { Key::known("aws:principalarn") }, || {
+            principal.principal_arn().to_string()
+        });
         self.set(const { Key::known("aws:userid") }, || principal.user_id());
         if let Principal::User { name, .. } = principal {
             self.set(const { Key::known("aws:username") }, || name.to_string());

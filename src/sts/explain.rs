@@ -19,7 +19,7 @@ use crate::policy::{Context, Miss, Policy, PolicyKind, Trace, Verdict};
 #[derive(Clone, Debug)]
 pub struct Step {
     /// Who asks.
-    pub principal: String,
+    pub principal: Arc<str>,
     /// The account of who asks.
     pub account: Option<AccountId>,
     /// The role.

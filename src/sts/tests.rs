@@ -224,7 +224,7 @@ async fn a_change_of_the_role_works_at_once() {
     assert!(may());
     let role = Arn::parse("arn:aws:iam::111111111111:role/Get-pics").unwrap();
     let found = desk.service.caller_of_arn(&desk.service.view().state, a, &role).unwrap();
-    assert_eq!(found.principal.principal_arn(), role.as_str());
+    assert_eq!(found.principal.principal_arn().as_ref(), role.as_str());
 }
 
 /// Protects what a leaked session could do: once revoked it authenticates nobody, as if it had ended, and a

@@ -58,7 +58,7 @@ impl UnderWay {
     /// Takes note of who the caller is.
     pub fn recognized(&mut self, principal: &Principal) {
         if !self.span.is_disabled() {
-            self.span.record("enduser.id", principal.arn());
+            self.span.record("enduser.id", &*principal.arn());
         }
         self.principal = Some(principal.clone());
     }

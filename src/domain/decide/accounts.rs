@@ -142,7 +142,9 @@ impl Decider<'_> {
                 let user = user.ok_or_else(|| Rejection::missing("user", name))?;
                 Ok(Arn::user(account, &user.path, &user.name).to_string())
             }
-            KeyOwner::Instance(id) => Ok(Principal::Instance { account, id: id.clone() }.arn()),
+            KeyOwner::Instance(id) => {
+                Ok(Principal::Instance { account, id: id.clone() }.arn().to_string())
+            }
             KeyOwner::Agent(name) => Ok(Arn::agent(account, name).to_string()),
         }
     }

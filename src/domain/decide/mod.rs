@@ -55,7 +55,7 @@ pub fn decide(state: &State, command: &Command) -> Result<Option<Fact>, Rejectio
     }
     Ok(Some(Fact {
         time: command.time,
-        actor: Arc::from(command.caller.principal.arn()),
+        actor: command.caller.principal.arn(),
         request_id: command.request_id.clone(),
         trace_id: command.trace_id.clone(),
         idempotency: command.idempotency.clone(),

@@ -219,7 +219,7 @@ fn identity(signed: &Signed) -> v1::CallerIdentity {
     let caller = &signed.caller;
     v1::CallerIdentity {
         account_id: caller.principal.account().map(|id| id.to_string()).unwrap_or_default(),
-        arn: caller.principal.arn(),
+        arn: caller.principal.arn().to_string(),
         user_id: caller.principal.user_id(),
         access_key_id: caller.key.as_ref().map(ToString::to_string).unwrap_or_default(),
         expires_at: signed.expires_at.and_then(convert::time),

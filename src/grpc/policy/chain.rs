@@ -69,7 +69,7 @@ pub(super) fn shown_step(step: &Step, own: AccountId) -> AssumeRoleStep {
     let session = step.outcome.as_ref().ok();
     let tags = session.into_iter().flat_map(|session| &session.tags);
     AssumeRoleStep {
-        principal_arn: step.principal.clone(),
+        principal_arn: step.principal.to_string(),
         role_arn: step.role.to_string(),
         possible: session.is_some(),
         message: step.outcome.as_ref().err().cloned().unwrap_or_default(),

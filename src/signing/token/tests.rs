@@ -107,7 +107,7 @@ fn a_subject_is_the_principal_that_acts() {
     let principal = claims().subject.principal(ACCOUNT);
     assert_eq!(principal.account(), Some(ACCOUNT));
     assert_eq!(
-        principal.arn(),
+        principal.arn().as_ref(),
         "arn:aws:sts::123456789012:assumed-role/Get-pics/i-0123456789abcdef0"
     );
     assert_eq!(Subject::Root.principal(ACCOUNT), Principal::Root { account: ACCOUNT });
