@@ -13,7 +13,8 @@ use super::tags::Tags;
 use crate::clock::Timestamp;
 use crate::identity::AccountId;
 
-/// Instances told by one fact: some tens of kilobytes.
+/// Instances told by one fact at most. They take some tens of kilobytes where instances have few tags, and tens of
+/// megabytes where each has the most and the longest; whoever stores facts divides those (`divide`).
 const INSTANCES_PER_FACT: usize = 512;
 
 /// A fact with the sequence number that `State::apply` is to be told; 0 where it does not matter.
@@ -53,6 +54,40 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// A retold fact in about as many facts as `parts`, at least two, which lead to the same state if they are applied in
+/// this order. One alone if it holds a single thing, none if it holds nothing.
+#[must_use]
+pub fn divide(fact: &Fact, parts: usize) -> Vec<Fact> {
+    let part = |events| unsigned(fact.time, fact.idempotency.clone(), events);
+    match fact.events.as_slice() {
+        [Event { account, kind }] => {
+            let kinds = divide_kind(kind, parts).into_iter();
+            kinds.map(|kind| part(vec![Event { account: *account, kind }])).collect()
+        }
+        events => runs(events, parts).map(|run| part(run.to_vec())).collect(),
+    }
+}
+
+/// The event in several, where it is a list.
+fn divide_kind(kind: &EventKind, parts: usize) -> Vec<EventKind> {
+    match kind {
+        EventKind::InstancesRetold { instances } => {
+            let runs = runs(instances, parts).map(<[_]>::to_vec);
+            runs.map(|instances| EventKind::InstancesRetold { instances }).collect()
+        }
+        EventKind::CredentialsUsed { uses } => {
+            let runs = runs(uses, parts).map(<[_]>::to_vec);
+            runs.map(|uses| EventKind::CredentialsUsed { uses }).collect()
+        }
+        kind => vec![kind.clone()],
+    }
+}
+
+/// A list in runs of the same length, but for the last.
+fn runs<T>(list: &[T], parts: usize) -> std::slice::Chunks<'_, T> {
+    list.chunks(list.len().div_ceil(parts.max(2)).max(1))
 }
 
 /// A fact without an actor or a request.

@@ -11,26 +11,72 @@ use std::thread;
 
 use super::codec;
 use crate::domain::event::Fact;
-use crate::domain::history::Numbered;
+use crate::domain::history::{Numbered, divide};
 use crate::domain::state::State;
 
-/// The longest stored fact, in bytes; a longer length in a snapshot is damage.
+/// The longest stored fact that is read, in bytes; a longer length in a snapshot is damage.
 const FACT_BYTES_MAX: u32 = 16 << 20;
+/// Longer facts, in bytes, are divided, if they hold more than one thing: far below what is read, and so that those
+/// that wait to be applied stay small.
+const UNDIVIDED_BYTES_MAX: usize = 4 << 20;
 /// Decoded facts that wait to be applied.
 const FACTS_AHEAD_MAX: usize = 16;
 
 /// Writes `state`.
 ///
 /// # Errors
-/// The writer's.
+/// The writer's, or a fact is longer than what `read` takes, whatever it is divided into.
 pub fn write(state: &State, writer: &mut dyn Write) -> io::Result<()> {
-    state.retell(&mut |(sequence, fact): Numbered| {
-        let bytes = codec::encode(&fact);
-        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        writer.write_all(&sequence.to_be_bytes())?;
-        writer.write_all(&length.to_be_bytes())?;
-        writer.write_all(&bytes)
-    })
+    let bounds = Bounds { undivided: UNDIVIDED_BYTES_MAX, written: FACT_BYTES_MAX };
+    write_within(bounds, state, writer)
+}
+
+/// The longest stored facts, in bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    /// Longer ones are divided, if they can be.
+    pub(super) undivided: usize,
+    /// Longer ones fail the snapshot.
+    pub(super) written: u32,
+}
+
+pub(super) fn write_within(
+    bounds: Bounds,
+    state: &State,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    state.retell(&mut |(sequence, fact): Numbered| write_fact(bounds, sequence, &fact, writer))
+}
+
+/// Almost every fact is short and encoded once; only what must be divided is encoded again, in its parts.
+fn write_fact(
+    bounds: Bounds,
+    sequence: u64,
+    fact: &Fact,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let bytes = codec::encode(fact);
+    let size = bytes.len();
+    if size > bounds.undivided {
+        let parts = divide(fact, size.div_ceil(bounds.undivided));
+        if parts.len() > 1 {
+            drop(bytes);
+            return parts.iter().try_for_each(|part| write_fact(bounds, sequence, part, writer));
+        }
+    }
+    let length = u32::try_from(size).ok().filter(|length| *length <= bounds.written);
+    let length = length.ok_or_else(|| too_long(fact, size, bounds.written))?;
+    writer.write_all(&sequence.to_be_bytes())?;
+    writer.write_all(&length.to_be_bytes())?;
+    writer.write_all(&bytes)
+}
+
+fn too_long(fact: &Fact, size: usize, max: u32) -> io::Error {
+    let first = fact.events.first();
+    let first = first.map(|event| format!("{} of account {}", event.kind.name(), event.account));
+    let what = first.unwrap_or_else(|| "one without events".to_owned());
+    let rule = format!("a fact of a snapshot must have at most {max} bytes");
+    io::Error::other(format!("{rule}, and {what} has {size}"))
 }
 
 /// Reads a state. Facts are decoded by a thread beside the one that applies them.

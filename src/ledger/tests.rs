@@ -1,13 +1,17 @@
 //! What the ledger promises: an acknowledged command is in the log, and the log leads back to the state.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
+use crate::clock::Timestamp;
 use crate::domain::access::Caller;
 use crate::domain::command::Action;
-use crate::domain::event::{EventKind, Idempotency};
+use crate::domain::event::{Event, EventKind, Idempotency, InstanceFacts};
+use crate::domain::fleet::Record;
 use crate::domain::testing::{A, B, World, account, allow, of_role, trust};
 use crate::domain::tests::busy_world;
+use crate::identity::{InstanceId, hex_id};
 use crate::log::Entry;
 
 fn open(folder: &std::path::Path) -> (Ledger, WriterHandle, Opened) {
@@ -71,6 +75,101 @@ fn what_snapshots_hold_survives_its_stored_form() {
     };
     let Ok(()) = busy_world().state.retell(&mut take);
     assert!(instances > 0);
+}
+
+/// An account with instances that each have the most and the longest tags, no two the same.
+fn with_tagged_instances(count: u64) -> State {
+    let texts = |chars: usize| {
+        let rest = "\u{10348}".repeat(chars - 2);
+        (10..60).map(move |number| Arc::<str>::from(format!("{number}{rest}")))
+    };
+    let tags: BTreeMap<_, _> = texts(128).zip(texts(256)).collect();
+    let instance = |number: u64| {
+        let mut bytes = [0; 9];
+        bytes[1..].copy_from_slice(&number.to_be_bytes());
+        let id: InstanceId = hex_id("i-", bytes).parse().unwrap();
+        let facts = InstanceFacts {
+            image_id: Arc::from(format!("ami-{number}")),
+            instance_type: Arc::from("m1.small"),
+            region: Arc::from("us-east-1"),
+            zone: Arc::from("us-east-1a"),
+            agent: None,
+            tags: tags.clone(),
+            metadata: Default::default(),
+        };
+        Record::new((&id).into(), Arc::new(facts), None, Timestamp::from_millis(1))
+    };
+    let mut world = World::default();
+    world.create_account(A);
+    let mut fact = world.facts.remove(0);
+    let kind = EventKind::InstancesRetold { instances: (0..count).map(instance).collect() };
+    fact.events = vec![Event { account: account(A), kind }];
+    world.state.apply(2, &fact).unwrap();
+    world.state.index_instances();
+    world.state
+}
+
+/// The longest retold fact of a state, in bytes.
+fn longest_retold(state: &State) -> usize {
+    let mut longest = 0;
+    let mut take = |(_, fact): (u64, Fact)| -> Result<(), std::convert::Infallible> {
+        longest = longest.max(codec::encode(&fact).len());
+        Ok(())
+    };
+    let Ok(()) = state.retell(&mut take);
+    longest
+}
+
+/// Protects tenants from one with large instances: a snapshot of them can be read.
+#[test]
+fn a_snapshot_of_large_instances_is_read_back() {
+    const READ_BYTES_MAX: usize = 16 << 20;
+    let state = with_tagged_instances(230);
+    assert!(longest_retold(&state) > READ_BYTES_MAX, "the test needs more of them");
+    let mut stored = Vec::new();
+    snapshot::write(&state, &mut stored).unwrap();
+    assert_eq!(snapshot::read(&mut stored.as_slice()).unwrap(), state);
+}
+
+/// Protects snapshots of whatever grows with a tenant's data: a state in the smallest parts is the same state.
+#[test]
+fn divided_facts_lead_to_the_same_state() {
+    let state = busy_world().state;
+    let [mut whole, mut divided] = [Vec::new(), Vec::new()];
+    snapshot::write(&state, &mut whole).unwrap();
+    let bounds = snapshot::Bounds { undivided: 1, written: 1 << 20 };
+    snapshot::write_within(bounds, &state, &mut divided).unwrap();
+    assert!(divided.len() > whole.len());
+    assert_eq!(snapshot::read(&mut divided.as_slice()).unwrap(), state);
+}
+
+/// Protects the snapshots that there are: one that could not be read is not written, and the older one stays.
+#[test]
+fn a_snapshot_that_could_not_be_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = EventLog::open(folder.path()).unwrap();
+    let fact = busy_world().facts.remove(0);
+    let entry = || Entry {
+        time: fact.time,
+        accounts: writer::accounts_of(&fact),
+        payload: codec::encode(&fact).into(),
+        erasable: Vec::new(),
+    };
+    log.append(&[entry(), entry()]).unwrap();
+    let state = with_tagged_instances(1);
+    let write = |sequence, written| {
+        let bounds = snapshot::Bounds { undivided: 1024, written };
+        let pace = crate::log::SnapshotPace::full();
+        log.write_snapshot(Sequence(sequence), &pace, &mut |out| {
+            snapshot::write_within(bounds, &state, out)
+        })
+    };
+    write(1, 1 << 20).unwrap();
+    let refused = write(2, 64 << 10).unwrap_err().to_string();
+    assert!(refused.contains("must have at most 65536 bytes"), "{refused}");
+    assert!(refused.contains("InstancesRetold of account 111111111111"), "{refused}");
+    let left: Vec<_> = log.snapshots().map(|(sequence, _)| sequence).collect();
+    assert_eq!(left, [Sequence(1)]);
 }
 
 /// Protects the size of what is written most: an issued session.
