@@ -52,6 +52,9 @@ pub const OVERLOADED_RETRY: Duration = Duration::from_millis(50);
 pub const FOLLOWERS_BATCHES_MAX: usize = 1024;
 /// Facts between two snapshots on disk.
 pub const SNAPSHOT_EVERY_FACTS: u64 = 200_000;
+/// Bytes of facts after which there is a snapshot however few they are: a renewal of a thousand sets is one fact, and
+/// what is replayed at a start takes the time of its bytes.
+pub const SNAPSHOT_EVERY_BYTES: u64 = 128 << 20;
 
 /// The state after a record of the log.
 #[derive(Clone, Debug, Default)]

@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 use super::pace::Pace;
 use super::queue::BATCH_WEIGHT_MAX;
 use super::{
-    Receipt, Recorded, SNAPSHOT_EVERY_FACTS, Shared, Submission, SubmitError, View, codec, snapshot,
+    Receipt, Recorded, SNAPSHOT_EVERY_BYTES, SNAPSHOT_EVERY_FACTS, Shared, Submission, SubmitError,
+    View, codec, snapshot,
 };
 use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::command::Command;
@@ -32,15 +33,23 @@ type Reply = oneshot::Sender<Result<Receipt, SubmitError>>;
 pub(super) fn start(shared: Arc<Shared>, snapshot: u64) -> std::io::Result<JoinHandle<()>> {
     Builder::new().name("ledger-writer".to_owned()).spawn(move || {
         let _abandon = AbandonQueue(shared.clone());
-        Writer { shared, snapshot, snapshot_task: None }.run();
+        Writer { shared, snapshot, bytes: 0, snapshot_task: None }.run();
     })
 }
 
-/// Whatever ends the writer: nobody waits for an answer that will not come.
+/// Whatever ends the writer: nobody waits for an answer that will not come, and a node whose writer panicked is not
+/// ready any more.
 struct AbandonQueue(Arc<Shared>);
 
 impl Drop for AbandonQueue {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stopped.send_if_modified(|stopped| {
+                let first = stopped.is_none();
+                stopped.get_or_insert_with(|| Arc::from("the writer panicked"));
+                first
+            });
+        }
         self.0.queue.abandon();
     }
 }
@@ -49,6 +58,8 @@ struct Writer {
     shared: Arc<Shared>,
     /// The record that the newest snapshot on disk reaches to.
     snapshot: u64,
+    /// Bytes of the facts since then.
+    bytes: u64,
     snapshot_task: Option<(JoinHandle<()>, SnapshotPace)>,
 }
 
@@ -77,7 +88,7 @@ impl Writer {
     }
 
     /// Decides and writes what was taken; gives how long the writes took, none once writing has failed.
-    fn commit(&self, taken: &mut Vec<Submission>) -> Option<Duration> {
+    fn commit(&mut self, taken: &mut Vec<Submission>) -> Option<Duration> {
         let mut writing = Duration::ZERO;
         let mut queue = taken.drain(..).peekable();
         while queue.peek().is_some() {
@@ -94,7 +105,9 @@ impl Writer {
             {
                 self.decide_into(&mut batch, submission);
             }
+            let bytes = u64::try_from(batch.bytes).unwrap_or(u64::MAX);
             writing = writing.saturating_add(self.write(batch)?);
+            self.bytes = self.bytes.saturating_add(bytes);
         }
         Some(writing)
     }
@@ -216,10 +229,10 @@ impl Writer {
     fn snapshot_if_due(&mut self) {
         let view = self.shared.view.load_full();
         let running = self.snapshot_task.as_ref().is_some_and(|(task, _)| !task.is_finished());
-        if running || view.sequence.saturating_sub(self.snapshot) < SNAPSHOT_EVERY_FACTS {
+        if running || !is_due(view.sequence.saturating_sub(self.snapshot), self.bytes) {
             return;
         }
-        self.snapshot = view.sequence;
+        (self.snapshot, self.bytes) = (view.sequence, 0);
         let (log, pace) = (self.shared.log.clone(), SnapshotPace::gentle());
         let own = pace.clone();
         let task = Builder::new().name("snapshot".to_owned()).spawn(move || {
@@ -238,6 +251,11 @@ impl Writer {
             write_snapshot(&self.shared.log, &view, &SnapshotPace::full());
         }
     }
+}
+
+/// Whether so many facts of so many bytes are to be followed by a snapshot.
+fn is_due(facts: u64, bytes: u64) -> bool {
+    facts >= SNAPSHOT_EVERY_FACTS || bytes >= SNAPSHOT_EVERY_BYTES
 }
 
 fn write_snapshot(log: &EventLog, view: &View, pace: &SnapshotPace) {
