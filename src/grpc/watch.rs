@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -103,7 +103,7 @@ pub(super) struct Asked {
 /// then, `sync` until the watcher is up to date.
 pub(super) fn start(
     service: Arc<Service>,
-    watcher: Arc<Watcher>,
+    watcher: Watcher,
     asked: Asked,
     stream: OwnedSemaphorePermit,
     sync: Option<OwnedSemaphorePermit>,
@@ -146,11 +146,10 @@ struct Telling {
 struct Over;
 
 impl Telling {
-    async fn run(mut self, watcher: Arc<Watcher>, sync: Option<OwnedSemaphorePermit>) {
-        if self.begin(&watcher).await.is_err() {
+    async fn run(mut self, watcher: Watcher, sync: Option<OwnedSemaphorePermit>) {
+        if self.begin(&watcher, sync).await.is_err() {
             return;
         }
-        drop(sync);
         loop {
             let taken = tokio::select! {
                 taken = watcher.take() => Some(taken),
@@ -158,13 +157,7 @@ impl Telling {
                 () = self.sender.closed() => return,
             };
             let told = match taken {
-                Some((due, _)) if due.standing && !self.is_known() => return,
-                Some((due, _)) if due.all && self.resumed => {
-                    let message = "too much changed to tell it one by one; begin anew";
-                    self.cut_off("TooMuchChanged", message);
-                    return;
-                }
-                Some((due, position)) => self.tell(due, position).await,
+                Some((due, position)) => self.tell_due(&watcher, due, position, None).await,
                 None => self.tell_position(&watcher).await,
             };
             if told.is_err() {
@@ -174,13 +167,17 @@ impl Telling {
     }
 
     /// Everything, or what the watcher missed; and that this was it.
-    async fn begin(&mut self, watcher: &Watcher) -> Result<(), Over> {
-        self.resumed = !watcher.is_all_due();
-        match watcher.take_now() {
-            Some((due, position)) => {
-                self.resumed = !due.all;
-                self.tell(due, position).await?;
-            }
+    async fn begin(
+        &mut self,
+        watcher: &Watcher,
+        sync: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), Over> {
+        // The key may have ended after it was looked at and before there was a watcher to be marked.
+        self.check_key()?;
+        let taken = watcher.take_now();
+        self.resumed = !taken.as_ref().is_some_and(|(due, _)| due.all);
+        match taken {
+            Some((due, position)) => self.tell_due(watcher, due, position, sync).await?,
             None => self.position = watcher.position().unwrap_or_default(),
         }
         let synced = Change::Synced(WatchSynced { resumed: self.resumed });
@@ -188,11 +185,67 @@ impl Telling {
         self.send(Some(synced), Vec::new(), position).await
     }
 
-    /// Whether the watcher's key may still be used. A disabled account's goes on, to be told of that.
-    fn is_known(&self) -> bool {
+    /// Over if the watcher's key may no longer be used. A disabled account's goes on, to be told of that.
+    fn check_key(&self) -> Result<(), Over> {
         let view = self.service.view();
         let known = self.asked.key.as_ref().and_then(|key| view.state.key(key));
-        known.is_some_and(|held| held.active)
+        match known.is_some_and(|held| held.active) {
+            true => Ok(()),
+            false => Err(Over),
+        }
+    }
+
+    /// Tells what is due, unless the watcher may not watch any longer or has to begin anew. `place` is its place among
+    /// those who are told everything, if it has one yet.
+    async fn tell_due(
+        &mut self,
+        watcher: &Watcher,
+        due: Due,
+        position: u64,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), Over> {
+        if due.standing {
+            self.check_key()?;
+        }
+        if due.all && self.resumed {
+            let message = "too much changed to tell it one by one; begin anew";
+            self.cut_off("TooMuchChanged", message);
+            return Err(Over);
+        }
+        if !due.all {
+            return self.tell(due, position).await;
+        }
+        let place = match place {
+            Some(place) => Some(place),
+            None => self.wait_for_place(watcher).await?,
+        };
+        // What came up meanwhile is part of everything.
+        let (newer, position) = watcher.take_now().unwrap_or((Due::default(), position));
+        if newer.standing {
+            self.check_key()?;
+        }
+        let told = self.tell(due, position).await;
+        drop(place);
+        told
+    }
+
+    /// A place among those who are told everything; none for an instance, for which nothing is searched. Waits for as
+    /// long as somebody reads who may watch.
+    async fn wait_for_place(
+        &self,
+        watcher: &Watcher,
+    ) -> Result<Option<OwnedSemaphorePermit>, Over> {
+        if matches!(self.asked.scope, Scope::One(_)) {
+            return Ok(None);
+        }
+        let mut turn = pin!(watcher.syncs().clone().acquire_owned());
+        loop {
+            tokio::select! {
+                place = &mut turn => return place.map(Some).map_err(|_| Over),
+                () = watcher.standing() => self.check_key()?,
+                () = self.sender.closed() => return Err(Over),
+            }
+        }
     }
 
     async fn tell_position(&mut self, watcher: &Watcher) -> Result<(), Over> {

@@ -7,14 +7,15 @@ use tokio_stream::StreamExt as _;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use super::super::watchers::Watchers;
+use super::super::watchers::{STREAMS_MAX, SYNCS_MAX, Watchers};
 use super::*;
 use crate::clock::Clock;
 use crate::domain::command::Action;
+use crate::domain::event::KeyOwner;
 use crate::domain::rotation::RotationAction;
 use crate::domain::tags::Tags;
 use crate::domain::testing::{TRUST_EC2, World};
-use crate::identity::{AgentName, Path};
+use crate::identity::{AgentName, Path, ProfileName};
 use crate::ledger::{Ledger, WriterHandle};
 use crate::log::EventLog;
 use crate::policy::{Policy, PolicyKind};
@@ -73,11 +74,7 @@ async fn desk() -> Desk {
         boundary: None,
     })
     .await;
-    let (id, tags) = (desk.service.draw_id("AIPA").unwrap(), Tags::default());
-    let profile: crate::identity::ProfileName = "app".parse().unwrap();
-    desk.own(Action::CreateProfile { name: profile.clone(), path: Path::default(), id, tags })
-        .await;
-    desk.own(Action::AddRoleToProfile { profile, role: "app".parse().unwrap() }).await;
+    desk.create_profile("app").await;
     for name in ["host-1", "host-2"] {
         let id = desk.service.draw_id("AGNT").unwrap();
         let key = desk.service.draw_id("AKIA").unwrap();
@@ -92,10 +89,22 @@ impl Desk {
         self.service.perform(&info, "", self.account, action).await.unwrap().sequence
     }
 
+    /// A profile with the account's role.
+    async fn create_profile(&self, name: &str) {
+        let (id, tags) = (self.service.draw_id("AIPA").unwrap(), Tags::default());
+        let profile: ProfileName = name.parse().unwrap();
+        self.own(Action::CreateProfile { name: profile.clone(), path: Path::default(), id, tags })
+            .await;
+        self.own(Action::AddRoleToProfile { profile, role: "app".parse().unwrap() }).await;
+    }
+
+    /// An instance with tags, enough of them never to be in order by chance.
     async fn launch(&mut self, agent: &str) -> InstanceId {
         let (id, mut launch) = self.world.launch(Some("app"));
         if let Action::LaunchInstances { facts, .. } = &mut launch {
             facts.agent = Some(agent.parse().unwrap());
+            let keys = 'a'..='p';
+            facts.tags = keys.map(|key| (key.to_string().into(), Arc::from("value"))).collect();
         }
         self.own(launch).await;
         id
@@ -113,12 +122,29 @@ impl Desk {
         key
     }
 
-    async fn watch(&self, agent: &str, after_sequence: u64, stall: Duration) -> Reader {
-        let agent: AgentName = agent.parse().unwrap();
+    /// Ends an agent's only key.
+    async fn revoke(&self, agent: &str) {
+        let owner = KeyOwner::Agent(agent.parse().unwrap());
+        let key = self.key_of(&owner).unwrap();
+        self.own(Action::DeleteAccessKey { owner, key }).await;
+    }
+
+    fn key_of(&self, owner: &KeyOwner) -> Option<AccessKeyId> {
         let view = self.service.view();
         let account = view.state.account(self.account).unwrap();
-        let owner = crate::domain::event::KeyOwner::Agent(agent.clone());
-        let key = account.keys_of(&owner).next().map(|(key, _)| key.clone());
+        account.keys_of(owner).next().map(|(key, _)| key.clone())
+    }
+
+    /// Waits until the node has marked everything up to a record.
+    async fn marked(&self, sequence: u64) {
+        while self.watchers.position() < sequence {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn watch(&self, agent: &str, after_sequence: u64, stall: Duration) -> Reader {
+        let agent: AgentName = agent.parse().unwrap();
+        let key = self.key_of(&KeyOwner::Agent(agent.clone()));
         let scope = Scope::Agent(agent);
         let watcher = self.watchers.watch(self.account, scope.clone(), after_sequence);
         let stream = place(&self.watchers.streams, None, "").await.unwrap();
@@ -203,10 +229,7 @@ async fn a_slow_reader_is_cut_off_and_misses_nothing() {
     keys.insert(ids[0].to_string(), desk.rotate(&ids[0]).await);
     let last = desk.own(Action::TerminateInstance { id: ids[2].clone() }).await;
     keys.remove(ids[2].as_str());
-    // The node has marked everything by then.
-    while desk.watchers.position() < last {
-        tokio::task::yield_now().await;
-    }
+    desk.marked(last).await;
     let (known, sequence) = (reader.known, reader.sequence);
     let mut again = desk.watch("host-1", sequence, PATIENT).await;
     again.known = known;
@@ -233,6 +256,61 @@ async fn who_cannot_resume_is_told_everything() {
     }
     let mut beyond = desk.watch("host-1", 1_000_000, PATIENT).await;
     assert!(!beyond.begin().await);
+}
+
+/// Protects agents from what is no news: who is told everything again hears of what changed only, also if it has tags.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_change_is_not_told_again() {
+    let mut desk = desk().await;
+    let [still, changing] = [desk.launch("host-1").await, desk.launch("host-1").await];
+    let mut reader = desk.watch("host-1", 0, PATIENT).await;
+    reader.begin().await;
+    assert!(reader.known.remove(still.as_str()).is_some());
+    // It touches every instance of the account and changes none.
+    desk.create_profile("spare").await;
+    let key = desk.rotate(&changing).await;
+    while reader.known.get(changing.as_str()) != Some(&key) {
+        reader.read().await.unwrap();
+    }
+    assert_eq!(reader.known.get(still.as_str()), None);
+}
+
+/// Protects the node from a change that concerns all agents of an account: no more than agreed are told everything at
+/// once, and who waits for that ends with its reader and with its key.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_told_everything_again_waits_for_a_place() {
+    let mut desk = desk().await;
+    desk.launch("host-1").await;
+    let mut waiting = desk.watch("host-1", 0, PATIENT).await;
+    let mut left = desk.watch("host-1", 0, PATIENT).await;
+    let mut revoked = desk.watch("host-2", 0, PATIENT).await;
+    for reader in [&mut waiting, &mut left, &mut revoked] {
+        reader.begin().await;
+    }
+    let places = u32::try_from(SYNCS_MAX).unwrap();
+    let taken = desk.watchers.syncs.acquire_many(places).await.unwrap();
+    let (profile, role) = ("app".parse().unwrap(), "app".parse().unwrap());
+    let removed = desk.own(Action::RemoveRoleFromProfile { profile, role }).await;
+    desk.marked(removed).await;
+    let early = tokio::time::timeout(HASTY, waiting.watching.next()).await;
+    assert!(early.is_err(), "told without a place");
+    drop(left);
+    desk.revoke("host-2").await;
+    let end = tokio::time::timeout(PATIENT, revoked.watching.next()).await.unwrap();
+    assert!(end.is_none(), "a revoked key goes on");
+    let left_is_over = async {
+        while desk.watchers.streams.available_permits() < STREAMS_MAX - 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENT, left_is_over).await.expect("a stream without a reader goes on");
+    drop(taken);
+    let message = waiting.watching.next().await.unwrap().unwrap();
+    let [InstanceChange { change: Some(Batched::Metadata(metadata)) }] = &message.changes[..]
+    else {
+        panic!("not the one change")
+    };
+    assert_eq!(metadata.role_name, "");
 }
 
 /// Protects the connection and memory: messages keep to their bound, and hold several changes each.

@@ -1,9 +1,10 @@
 //! Who watches which instances, and what each has still to be told.
 //!
-//! One task follows the facts and marks what they touch with those who watch it: a change costs a lookup, however many
-//! watch. A watcher has no queue: what it has to be told is a set of instances, told as they are when it can take
-//! more. However slow it is and however often they change, it holds no more than that, and when they are many it is
-//! told everything anew. The newest changes of all are remembered for those who come back.
+//! One task follows the facts and marks what they touch with those who watch it: a change of an instance costs a lookup
+//! however many watch, one of a whole account a walk over those who watch in it. A watcher has no queue: what it has to
+//! be told is a set of instances, told as they are when it can take more. However slow it is and however often they
+//! change, it holds no more than that, and when they are many it is told everything anew. The newest changes of all are
+//! remembered for those who come back.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,7 @@ use crate::ledger::{Ledger, Recorded};
 
 /// Streams of a node.
 pub(super) const STREAMS_MAX: usize = 20_000;
-/// Watchers who are told everything at once: it takes a look at all instances of their account.
+/// Agents who are told everything at once, at first or again: it takes a look at all instances of their account.
 pub(super) const SYNCS_MAX: usize = 64;
 /// Instances that a watcher has still to be told of one by one.
 const DUE_MAX: usize = 1024;
@@ -76,13 +77,32 @@ impl Due {
     }
 }
 
-/// A watcher; out of the table when it is dropped.
+/// A watcher; out of the table when it is dropped, for which it takes the lock of the table.
 pub(super) struct Watcher {
     watchers: Arc<Watchers>,
-    place: (AccountId, Scope),
-    /// Changed under the lock of the table.
+    account: AccountId,
+    scope: Scope,
+    marks: Arc<Marks>,
+}
+
+/// What a watcher has still to be told. The table holds these and never a watcher: they are dropped without a lock, so
+/// that nothing which happens under the table's lock can ask for it again.
+#[derive(Default)]
+struct Marks {
+    /// Added to under the lock of the table; locked after it where both are.
     due: Mutex<Due>,
     woken: Notify,
+}
+
+impl Marks {
+    fn due(&self) -> MutexGuard<'_, Due> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self, mark: impl Fn(&mut Due)) {
+        mark(&mut self.due());
+        self.woken.notify_one();
+    }
 }
 
 /// See the module.
@@ -90,7 +110,7 @@ pub(super) struct Watchers {
     table: Mutex<Table>,
     /// A permit for each stream.
     pub(super) streams: Arc<Semaphore>,
-    /// A permit for each watcher who is told everything.
+    /// A permit for each agent who is told everything.
     pub(super) syncs: Arc<Semaphore>,
 }
 
@@ -98,7 +118,7 @@ pub(super) struct Watchers {
 struct Table {
     /// The record up to which all is marked.
     position: u64,
-    by_scope: BTreeMap<(AccountId, Scope), Vec<std::sync::Weak<Watcher>>>,
+    by_account: BTreeMap<AccountId, BTreeMap<Scope, Vec<Arc<Marks>>>>,
     /// The newest changes: record, account and instance; none is every instance.
     recent: VecDeque<(u64, AccountId, Option<InstanceId>)>,
     /// Changes up to this record are no longer among the recent ones.
@@ -154,8 +174,8 @@ impl Watchers {
         table.position = table.position.max(position);
         table.forgotten = table.position;
         table.recent.clear();
-        for watcher in table.by_scope.values().flatten() {
-            wake(watcher, |due| {
+        for marks in table.by_account.values().flat_map(BTreeMap::values).flatten() {
+            marks.wake(|due| {
                 due.add_all();
                 due.standing = true;
             });
@@ -163,12 +183,7 @@ impl Watchers {
     }
 
     /// Adds a watcher who knows everything up to record `known`: what changed since is due, or everything.
-    pub(super) fn watch(
-        self: &Arc<Self>,
-        account: AccountId,
-        scope: Scope,
-        known: u64,
-    ) -> Arc<Watcher> {
+    pub(super) fn watch(self: &Arc<Self>, account: AccountId, scope: Scope, known: u64) -> Watcher {
         let mut table = self.lock();
         let mut due = Due::default();
         let since = table.recent.iter().rev().take_while(|(sequence, ..)| *sequence > known);
@@ -180,16 +195,11 @@ impl Watchers {
             }),
             false => due.add_all(),
         }
-        let place = (account, scope);
-        let watchers = self.clone();
-        let watcher = Arc::new(Watcher {
-            watchers,
-            place: place.clone(),
-            due: Mutex::new(due),
-            woken: Notify::new(),
-        });
-        table.by_scope.entry(place).or_default().push(Arc::downgrade(&watcher));
-        watcher
+        let marks = Arc::new(Marks { due: Mutex::new(due), ..Marks::default() });
+        let scopes = table.by_account.entry(account).or_default();
+        scopes.entry(scope.clone()).or_default().push(marks.clone());
+        drop(table);
+        Watcher { watchers: self.clone(), account, scope, marks }
     }
 
     /// The record up to which all is marked.
@@ -241,7 +251,7 @@ impl Table {
         ends: bool,
     ) {
         self.remember(sequence, account, Some(id.clone()));
-        if self.by_scope.is_empty() {
+        if !self.by_account.contains_key(&account) {
             return;
         }
         let found = state.account(account).and_then(|found| found.instances.get(id));
@@ -252,7 +262,7 @@ impl Table {
         let agent = instance.facts.agent.clone();
         let scopes = [Some(Scope::One(id.clone())), agent.map(Scope::Agent)];
         for scope in scopes.into_iter().flatten() {
-            self.wake(&(account, scope), |due| {
+            self.wake(account, &scope, |due| {
                 due.add(id);
                 due.standing |= ends;
             });
@@ -268,24 +278,18 @@ impl Table {
         }
     }
 
-    fn wake(&self, place: &(AccountId, Scope), mark: impl Fn(&mut Due)) {
-        for watcher in self.by_scope.get(place).into_iter().flatten() {
-            wake(watcher, &mark);
+    fn wake(&self, account: AccountId, scope: &Scope, mark: impl Fn(&mut Due)) {
+        let found = self.by_account.get(&account).and_then(|scopes| scopes.get(scope));
+        for marks in found.into_iter().flatten() {
+            marks.wake(&mark);
         }
     }
 
     fn wake_account(&self, account: AccountId, mark: impl Fn(&mut Due)) {
-        let of_account = self.by_scope.iter().filter(|((of, _), _)| *of == account);
-        for watcher in of_account.flat_map(|(_, watchers)| watchers) {
-            wake(watcher, &mark);
+        let scopes = self.by_account.get(&account).into_iter().flat_map(BTreeMap::values);
+        for marks in scopes.flatten() {
+            marks.wake(&mark);
         }
-    }
-}
-
-fn wake(watcher: &std::sync::Weak<Watcher>, mark: impl Fn(&mut Due)) {
-    if let Some(watcher) = watcher.upgrade() {
-        mark(&mut watcher.due.lock().unwrap_or_else(PoisonError::into_inner));
-        watcher.woken.notify_one();
     }
 }
 
@@ -306,47 +310,71 @@ impl Watcher {
             if let Some(taken) = self.take_now() {
                 return taken;
             }
-            self.woken.notified().await;
+            self.marks.woken.notified().await;
         }
+    }
+
+    /// Waits until it is to be looked at whether the watcher may still watch; everything else stays due.
+    pub(super) async fn standing(&self) {
+        while !std::mem::take(&mut self.marks.due().standing) {
+            self.marks.woken.notified().await;
+        }
+    }
+
+    /// The places of those who are told everything.
+    pub(super) fn syncs(&self) -> &Arc<Semaphore> {
+        &self.watchers.syncs
     }
 
     /// Whether everything is due.
     pub(super) fn is_all_due(&self) -> bool {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner).all
+        self.marks.due().all
     }
 
     /// As `take`, if something is due.
     pub(super) fn take_now(&self) -> Option<(Due, u64)> {
         let table = self.watchers.lock();
-        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = self.marks.due();
         (!due.is_empty()).then(|| (std::mem::take(&mut *due), table.position))
     }
 
     /// The record up to which everything is told, if nothing is due.
     pub(super) fn position(&self) -> Option<u64> {
         let table = self.watchers.lock();
-        let due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        due.is_empty().then_some(table.position)
+        self.marks.due().is_empty().then_some(table.position)
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
         let mut table = self.watchers.lock();
-        if let Some(watchers) = table.by_scope.get_mut(&self.place) {
-            watchers.retain(|watcher| watcher.strong_count() > 0);
-            if watchers.is_empty() {
-                table.by_scope.remove(&self.place);
+        let Some(scopes) = table.by_account.get_mut(&self.account) else { return };
+        if let Some(all) = scopes.get_mut(&self.scope) {
+            all.retain(|marks| !Arc::ptr_eq(marks, &self.marks));
+            if all.is_empty() {
+                scopes.remove(&self.scope);
             }
+        }
+        if scopes.is_empty() {
+            table.by_account.remove(&self.account);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
     use crate::domain::command::Action;
     use crate::domain::testing::{A, B, World};
+
+    /// How long a walk over the table gives a watcher to go.
+    const WALK: Duration = Duration::from_millis(100);
+    /// A walk that takes longer never ends.
+    const STILL: Duration = Duration::from_secs(1);
 
     /// A world with an instance in each of two accounts, and its newest facts as a batch.
     fn launched() -> (World, [InstanceId; 2]) {
@@ -433,8 +461,37 @@ mod tests {
         let (_, [ours, _]) = launched();
         let watchers = Watchers::new(1);
         let watcher = watchers.watch(account(A), Scope::One(ours), 1);
-        assert_eq!(watchers.lock().by_scope.len(), 1);
+        assert_eq!(watchers.lock().by_account.len(), 1);
         drop(watcher);
-        assert_eq!(watchers.lock().by_scope.len(), 0);
+        assert_eq!(watchers.lock().by_account.len(), 0);
+    }
+
+    /// Protects every call from a node that stands still: a watcher may go while the table is walked, and whoever walks
+    /// it is not the one who takes the watcher out.
+    #[test]
+    fn a_watcher_may_go_while_the_table_is_walked() {
+        let (_, [ours, _]) = launched();
+        let watchers = Watchers::new(1);
+        let watcher = watchers.watch(account(A), Scope::One(ours), 1);
+        let (reached, walking) = mpsc::channel();
+        let (gone, going) = mpsc::channel();
+        let (finished, walked) = mpsc::channel();
+        let stream = thread::spawn(move || {
+            walking.recv().unwrap();
+            drop(watcher);
+            // Nobody waits any longer if the drop took until after the walk.
+            let _ = gone.send(());
+        });
+        let table = watchers.clone();
+        thread::spawn(move || {
+            table.lock().wake_account(account(A), |_| {
+                reached.send(()).unwrap();
+                let _ = going.recv_timeout(WALK);
+            });
+            finished.send(()).unwrap();
+        });
+        assert_eq!(walked.recv_timeout(STILL), Ok(()), "the walk waits for its own lock");
+        stream.join().unwrap();
+        assert!(watchers.lock().by_account.is_empty());
     }
 }
