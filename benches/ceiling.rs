@@ -126,7 +126,7 @@ async fn serve_empty(sizes: &str) {
     std::io::stdout().flush().expect("somebody who reads");
     let server = tonic::transport::Server::builder().add_service(metadata).add_service(sts);
     let served = if fields.next() == Some(GATHERED) {
-        server.serve_with_incoming(incoming(listener)).await
+        server.serve_with_incoming(incoming(listener, true)).await
     } else {
         server.serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true))).await
     };

@@ -25,6 +25,8 @@ use crate::sts::Service;
 const CONNECTIONS_MAX: usize = 64;
 /// How long a client may take to send its request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait when a connection cannot be accepted, as when files run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// What is asked how it is.
 pub trait Probe: Send + Sync + 'static {
@@ -44,7 +46,10 @@ pub async fn serve(listener: TcpListener, probe: Arc<dyn Probe>, stop: impl Futu
             accepted = listener.accept() => accepted,
             () = &mut stop => return,
         };
-        let Ok((stream, _)) = accepted else { continue };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
         let probe = probe.clone();
         tokio::spawn(async move {
             let answer = service_fn(|request: Request<hyper::body::Incoming>| {

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use tonic::body::Body;
 use tonic::transport::server::TlsConnectInfo;
 use tonic::{Code, Status};
@@ -195,8 +195,13 @@ async fn authenticate(
 
 async fn collect(body: Body) -> Result<Bytes, Status> {
     let collected = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
-    let collected = collected.map_err(|_| {
-        Status::resource_exhausted(format!("a request has at most {REQUEST_BYTES_MAX} bytes"))
+    let collected = collected.map_err(|error| match error.is::<LengthLimitError>() {
+        true => {
+            let rule = format!("a request has at most {REQUEST_BYTES_MAX} bytes");
+            Status::resource_exhausted(rule)
+        }
+        // The client's or the connection's doing, with the code that tonic gives it.
+        false => Status::from_error(error),
     })?;
     Ok(collected.to_bytes())
 }
@@ -249,6 +254,16 @@ mod tests {
         for frames in [&[HALF, HALF, b"x"][..], &[&[7; REQUEST_BYTES_MAX + 1]]] {
             let refused = collect(body(frames)).await.unwrap_err();
             assert_eq!(refused.code(), Code::ResourceExhausted);
+        }
+    }
+
+    /// Protects what is told of a call that its client gave up: it was not too large.
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_not_called_too_large() {
+        for code in [Code::Cancelled, Code::Unknown] {
+            let frames = [Ok(Frame::data(Bytes::from_static(b"one"))), Err(Status::new(code, ""))];
+            let body = Body::new(StreamBody::new(stream::iter(frames)));
+            assert_eq!(collect(body).await.unwrap_err().code(), code);
         }
     }
 }

@@ -96,6 +96,7 @@ pub async fn serve(
     let reflection_alpha = described().build_v1alpha()?;
     let (watchers, following) = Watchers::start(service.ledger());
     let front = Front { service: service.clone(), watchers };
+    let incoming = incoming::incoming(listener, tls.is_none());
     let server = match tls {
         Some(tls) => tls.apply(Server::builder())?,
         None => Server::builder(),
@@ -109,7 +110,7 @@ pub async fn serve(
         .add_service(health)
         .add_service(reflection)
         .add_service(reflection_alpha)
-        .serve_with_incoming_shutdown(incoming::incoming(listener), stop)
+        .serve_with_incoming_shutdown(incoming, stop)
         .await;
     following.abort();
     Ok(served?)

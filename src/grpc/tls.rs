@@ -1,10 +1,14 @@
 //! TLS for gRPC, from a certificate chain and a key in PEM files.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tonic::transport::server::Server;
 use tonic::transport::{Identity, ServerTlsConfig};
 use zeroize::Zeroizing;
+
+/// How long a client may take for the TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why TLS cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +47,8 @@ impl Tls {
         };
         let certificates = read(chain)?;
         let key = Zeroizing::new(read(key)?);
-        let tls = Self(ServerTlsConfig::new().identity(Identity::from_pem(certificates, &*key)));
+        let identity = Identity::from_pem(certificates, &*key);
+        let tls = Self(ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE_TIMEOUT));
         // Told now, not once clients come.
         let unusable = |source| TlsError::Certificate { path: chain.to_owned(), source };
         tls.apply(Server::builder()).map_err(unusable)?;
