@@ -32,6 +32,7 @@ use locum::signing::Secret;
 use locum::signing::sigv4::{EMPTY_SHA256, PathStyle, Signable, Signer, body_sha256};
 use serde_json::Value;
 use support::{Server, locum};
+use tonic_types::StatusExt as _;
 use tower::ServiceExt as _;
 
 const HOST: &str = "photos.example.com";
@@ -278,6 +279,48 @@ async fn a_service_learns_of_other_accounts_the_verdict_alone() {
         }
     }
     assert!(stream.message().await.unwrap().is_none());
+}
+
+/// Protects others on the server from one who asks much in one call: each question of a batch or a stream counts as a
+/// request, the first with its call, and one that is over the rate is told so.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_question_counts_as_a_request() {
+    const ASKED: usize = 50;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let other = account(&server, "222222222222");
+    let bob = user(&server, &other, "bob");
+    let rate = ["--account-id", "222222222222", "--quota", "RequestsPerSecond", "--value", "1"];
+    let put = [&["quota", "put-quota"][..], &rate].concat();
+    server.call(&server.json("operator.json"), &put).unwrap();
+    let mut asking = AuthorizationServiceClient::new(channel(&server, &other));
+    let requests = vec![question(&bob, "", ""); ASKED];
+    let batch = v1::BatchAuthorizeSignedRequestsRequest { requests: requests.clone() };
+    let batch = asking.batch_authorize_signed_requests(batch).await.unwrap().into_inner();
+    assert_eq!(batch.outcomes.len(), ASKED);
+    assert!(matches!(batch.outcomes[0].outcome, Some(Outcome::Answer(_))), "{batch:?}");
+    let throttled = batch.outcomes.iter().filter(|outcome| match &outcome.outcome {
+        Some(Outcome::Failure(failure)) => failure.code == "Throttling" && !failure.of_signer,
+        _ => false,
+    });
+    assert!(throttled.count() > ASKED / 2, "{batch:?}");
+
+    // Until a second's worth has come in.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let stream = (0..).zip(requests).map(|(id, request)| {
+        v1::StreamAuthorizeSignedRequestsRequest { id, request: Some(request) }
+    });
+    let stream = tokio_stream::iter(stream.collect::<Vec<_>>());
+    let mut stream = asking.stream_authorize_signed_requests(stream).await.unwrap().into_inner();
+    let first = stream.message().await.unwrap().unwrap();
+    assert!(matches!(first.outcome.unwrap().outcome, Some(Outcome::Answer(_))));
+    let ended = loop {
+        if let Err(status) = stream.message().await.map(|told| told.expect("it is over the rate")) {
+            break status;
+        }
+    };
+    assert_eq!(ended.code(), tonic::Code::ResourceExhausted);
+    assert!(ended.get_details_retry_info().and_then(|retry| retry.retry_delay).is_some());
 }
 
 /// Protects verifiers that speak other forms than Kubernetes': the URL itself, and the signed form that Vault's

@@ -1,18 +1,19 @@
 //! EventService: what has happened in an account, from its log.
 
-use std::pin::Pin;
+mod detail;
 
-use tokio::sync::mpsc;
+use std::fmt::Display;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{Front, convert, field, status};
-use crate::domain::entity::{EntityEvent, TagOwner};
-use crate::domain::event::{Event, EventKind, Fact, KeyOwner, PolicyOwner};
-use crate::domain::mfa::MfaEvent;
-use crate::domain::rotation::RotationEvent;
-use crate::identity::{AccountId, Subject, TagKey};
+use crate::domain::event::{Event, Fact};
+use crate::identity::{AccountId, Invalid};
 use crate::ledger::codec;
 use crate::log::Sequence;
 use crate::metrics::{self, StreamKind};
@@ -21,13 +22,19 @@ use crate::proto::v1::event_service_server::EventService;
 use crate::proto::v1::{
     FollowEventsRequest, FollowEventsResponse, ReadEventsRequest, ReadEventsResponse,
 };
-use crate::sts::RequestInfo;
+use crate::sts::{IssuedError, RequestInfo, Service};
 
 /// Events of one answer.
 const EVENTS_MAX: u32 = 1000;
 const EVENTS_DEFAULT: u32 = 100;
+/// Kinds that one call asks for: more than there are.
+const KINDS_MAX: usize = 256;
 /// Events that wait for a slow follower.
 const FOLLOWER_QUEUE: usize = 64;
+/// Calls that read the log at once; the others wait their turn, so that readers leave processors to everyone else.
+const READERS_MAX: usize = 4;
+
+static READERS: Semaphore = Semaphore::const_new(READERS_MAX);
 
 #[tonic::async_trait]
 impl EventService for Front {
@@ -44,7 +51,7 @@ impl EventService for Front {
             limit => limit.min(EVENTS_MAX),
         };
         let from = Sequence(request.from_sequence.max(1));
-        let read = self.events(account, from, limit as usize, &request.kinds)?;
+        let read = self.events(account, from, limit as usize, kinds(request.kinds)?).await?;
         Ok(Response::new(ReadEventsResponse {
             events: read.events,
             next_sequence: read.next.0,
@@ -63,50 +70,27 @@ impl EventService for Front {
         let info = Self::info(&request)?;
         let request = request.into_inner();
         let account = self.readable_account(&info, &request.account_id)?;
-        let mut applied = self.service.ledger().applied();
-        let mut next = match request.from_sequence {
-            0 => Sequence(*applied.borrow_and_update()).next(),
+        let from = match request.from_sequence {
+            0 => Sequence(*self.service.ledger().applied().borrow()).next(),
             from => Sequence(from),
         };
+        let asked = Following { account, from, kinds: kinds(request.kinds)? };
         let (sender, receiver) = mpsc::channel(FOLLOWER_QUEUE);
-        let (front, caller) = (self.clone(), info.caller);
+        let front = self.clone();
         let open = metrics::streams().opened(StreamKind::Events);
-        // Ends when the follower goes away, is no longer who it was, or the ledger ends.
         tokio::spawn(async move {
             let _open = open;
-            loop {
-                if !front.service.stands(&front.service.view().state, &caller) {
-                    let ended = Status::unauthenticated("the caller's credentials have ended");
-                    let _ = sender.send(Err(ended)).await;
-                    return;
-                }
-                let read = front.events(account, next, EVENTS_MAX as usize, &request.kinds);
-                let read = match read {
-                    Ok(read) => read,
-                    Err(status) => {
-                        let _ = sender.send(Err(status)).await;
-                        return;
-                    }
-                };
-                for event in read.events {
-                    let expired_before = read.expired_before.0;
-                    let response = FollowEventsResponse { event: Some(event), expired_before };
-                    if sender.send(Ok(response)).await.is_err() {
-                        return;
-                    }
-                }
-                if read.next > next {
-                    next = read.next;
-                    continue;
-                }
-                tokio::select! {
-                    changed = applied.changed() => if changed.is_err() { return },
-                    () = sender.closed() => return,
-                }
-            }
+            front.follow(&info, asked, sender).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
+}
+
+/// What a follower asked for.
+struct Following {
+    account: AccountId,
+    from: Sequence,
+    kinds: Arc<[String]>,
 }
 
 /// Some events of an account.
@@ -126,54 +110,147 @@ impl Front {
             "" => own,
             text => field("account_id", text)?,
         };
+        self.may_read(info, account)?;
+        Ok(account)
+    }
+
+    /// Fails unless the caller may read the events of `account` now.
+    fn may_read(&self, info: &RequestInfo, account: AccountId) -> Result<(), Status> {
+        let own = Self::account_of(info)?;
         let owner = if account == own { own } else { AccountId::OPERATOR };
         let view = self.service.view();
         let resource = format!("arn:aws:locum::{owner}:account/{account}");
         self.service
             .require(&view.state, info, owner, "locum:ReadEvents", &resource)
-            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))?;
-        Ok(account)
+            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))
+    }
+
+    /// Tells a follower of events until they go away, may no longer read them, or the ledger ends.
+    async fn follow(
+        &self,
+        info: &RequestInfo,
+        asked: Following,
+        sender: mpsc::Sender<Result<FollowEventsResponse, Status>>,
+    ) {
+        // A follower who leaves ends it at whatever it waits for, be it a page in which nothing was asked for.
+        let ended = tokio::select! {
+            ended = self.tell(info, asked, &sender) => ended,
+            () = sender.closed() => return,
+        };
+        if let Err(status) = ended {
+            // Nobody waits for it when the follower has gone.
+            let _ = sender.send(Err(status)).await;
+        }
+    }
+
+    /// What `follow` tells: page by page, then with each record that is applied.
+    async fn tell(
+        &self,
+        info: &RequestInfo,
+        Following { account, from: mut next, kinds }: Following,
+        sender: &mpsc::Sender<Result<FollowEventsResponse, Status>>,
+    ) -> Result<(), Status> {
+        let mut applied = self.service.ledger().applied();
+        loop {
+            // What the follower may do, and whether its credentials count, can change while it follows.
+            if !self.service.stands(&self.service.view().state, &info.caller) {
+                return Err(Status::unauthenticated("the caller's credentials have ended"));
+            }
+            self.may_read(info, account)?;
+            let read = self.events(account, next, EVENTS_MAX as usize, kinds.clone()).await?;
+            for event in read.events {
+                let expired_before = read.expired_before.0;
+                let response = FollowEventsResponse { event: Some(event), expired_before };
+                if sender.send(Ok(response)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            if read.next > next {
+                next = read.next;
+            } else if applied.changed().await.is_err() {
+                return Ok(());
+            }
+        }
     }
 
     /// Events of an account from a record on, whole records at a time.
-    fn events(
+    async fn events(
         &self,
         account: AccountId,
         from: Sequence,
         limit: usize,
-        kinds: &[String],
+        kinds: Arc<[String]>,
     ) -> Result<EventsRead, Status> {
-        let unreadable = |error: String| {
+        let service = self.service.clone();
+        from_log(move || read(&service, account, from, limit, &kinds)).await
+    }
+}
+
+/// Reads the log off the runtime's workers: it decodes many records and waits for the disk, and the workers answer
+/// everyone else. A reading goes on when its call is given up, until it is done.
+pub(super) async fn from_log<T: Send + 'static, E: Display + Send + 'static>(
+    read: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Status> {
+    let turn = READERS.acquire().await;
+    let turn = turn.map_err(|_| Status::unavailable("the log is not read any more"))?;
+    let done = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        read()
+    });
+    match done.await {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => {
             tracing::error!(%error, "the log cannot be read");
-            Status::data_loss("the log cannot be read")
-        };
-        let log = self.service.ledger().log();
-        let found = log.of_account(account, from, limit);
-        // Read after the numbers: what expired in between is told as expired.
-        let retained = log.retained_from(account);
-        let expired_before = retained.map_err(|error| unreadable(error.to_string()))?;
-        let mut events = Vec::new();
-        let mut next = from;
-        for sequence in found.map_err(|error| unreadable(error.to_string()))? {
-            // What is written but not applied yet is not told.
-            if events.len() >= limit || sequence.0 > self.service.view().sequence {
-                break;
-            }
-            let record = log.read_one(sequence).map_err(|error| unreadable(error.to_string()))?;
-            let Some(record) = record else { break };
-            next = sequence.next();
-            // It has expired since the number was read.
-            let Some(payload) = record.payload() else { continue };
-            let fact = codec::decode(payload).map_err(|error| unreadable(error.to_string()))?;
-            for (index, event) in fact.events.iter().enumerate() {
-                let wanted = kinds.is_empty() || kinds.iter().any(|k| k == event.kind.name());
-                if event.account == account && wanted {
-                    events.push(shown(sequence, index, &fact, event));
-                }
+            Err(Status::data_loss("the log cannot be read"))
+        }
+        Err(error) => {
+            tracing::error!(%error, "a reading of the log did not end");
+            Err(Status::internal("a reading of the log did not end"))
+        }
+    }
+}
+
+/// The kinds of a request.
+fn kinds(asked: Vec<String>) -> Result<Arc<[String]>, Status> {
+    if asked.len() > KINDS_MAX {
+        let rule = format!("must have at most {KINDS_MAX} entries");
+        return Err(status::of_invalid(&Invalid::new("kinds", rule), ""));
+    }
+    Ok(asked.into())
+}
+
+/// Events of one page: of up to `limit` records. Blocks; how `Front::events` reads.
+fn read(
+    service: &Service,
+    account: AccountId,
+    from: Sequence,
+    limit: usize,
+    kinds: &[String],
+) -> Result<EventsRead, IssuedError> {
+    let log = service.ledger().log();
+    let found = log.of_account(account, from, limit);
+    // Read after the numbers: what expired in between is told as expired.
+    let expired_before = log.retained_from(account)?;
+    let mut events = Vec::new();
+    let mut next = from;
+    for sequence in found? {
+        // What is written but not applied yet is not told.
+        if events.len() >= limit || sequence.0 > service.view().sequence {
+            break;
+        }
+        let Some(record) = log.read_one(sequence)? else { break };
+        next = sequence.next();
+        // It has expired since the number was read.
+        let Some(payload) = record.payload() else { continue };
+        let fact = codec::decode(payload).map_err(|error| IssuedError::Codec(sequence, error))?;
+        for (index, event) in fact.events.iter().enumerate() {
+            let wanted = kinds.is_empty() || kinds.iter().any(|k| k == event.kind.name());
+            if event.account == account && wanted {
+                events.push(shown(sequence, index, &fact, event));
             }
         }
-        Ok(EventsRead { events, next, expired_before })
     }
+    Ok(EventsRead { events, next, expired_before })
 }
 
 fn shown(sequence: Sequence, index: usize, fact: &Fact, event: &Event) -> v1::Event {
@@ -186,275 +263,10 @@ fn shown(sequence: Sequence, index: usize, fact: &Fact, event: &Event) -> v1::Ev
         request_id: fact.request_id.to_string(),
         trace_id: fact.trace_id.to_string(),
         kind: event.kind.name().to_owned(),
-        detail: detail(&event.kind).to_string(),
+        detail: detail::of(&event.kind).to_string(),
     }
 }
 
-/// What is particular to a kind. Ids and names only: no policy text, no key material.
-fn detail(kind: &EventKind) -> serde_json::Value {
-    use serde_json::json;
-    match kind {
-        EventKind::AccountCreated { name, key } => {
-            json!({"name": &**name, "keyringVersion": key.keyring_version})
-        }
-        EventKind::UserCreated { name, id, .. } => {
-            json!({"userName": name.as_str(), "userId": id.as_str()})
-        }
-        EventKind::UserDeleted { name } => json!({"userName": name.as_str()}),
-        EventKind::GroupCreated { name, id, .. } => {
-            json!({"groupName": name.as_str(), "groupId": id.as_str()})
-        }
-        EventKind::GroupDeleted { name } => json!({"groupName": name.as_str()}),
-        EventKind::UserAddedToGroup { group, user }
-        | EventKind::UserRemovedFromGroup { group, user } => {
-            json!({"groupName": group.as_str(), "userName": user.as_str()})
-        }
-        EventKind::GuardrailPut { guardrail, .. } | EventKind::GuardrailDeleted { guardrail } => {
-            json!({"guardrailArn": guardrail.arn()})
-        }
-        EventKind::AccessKeyCreated { key, owner } => {
-            json!({"accessKeyId": key.as_str(), "owner": key_owner(owner)})
-        }
-        EventKind::AccessKeyStatusChanged { key, active } => {
-            json!({"accessKeyId": key.as_str(), "active": active})
-        }
-        EventKind::AccessKeyDeleted { key } => json!({"accessKeyId": key.as_str()}),
-        EventKind::RoleCreated { name, id, .. } => {
-            json!({"roleName": name.as_str(), "roleId": id.as_str()})
-        }
-        EventKind::RoleUpdated { name, max_session, .. } => {
-            json!({"roleName": name.as_str(), "maxSessionSeconds": max_session.as_secs()})
-        }
-        EventKind::TrustPolicyChanged { role, .. } => json!({"roleName": role.as_str()}),
-        EventKind::RoleDeleted { name } => json!({"roleName": name.as_str()}),
-        EventKind::InlinePolicyPut { owner, name, .. }
-        | EventKind::InlinePolicyDeleted { owner, name } => {
-            json!({"owner": policy_owner(owner), "policyName": name.as_str()})
-        }
-        EventKind::PolicyCreated { name, id, .. } => {
-            json!({"policyName": name.as_str(), "policyId": id.as_str()})
-        }
-        EventKind::PolicyVersionCreated { name, version, default, .. } => {
-            json!({"policyName": name.as_str(), "version": version, "default": default})
-        }
-        EventKind::PolicyDeleted { name } => json!({"policyName": name.as_str()}),
-        EventKind::PolicyAttached { owner, policy }
-        | EventKind::PolicyDetached { owner, policy }
-        | EventKind::BoundaryPut { owner, policy } => {
-            json!({"owner": policy_owner(owner), "policyName": policy.to_string()})
-        }
-        EventKind::BoundaryDeleted { owner } => json!({"owner": policy_owner(owner)}),
-        EventKind::ProfileCreated { name, id, .. } => {
-            json!({"instanceProfileName": name.as_str(), "instanceProfileId": id.as_str()})
-        }
-        EventKind::ProfileDeleted { name } => json!({"instanceProfileName": name.as_str()}),
-        EventKind::ProfileRoleAdded { profile, role }
-        | EventKind::ProfileRoleRemoved { profile, role } => {
-            json!({"instanceProfileName": profile.as_str(), "roleName": role.as_str()})
-        }
-        EventKind::AgentCreated { name, .. } | EventKind::AgentDeleted { name } => {
-            json!({"agentName": name.as_str()})
-        }
-        EventKind::Entity(event) => entity_detail(event),
-        other => instance_detail(other),
-    }
-}
-
-fn entity_detail(event: &EntityEvent) -> serde_json::Value {
-    use serde_json::json;
-    match event {
-        EntityEvent::Tagged { owner, tags } => {
-            let keys: Vec<_> = tags.iter().map(|(key, _)| key.as_str()).collect();
-            json!({"owner": tag_owner(owner), "tagKeys": keys})
-        }
-        EntityEvent::Untagged { owner, keys } => {
-            let keys: Vec<_> = keys.iter().map(TagKey::as_str).collect();
-            json!({"owner": tag_owner(owner), "tagKeys": keys})
-        }
-        EntityEvent::UserUpdated { name, new_name, .. } => {
-            json!({"userName": name.as_str(), "newUserName": new_name.as_str()})
-        }
-        EntityEvent::GroupUpdated { name, new_name, .. } => {
-            json!({"groupName": name.as_str(), "newGroupName": new_name.as_str()})
-        }
-        EntityEvent::DefaultPolicyVersionSet { policy, version }
-        | EntityEvent::PolicyVersionDeleted { policy, version } => {
-            json!({"policyName": policy.as_str(), "version": version})
-        }
-        EntityEvent::RoleDeletionCompleted { task } => json!({"deletionTaskId": &**task}),
-        EntityEvent::AccountAliasCreated { alias } | EntityEvent::AccountAliasDeleted { alias } => {
-            json!({"accountAlias": alias.as_str()})
-        }
-    }
-}
-
-fn rotation_detail(event: &RotationEvent) -> serde_json::Value {
-    use serde_json::json;
-    match event {
-        RotationEvent::Renewed { role, expires_at, sets, .. } => {
-            let sets: Vec<_> = sets
-                .iter()
-                .map(|set| {
-                    json!({
-                        "instanceId": set.instance.id().map(|id| id.to_string()),
-                        "accessKeyId": set.key.id().map(|id| id.to_string()),
-                        "epoch": set.epoch,
-                    })
-                })
-                .collect();
-            json!({
-                "roleName": role.name.as_str(),
-                "expiresAt": expires_at.iso8601(),
-                "credentials": sets,
-            })
-        }
-        RotationEvent::Late { instances, least_left } => {
-            let ids = instances.iter().filter_map(|id| Some(id.id()?.to_string()));
-            json!({
-                "instanceIds": ids.collect::<Vec<_>>(),
-                "leastSecondsLeft": least_left.as_secs(),
-            })
-        }
-        RotationEvent::Configured { association, pace } => json!({
-            "associationId": association.as_ref().map(ToString::to_string),
-            "intervalSeconds": pace.map(|pace| pace.interval.as_secs()),
-            "lifetimeSeconds": pace.map(|pace| pace.lifetime.as_secs()),
-        }),
-        RotationEvent::Demanded { everywhere, before } => {
-            json!({"everywhere": everywhere, "issuedBefore": before.iso8601()})
-        }
-    }
-}
-
-fn tag_owner(owner: &TagOwner) -> String {
-    match owner {
-        TagOwner::User(name) => format!("user/{name}"),
-        TagOwner::Role(name) => format!("role/{name}"),
-        TagOwner::Policy(name) => format!("policy/{name}"),
-        TagOwner::Profile(name) => format!("instance-profile/{name}"),
-        TagOwner::MfaDevice(name) => format!("mfa/{name}"),
-        TagOwner::OidcProvider(issuer) => format!("oidc-provider/{}", issuer.without_scheme()),
-    }
-}
-
-fn mfa_detail(event: &MfaEvent) -> serde_json::Value {
-    let mut detail = serde_json::json!({"virtualMFADeviceName": event.device().as_str()});
-    if let (MfaEvent::Enabled { owner, .. }, Some(object)) = (event, detail.as_object_mut()) {
-        object.insert("owner".to_owned(), key_owner(owner).into());
-    }
-    detail
-}
-
-fn instance_detail(kind: &EventKind) -> serde_json::Value {
-    use serde_json::json;
-    match kind {
-        EventKind::Mfa(event) => mfa_detail(event),
-        EventKind::Oidc(event) => json!({"issuer": event.issuer().as_str()}),
-        EventKind::InstanceLaunched { id, .. } | EventKind::InstanceTerminated { id } => {
-            json!({"instanceId": id.as_str()})
-        }
-        EventKind::MetadataOptionsChanged { instance, options } => json!({
-            "instanceId": instance.as_str(),
-            "httpTokens": if options.tokens_required { "required" } else { "optional" },
-            "httpEndpoint": if options.enabled { "enabled" } else { "disabled" },
-            "httpPutResponseHopLimit": options.hop_limit.get(),
-            "instanceMetadataTags": if options.tags { "enabled" } else { "disabled" },
-        }),
-        EventKind::MetadataUsed { instance, .. } => json!({"instanceId": instance.as_str()}),
-        EventKind::ProfileAssociated { association, instance, profile, generation, .. } => json!({
-            "associationId": association.as_str(),
-            "instanceId": instance.as_str(),
-            "instanceProfileName": profile.as_str(),
-            "generation": generation,
-        }),
-        EventKind::ProfileDisassociated { association, instance, generation } => json!({
-            "associationId": association.as_str(),
-            "instanceId": instance.as_str(),
-            "generation": generation,
-        }),
-        EventKind::CredentialsRotated { instance, credentials, .. } => json!({
-            "instanceId": instance.as_str(),
-            "accessKeyId": credentials.key.as_str(),
-            "roleName": credentials.role.as_str(),
-            "epoch": credentials.epoch,
-            "expiresAt": credentials.expires_at.iso8601(),
-        }),
-        EventKind::CredentialsRefused { instance, code, message, .. } => {
-            json!({"instanceId": instance.as_str(), "code": &**code, "message": &**message})
-        }
-        EventKind::Rotation(event) => rotation_detail(event),
-        EventKind::SessionIssued { session } => {
-            let subject = match &session.subject {
-                Subject::Role { role, session, .. } => format!("role/{role}/{session}"),
-                Subject::User { name, .. } => format!("user/{name}"),
-                Subject::Root => "root".to_owned(),
-                Subject::Federated { name, .. } => format!("federated-user/{name}"),
-            };
-            let web = session.web_identity.as_ref();
-            json!({
-                "accessKeyId": session.key.as_str(),
-                "subject": subject,
-                "expiresAt": session.expires_at.iso8601(),
-                "chainDepth": session.chain_depth,
-                "sourceIdentity": session.source_identity.as_ref().map(ToString::to_string),
-                "mfa": session.mfa_at.is_some(),
-                "webIdentity": web.map(|web| json!({
-                    "issuer": &*web.issuer, "subject": &*web.subject, "audience": &*web.audience,
-                })),
-            })
-        }
-        other => credential_detail(other),
-    }
-}
-
-fn credential_detail(kind: &EventKind) -> serde_json::Value {
-    use serde_json::json;
-    match kind {
-        EventKind::AccountKeyRewrapped { key } => json!({"keyringVersion": key.keyring_version}),
-        EventKind::AddressRangesSet { ranges } => {
-            json!({"addressRanges": ranges.iter().map(ToString::to_string).collect::<Vec<_>>()})
-        }
-        EventKind::QuotaSet { quota, max } => json!({"quota": quota.name(), "max": max}),
-        EventKind::KeyringRotated { version } | EventKind::KeyringVersionRetired { version } => {
-            json!({"keyringVersion": version})
-        }
-        EventKind::CredentialsUsed { uses } => {
-            let used = uses.iter().map(|used| {
-                json!({
-                    "accessKeyId": used.key.as_ref().map(ToString::to_string),
-                    "roleName": used.role.as_ref().map(|(name, _)| name.to_string()),
-                    "time": used.last.time.iso8601(),
-                    "service": &*used.last.service,
-                    "region": &*used.last.region,
-                })
-            });
-            json!({"uses": used.collect::<Vec<_>>()})
-        }
-        EventKind::SessionsRevoked { scope, before, chained, until } => {
-            json!({
-                "scope": scope.to_string(),
-                "issuedBefore": before.iso8601(),
-                "chained": chained,
-                "until": until.iso8601(),
-            })
-        }
-        _ => json!({}),
-    }
-}
-
-fn key_owner(owner: &KeyOwner) -> String {
-    match owner {
-        KeyOwner::Root => "root".to_owned(),
-        KeyOwner::User(name) => format!("user/{name}"),
-        KeyOwner::Instance(id) => format!("instance/{id}"),
-        KeyOwner::Agent(name) => format!("agent/{name}"),
-    }
-}
-
-fn policy_owner(owner: &PolicyOwner) -> String {
-    match owner {
-        PolicyOwner::User(name) => format!("user/{name}"),
-        PolicyOwner::Role(name) => format!("role/{name}"),
-        PolicyOwner::Group(name) => format!("group/{name}"),
-    }
-}
+#[cfg(test)]
+#[path = "event_tests.rs"]
+mod tests;

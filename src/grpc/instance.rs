@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::{Front, convert, field, optional, page, status, usage};
+use super::{Front, PAGE_SIZE_MAX, convert, field, optional, page, status, usage};
 use crate::domain::command::{Action, Launch, ProfileRef};
 use crate::domain::event::{EventKind, InstanceFacts};
+use crate::domain::fleet::Record;
 use crate::domain::metadata::{HopLimit, MetadataChange, MetadataOptions};
 use crate::domain::state::{Account, Instance};
-use crate::identity::{AssociationId, InstanceId, Invalid};
+use crate::identity::{AssociationId, InstanceId, Invalid, PackedAssociationId, PackedInstanceId};
 use crate::ledger::Receipt;
 use crate::proto::v1;
 use crate::proto::v1::instance_service_server::InstanceService;
@@ -95,10 +97,9 @@ impl InstanceService for Front {
         let (view, account) =
             self.read(&info, request.min_sequence, "ec2:DescribeInstances", "*").await?;
         let wanted = ids(&account, &request.instance_ids)?;
-        let instances = account.instances.iter();
-        let instances = instances.filter(|i| wanted.is_empty() || wanted.contains(&i.id));
-        let key = |instance: &Instance| instance.id.to_string();
-        let (found, next) = page(instances, key, request.page_size, &request.page_token)?;
+        let instances = records(&account, wanted, &request.page_token)?;
+        let instances = instances.filter_map(Record::instance);
+        let (found, next) = page(instances, key, request.page_size, "")?;
         let instances = found.iter().map(|i| convert::instance(&account, i)).collect();
         let (next_page_token, sequence) = (next, view.sequence);
         Ok(Response::new(DescribeInstancesResponse { instances, next_page_token, sequence }))
@@ -134,9 +135,8 @@ impl InstanceService for Front {
         let request = request.into_inner();
         let (view, account) =
             self.read(&info, request.min_sequence, "ec2:DescribeInstances", "*").await?;
-        let ids = ids(&account, &[request.instance_id])?;
-        let instance = ids.first().and_then(|id| account.instances.get(id));
-        let instance = instance.ok_or_else(|| Status::not_found("the instance does not exist"))?;
+        let id: InstanceId = field("instance_id", &request.instance_id)?;
+        let instance = account.instances.get(&id).ok_or_else(|| missing(&id))?;
         Ok(Response::new(usage::diagnosis(&instance, self.service.now(), view.sequence)))
     }
 
@@ -213,15 +213,15 @@ impl InstanceService for Front {
         let action = "ec2:DescribeIamInstanceProfileAssociations";
         let (view, account) = self.read(&info, request.min_sequence, action, "*").await?;
         let by_instance = ids(&account, &request.instance_ids)?;
-        let by_id = request.association_ids.iter().map(|id| field("association_ids", id));
-        let by_id: Vec<AssociationId> = by_id.collect::<Result<_, _>>()?;
-        let instances = account.instances.iter().filter(|instance| {
-            let Some(association) = &instance.association else { return false };
-            (by_instance.is_empty() || by_instance.contains(&instance.id))
-                && (by_id.is_empty() || by_id.contains(&association.id))
-        });
-        let key = |instance: &Instance| instance.id.to_string();
-        let (found, next) = page(instances, key, request.page_size, &request.page_token)?;
+        let mut wanted =
+            carriers(&account, &request.association_ids)?.or_else(|| by_instance.clone());
+        if let (Some(wanted), Some(named)) = (&mut wanted, &by_instance) {
+            wanted.retain(|id| named.binary_search(id).is_ok());
+        }
+        let carrying = records(&account, wanted, &request.page_token)?
+            .filter(|record| record.association != PackedAssociationId::NONE)
+            .filter_map(Record::instance);
+        let (found, next) = page(carrying, key, request.page_size, "")?;
         let associations = found.iter().filter_map(|instance| {
             let association = instance.association.as_ref()?;
             Some(convert::association(&account, instance, association))
@@ -283,18 +283,74 @@ fn kinds(receipt: &Receipt) -> impl Iterator<Item = &EventKind> {
     receipt.fact.iter().flat_map(|fact| &fact.events).map(|event| &event.kind)
 }
 
-/// The instances that a request names; all have to be there.
-fn ids(account: &Account, texts: &[String]) -> Result<Vec<InstanceId>, Status> {
-    let mut ids = Vec::new();
-    for text in texts {
-        let id: InstanceId = field("instance_ids", text)?;
-        if !account.instances.contains(&id) {
-            let rejection = crate::domain::rejection::Rejection::NoSuchInstance(id.to_string());
-            return Err(status::of_rejection(&rejection, ""));
-        }
-        ids.push(id);
+/// What pages of instances are sorted by; a token is the key of the last instance before the page.
+fn key(instance: &Instance) -> String {
+    instance.id.to_string()
+}
+
+/// The ids in a field of a request, as many as fit in a page.
+fn listed<T: FromStr<Err = Invalid>>(
+    name: &'static str,
+    texts: &[String],
+) -> Result<Vec<T>, Status> {
+    if texts.len() > PAGE_SIZE_MAX {
+        let rule = format!("must have at most {PAGE_SIZE_MAX} entries");
+        return Err(status::of_invalid(&Invalid::new(name, rule), ""));
     }
-    Ok(ids)
+    texts.iter().map(|text| field(name, text)).collect()
+}
+
+/// In the order of pages, each once.
+fn sorted(mut ids: Vec<PackedInstanceId>) -> Vec<PackedInstanceId> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// The instances that a request names, in the order of their ids, all of which have to be there; none if it names none.
+fn ids(account: &Account, texts: &[String]) -> Result<Option<Vec<PackedInstanceId>>, Status> {
+    let named: Vec<InstanceId> = listed("instance_ids", texts)?;
+    if let Some(id) = named.iter().find(|id| !account.instances.contains(id)) {
+        return Err(missing(id));
+    }
+    let ids: Vec<_> = named.iter().map(PackedInstanceId::from).collect();
+    Ok((!ids.is_empty()).then(|| sorted(ids)))
+}
+
+/// The instances that carry the associations that a request names, in the order of their ids; none if it names none.
+fn carriers(account: &Account, texts: &[String]) -> Result<Option<Vec<PackedInstanceId>>, Status> {
+    let named: Vec<AssociationId> = listed("association_ids", texts)?;
+    let carriers = named.iter().filter_map(|id| account.instances.carrier(id));
+    let carriers: Vec<_> = carriers.map(|instance| (&instance.id).into()).collect();
+    Ok((!named.is_empty()).then(|| sorted(carriers)))
+}
+
+/// That an instance which is named is not there.
+fn missing(id: &InstanceId) -> Status {
+    let rejection = crate::domain::rejection::Rejection::NoSuchInstance(id.to_string());
+    status::of_rejection(&rejection, "")
+}
+
+/// The instances after a page's token as they are kept, by id: those that are named, each looked up, or all. An
+/// instance is made of a record only when a page comes to it.
+fn records<'a>(
+    account: &'a Account,
+    named: Option<Vec<PackedInstanceId>>,
+    token: &str,
+) -> Result<Box<dyn Iterator<Item = &'a Record> + 'a>, Status> {
+    let after: Option<InstanceId> = optional("page_token", token)?;
+    let after = after.as_ref().map(PackedInstanceId::from);
+    let fleet = &account.instances;
+    Ok(match named {
+        Some(ids) => {
+            let rest = ids.into_iter().filter(move |id| after.is_none_or(|after| *id > after));
+            Box::new(rest.filter_map(move |id| fleet.record(id)))
+        }
+        None => {
+            let passed = move |record: &&Record| after.is_some_and(|after| record.id <= after);
+            Box::new(fleet.records().skip_while(passed))
+        }
+    })
 }
 
 fn profile(reference: ProfileReference) -> Result<ProfileRef, Status> {
@@ -379,3 +435,7 @@ fn tags(tags: &HashMap<String, String>) -> Result<BTreeMap<Arc<str>, Arc<str>>, 
     }
     Ok(checked)
 }
+
+#[cfg(test)]
+#[path = "instance_tests.rs"]
+mod tests;

@@ -2,6 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
+use super::event::from_log;
 use super::{Front, convert, field, last_use, optional, page, status};
 use crate::clock::Timestamp;
 use crate::domain::command::{Action, RevocationTarget};
@@ -106,15 +107,13 @@ impl RevocationService for Front {
                 status::of_invalid(&invalid, &info.request_id)
             })?)),
         };
-        let found = self.service.issued_sessions(&view.state, &account, &wanted, from);
-        let (found, next) = found.map_err(|error| {
-            tracing::error!(%error, "the log cannot be read");
-            Status::data_loss("the log cannot be read")
-        })?;
+        let (service, sequence) = (self.service.clone(), view.sequence);
+        let issued = move || service.issued_sessions(&view.state, &account, &wanted, from);
+        let (found, next) = from_log(issued).await?;
         Ok(Response::new(ListSessionsResponse {
             sessions: found.iter().map(session).collect(),
             next_page_token: next.map(|next| next.to_string()).unwrap_or_default(),
-            sequence: view.sequence,
+            sequence,
         }))
     }
 }

@@ -81,7 +81,8 @@ pub struct IssuedSession {
 
 impl Service {
     /// The sessions of `account` that are asked for, from record `from` on, or from the first that a living
-    /// session can be in; and where to go on if there may be more.
+    /// session can be in; and where to go on if there may be more. Reads up to `RECORDS_MAX` records, which keeps a
+    /// thread busy for too long to be a worker of the runtime.
     ///
     /// # Errors
     /// The log cannot be read.

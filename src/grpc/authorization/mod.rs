@@ -99,9 +99,11 @@ impl AuthorizationService for Front {
             )));
         }
         let view = self.service.view();
-        let outcome = |question| self.outcome(&info, asking, &view.state, question);
-        let outcomes = requests.into_iter().map(outcome).collect();
-        Ok(Response::new(BatchAuthorizeSignedRequestsResponse { outcomes }))
+        let outcomes = requests.into_iter().enumerate().map(|(index, question)| {
+            let admitted = if index == 0 { Ok(()) } else { self.admit_further(&info) };
+            outcome(admitted.and_then(|()| self.answer(&info, asking, &view.state, question)))
+        });
+        Ok(Response::new(BatchAuthorizeSignedRequestsResponse { outcomes: outcomes.collect() }))
     }
 
     type StreamAuthorizeSignedRequestsStream = Answers<StreamAuthorizeSignedRequestsResponse>;
@@ -153,6 +155,12 @@ impl Front {
             .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))
     }
 
+    /// Counts a question as a request of its own. The first of a call needs none: the call was counted when it came.
+    fn admit_further(&self, info: &RequestInfo) -> Result<(), Status> {
+        let admitted = self.service.admit_request(&info.caller);
+        admitted.map_err(|throttled| status::of_throttled(&throttled, &info.request_id))
+    }
+
     /// Judges one request that a service of account `asking` shows.
     fn answer(
         &self,
@@ -167,20 +175,15 @@ impl Front {
             answer.map(answered).map_err(|error| unanswered(&error, info))
         })
     }
+}
 
-    fn outcome(
-        &self,
-        info: &RequestInfo,
-        asking: AccountId,
-        state: &State,
-        question: AuthorizeSignedRequestRequest,
-    ) -> AuthorizationOutcome {
-        let outcome = match self.answer(info, asking, state, question) {
-            Ok(answer) => Outcome::Answer(answer),
-            Err(status) => Outcome::Failure(failure(&status)),
-        };
-        AuthorizationOutcome { outcome: Some(outcome) }
-    }
+/// What became of one question of many.
+fn outcome(answer: Result<AuthorizeSignedRequestResponse, Status>) -> AuthorizationOutcome {
+    let outcome = match answer {
+        Ok(answer) => Outcome::Answer(answer),
+        Err(status) => Outcome::Failure(failure(&status)),
+    };
+    AuthorizationOutcome { outcome: Some(outcome) }
 }
 
 fn unanswered(error: &ResourceError, info: &RequestInfo) -> Status {

@@ -1,5 +1,6 @@
 //! Many questions over one call: answered in the order in which they come, while the next are read. The
-//! transport's flow control holds back a service that asks faster than it reads.
+//! transport's flow control holds back a service that asks faster than it reads. Each question counts as a request; one
+//! that is over the rate of the service's account ends the stream, with the moment from which another makes sense.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use super::{AUTHORIZE, Answers, Front};
+use super::{AUTHORIZE, Answers, Front, outcome};
 use crate::proto::v1::{
     StreamAuthorizeSignedRequestsRequest as Asked, StreamAuthorizeSignedRequestsResponse as Told,
 };
@@ -43,13 +44,17 @@ async fn answer_all(
     sender: &mpsc::Sender<Result<Told, Status>>,
 ) -> Result<(), Status> {
     let asking = Front::account_of(info)?;
+    let mut first = true;
     while let Some(question) = asked.next().await {
         let Asked { id, request } = question?;
+        if !std::mem::take(&mut first) {
+            front.admit_further(info)?;
+        }
         // What the service may do can change while it asks.
         front.may_ask(info, AUTHORIZE, "*")?;
         let view = front.service.view();
-        let outcome = front.outcome(info, asking, &view.state, request.unwrap_or_default());
-        if sender.send(Ok(Told { id, outcome: Some(outcome) })).await.is_err() {
+        let answer = front.answer(info, asking, &view.state, request.unwrap_or_default());
+        if sender.send(Ok(Told { id, outcome: Some(outcome(answer)) })).await.is_err() {
             break;
         }
     }
