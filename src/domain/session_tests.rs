@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::access::{Caller, Question, judge};
 use super::command::Action;
+use super::decide::explain_assume_role;
 use super::entity::{EntityAction, TagOwner};
 use super::event::EventKind;
 use super::oidc::{KeySource, OidcAction, OidcProvider};
@@ -14,7 +15,7 @@ use super::session::{Operation, ProvenIdentity, Session, SessionDraft, SessionRe
 use super::tags::Tags;
 use super::testing::*;
 use crate::identity::{Arn, Principal, Subject, WebIdentity, base32_id};
-use crate::policy::{Context, Policy, PolicyKind, Verdict};
+use crate::policy::{Context, Miss, Policy, PolicyKind, Trace, Verdict};
 
 /// Account A with a user `ana` who may assume everything, and roles `one` and `two` that trust the account
 /// and each other.
@@ -119,6 +120,51 @@ fn a_role_is_known_by_its_tags() {
     let bob = world.user(A, "bob");
     issued(assume(&mut world, &bob, "one", |_| ()));
     told(assume(&mut world, &bob, "two", |_| ()), "AccessDenied");
+}
+
+fn explained(world: &mut World, caller: &Caller, account: &str, role: &str) -> Trace {
+    let mut action = world.assume(account, role, 3600);
+    let asked = request(&mut action).clone();
+    let command = world.command(account, caller.clone(), action);
+    let arn = format!("arn:aws:iam::{account}:role/{role}").parse().unwrap();
+    let traces = explain_assume_role(&world.state, &command, &arn, &asked).unwrap();
+    traces.into_iter().next().unwrap().1
+}
+
+/// Protects who asks before they act: what is explained is what is decided, by the tags of the role; those of another
+/// account's role are not told, and to whom it does not admit it has none.
+#[test]
+fn a_role_is_explained_by_its_tags() {
+    let mut world = world();
+    let bob = world.create_user(A, "bob");
+    world.create_role(B, "one", &trusting(r#"{"AWS":"111111111111"}"#));
+    world.create_role(B, "shut", &trusting(r#"{"AWS":"222222222222"}"#));
+    for (account, role) in [(A, "one"), (B, "one"), (B, "shut")] {
+        let owner = TagOwner::Role(role.parse().unwrap());
+        let tags = Tags::of_request([("team", "red")]).unwrap();
+        world.root(account, Action::Entity(EntityAction::Tag { owner, tags }));
+    }
+    let roles = [(A, "one"), (A, "two"), (B, "one"), (B, "shut")];
+    let mut with_team = |team: &str| {
+        let text = format!(
+            r#"{{"Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*",
+            "Condition":{{"StringEquals":{{"aws:ResourceTag/team":"{team}"}}}}}}}}"#
+        );
+        let policy = Policy::parse(&text, PolicyKind::Identity).unwrap();
+        world.put_policy(A, of_user("bob"), policy);
+        roles.map(|(account, role)| explained(&mut world, &bob, account, role))
+    };
+    let allowed = with_team("red").map(|trace| trace.decision.verdict() == Verdict::Allow);
+    assert_eq!(allowed, [true, false, true, false]);
+    let given = with_team("blue").map(|trace| {
+        let mut statements = trace.policies.into_iter().flat_map(|policy| policy.statements);
+        let given = statements.find_map(|statement| match statement.miss {
+            Some(Miss::Condition { given, .. }) => Some(given),
+            _ => None,
+        });
+        given.unwrap()
+    });
+    assert_eq!(given, [Some(vec!["red".to_owned()]), None, None, None]);
 }
 
 /// Protects roles: a session is as long as the role lets it be; asking for more fails and is not cut.

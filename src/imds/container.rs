@@ -8,7 +8,9 @@
 //! agent writes each workload's token to a file that only that workload gets to see, and writes it anew long
 //! before it ends; SDKs read the file for each request.
 
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,13 +114,13 @@ pub struct TokenFiles {
 /// Writes tokens for every instance that `source` knows, for ever.
 ///
 /// # Errors
-/// The folder cannot be made.
+/// The folder cannot be made, or is there and is not the agent's alone.
 pub async fn token_files(
     files: TokenFiles,
     source: Arc<dyn InstanceSource>,
 ) -> std::io::Result<std::convert::Infallible> {
-    files.make_folder(&files.folder, 0o700)?;
-    let mut written = std::collections::HashMap::<String, tokio::time::Instant>::new();
+    make_private(&files.folder)?;
+    let mut written = HashMap::<String, tokio::time::Instant>::new();
     loop {
         let instances = source.all();
         let now = tokio::time::Instant::now();
@@ -134,8 +136,9 @@ pub async fn token_files(
                 Err(error) => tracing::warn!(instance = id, %error, "no token was written"),
             }
         }
+        let known: HashSet<_> = instances.iter().map(|instance| instance.id()).collect();
         written.retain(|id, _| {
-            let known = instances.iter().any(|instance| instance.id() == id);
+            let known = known.contains(id.as_str());
             if !known {
                 files.remove(id);
             }
@@ -145,23 +148,48 @@ pub async fn token_files(
     }
 }
 
-impl TokenFiles {
-    fn make_folder(&self, folder: &std::path::Path, mode: u32) -> std::io::Result<()> {
-        use std::os::unix::fs::DirBuilderExt as _;
-        match std::fs::DirBuilder::new().mode(mode).create(folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
-        }
+fn make_folder(folder: &Path, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    match std::fs::DirBuilder::new().mode(mode).create(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
+}
 
+/// Makes the folder that is its owner's alone. One that is there is closed to others, if it is the agent's and nobody
+/// else could have put anything into it.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    make_folder(folder, 0o700)?;
+    let found = std::fs::metadata(folder)?;
+    if !found.is_dir() {
+        return Err(Error::new(ErrorKind::NotADirectory, "it is no folder"));
+    }
+    let (owner, own) = (found.uid(), nix::unistd::geteuid().as_raw());
+    if owner != own {
+        let rule = format!("it belongs to the user {owner}; it has to be of the agent's, {own}");
+        return Err(Error::new(ErrorKind::PermissionDenied, rule));
+    }
+    let mode = found.mode() & 0o777;
+    if mode & 0o022 != 0 {
+        let rule = format!("others may write to it: its mode is {mode:o} and has to be 700");
+        return Err(Error::new(ErrorKind::PermissionDenied, rule));
+    }
+    if mode & 0o077 != 0 {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+impl TokenFiles {
     /// Written beside and renamed, so that a reader finds it whole. The folder stays the same one, as mounts
     /// of it show what is renamed inside it.
     fn write(&self, id: &str) -> std::io::Result<()> {
         let folder = self.folder.join(id);
-        self.make_folder(&folder, 0o755)?;
+        make_folder(&folder, 0o755)?;
         let end = self.clock.now().plus(TOKEN_LIFE);
         let token = self.key.issue(Audience::Container, id, end);
-        let token = token.map_err(|_| std::io::Error::other("no random bytes"))?;
+        let token = token.map_err(|_| Error::other("no random bytes"))?;
         let partial = folder.join("token.partial");
         std::fs::write(&partial, format!("{id}.{token}"))?;
         std::fs::rename(&partial, folder.join("token"))
@@ -174,5 +202,41 @@ impl TokenFiles {
         if let Err(error) = removed {
             tracing::warn!(instance = id, %error, "the token of an instance that ended stays");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+
+    use super::*;
+
+    /// Protects workloads from others on the host: the folder of all tokens is closed to everyone else, and one that
+    /// another could have put something into, or that is another's, is not used.
+    #[test]
+    fn the_folder_of_tokens_is_the_agents_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("tokens");
+        let mode = || fs::metadata(&folder).unwrap().mode() & 0o777;
+        let set = |mode| fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+        make_private(&folder).unwrap();
+        assert_eq!(mode(), 0o700);
+        set(0o755);
+        make_private(&folder).unwrap();
+        assert_eq!(mode(), 0o700);
+        for open in [0o770, 0o702] {
+            set(open);
+            let refused = make_private(&folder).unwrap_err();
+            assert_eq!((refused.kind(), mode()), (ErrorKind::PermissionDenied, open));
+        }
+        set(0o700);
+        if nix::unistd::geteuid().is_root() {
+            chown(&folder, Some(65_534), None).unwrap();
+            assert_eq!(make_private(&folder).unwrap_err().kind(), ErrorKind::PermissionDenied);
+        }
+        let file = place.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert_eq!(make_private(&file).unwrap_err().kind(), ErrorKind::NotADirectory);
     }
 }

@@ -96,9 +96,16 @@ pub async fn serve(
             continue;
         };
         // Whose connections are all busy is told at once, by the end of one more.
-        let Some(admitted) = front.sources.admit(peer.ip().to_canonical()).await else { continue };
-        let admitted = Arc::new(admitted);
-        let Some(slot) = front.slots.take().await else { break };
+        let admitted = tokio::select! {
+            admitted = front.sources.admit(peer.ip().to_canonical()) => admitted,
+            () = &mut stop => break,
+        };
+        let Some(admitted) = admitted.map(Arc::new) else { continue };
+        let slot = tokio::select! {
+            slot = front.slots.take() => slot,
+            () = &mut stop => break,
+        };
+        let Some(slot) = slot else { break };
         let (front, serves, stopping) = (front.clone(), serves.clone(), stopping.clone());
         tasks.spawn(async move {
             let evicted = admitted.clone();
@@ -170,5 +177,31 @@ async fn connection(
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imds::tests::{edge, metadata};
+
+    /// Protects restarts: a server that waits for one of its connections to end stops when it is told to.
+    #[tokio::test]
+    async fn a_full_server_stops() {
+        let slots = Slots::new(1);
+        let busy = slots.take().await.unwrap();
+        busy.work();
+        let sources = Sources::new(Limits::default());
+        let front = Arc::new(Front { edge: edge(metadata()), sources, slots });
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        let served = tokio::spawn(serve(front, listener, Serves::BySourceAddress, stopped));
+        let _client = TcpStream::connect(address).await.unwrap();
+        // Until the client waits for a place.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stop.cancel();
+        tokio::time::timeout(DRAIN_TIMEOUT * 2, served).await.unwrap().unwrap();
     }
 }

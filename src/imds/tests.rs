@@ -46,7 +46,7 @@ impl InstanceSource for Fixed {
     }
 }
 
-fn metadata() -> InstanceMetadata {
+pub(super) fn metadata() -> InstanceMetadata {
     let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
     InstanceMetadata {
         account_id: "111111111111".to_owned(),
@@ -101,7 +101,7 @@ fn edge_of(found: impl FnOnce(&UsageBook) -> Found) -> Edge {
     }
 }
 
-fn edge(metadata: InstanceMetadata) -> Edge {
+pub(super) fn edge(metadata: InstanceMetadata) -> Edge {
     edge_of(|book| Found::Instance(Prepared::new(&metadata, book)))
 }
 

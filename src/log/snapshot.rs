@@ -180,7 +180,7 @@ pub(super) fn open(path: &Path) -> io::Result<(Head, impl Read + use<>)> {
         return Err(damaged("its checksum does not match"));
     }
     file.seek(SeekFrom::Start(0))?;
-    let mut head = [0; 45];
+    let mut head = [0; HEAD as usize];
     file.read_exact(&mut head)?;
     let (magic, rest) = head.split_first_chunk::<5>().ok_or_else(|| damaged("too short"))?;
     let (number, hash) = rest.split_first_chunk::<8>().ok_or_else(|| damaged("too short"))?;

@@ -8,14 +8,44 @@ use crate::domain::rejection::{Denied, Evidence, Rejection};
 use crate::domain::state::State;
 use crate::identity::Invalid;
 use crate::metrics::{self, Denial};
-use crate::policy::{PolicyKind, PolicyTrace, Verdict};
+use crate::policy::{Miss, PolicyKind, PolicyTrace, Verdict};
 use crate::signing::{message_account, open_message, seal_message};
 
 /// Bytes of evidence that a message holds; what is over is left out, statements first to last.
 const EVIDENCE_BYTES_MAX: usize = 4096;
 
-/// How the condition keys begin that hold the tags of a resource.
-const RESOURCE_TAGS: [&str; 2] = ["aws:resourcetag/", "iam:resourcetag/"];
+/// The condition keys that follow from the caller or the request, whatever the resource. Any other may say something of
+/// the resource, as `aws:ResourceAccount`, `s3:ExistingObjectTag/key` and whatever else its service passes do.
+const TOLD_KEYS: [&str; 26] = [
+    "aws:currenttime",
+    "aws:ec2instancesourceprivateipv4",
+    "aws:ec2instancesourcevpc",
+    "aws:epochtime",
+    "aws:federatedprovider",
+    "aws:multifactorauthage",
+    "aws:multifactorauthpresent",
+    "aws:referer",
+    "aws:requestedregion",
+    "aws:securetransport",
+    "aws:sourceidentity",
+    "aws:sourceip",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:tagkeys",
+    "aws:tokenissuetime",
+    "aws:useragent",
+    "aws:userid",
+    "aws:username",
+    "aws:vpcsourceip",
+    "ec2:roledelivery",
+    "ec2:sourceinstancearn",
+    "sts:externalid",
+    "sts:rolesessionname",
+    "sts:sourceidentity",
+    "sts:transitivetagkeys",
+];
+/// How further such keys begin.
+const TOLD_FAMILIES: [&str; 2] = ["aws:principal", "aws:requesttag/"];
 
 impl Service {
     /// Adds the sealed evidence to a refusal of policy, for callers who have an account.
@@ -85,6 +115,21 @@ pub(super) fn deciding(denied: &Denied) -> Denial {
     }
 }
 
+/// Whether a condition key, in lower case, says nothing of the resource.
+fn is_told(key: &str) -> bool {
+    TOLD_KEYS.contains(&key) || TOLD_FAMILIES.iter().any(|family| key.starts_with(family))
+}
+
+/// What a statement failed on; without the values of another account's resource.
+fn failed_on(miss: &Miss, foreign: bool) -> String {
+    match miss {
+        Miss::Condition { operator, key, .. } if foreign && !is_told(key) => {
+            format!("{operator} on {key}")
+        }
+        _ => miss.to_string(),
+    }
+}
+
 /// The message of AWS. Of another account's resource nothing is told but that its policy refused.
 fn plain(denied: &Denied, evidence: &Evidence) -> Value {
     let verdict = evidence.trace.decision.verdict();
@@ -113,7 +158,7 @@ fn plain(denied: &Denied, evidence: &Evidence) -> Value {
                 None if fits(&item) => matched.push(item),
                 Some(miss) => {
                     if let Some(object) = item.as_object_mut() {
-                        object.insert("failedOn".to_owned(), json!(miss.to_string()));
+                        object.insert("failedOn".to_owned(), json!(failed_on(miss, foreign)));
                     }
                     if fits(&item) {
                         failures.push(item);
@@ -123,9 +168,8 @@ fn plain(denied: &Denied, evidence: &Evidence) -> Value {
             }
         }
     }
-    let of_resource = |key: &str| RESOURCE_TAGS.iter().any(|prefix| key.starts_with(prefix));
     let conditions = evidence.context.iter().filter_map(|(key, values)| {
-        if foreign && of_resource(key) {
+        if foreign && !is_told(key) {
             return None;
         }
         let values: Vec<_> = values.iter().map(|value| json!({ "value": value })).collect();
@@ -140,10 +184,78 @@ fn plain(denied: &Denied, evidence: &Evidence) -> Value {
         "matchedStatements": { "items": matched },
         "failures": { "items": failures },
         "context": {
-            "principal": { "id": evidence.user_id, "arn": denied.principal },
+            "principal": { "id": evidence.user_id, "arn": &*denied.principal },
             "action": denied.action,
             "resource": denied.resource,
             "conditions": { "items": conditions },
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::domain::access::{Question, authorize};
+    use crate::domain::testing::{A, B, World, account, of_user};
+    use crate::policy::{Context, Policy};
+
+    /// Keys that say something of the resource.
+    const OF_RESOURCE: [&str; 5] = [
+        "aws:ResourceTag/team",
+        "ec2:ResourceTag/team",
+        "iam:ResourceTag/team",
+        "s3:ExistingObjectTag/team",
+        "s3:x-amz-acl",
+    ];
+    /// Keys of the request.
+    const OF_REQUEST: [&str; 4] =
+        ["aws:RequestTag/stage", "aws:SourceVpce", "aws:TagKeys", "sts:RoleSessionName"];
+
+    /// What a refusal says to a user of A about a resource of `owner`.
+    fn message(owner: &str) -> String {
+        let mut world = World::default();
+        world.create_account(A);
+        world.create_account(B);
+        let caller = world.create_user(A, "ana");
+        let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*",
+            "Condition":{"StringEquals":{"s3:ExistingObjectTag/team":"blue"}}}}"#;
+        let policy = Policy::parse(text, PolicyKind::Identity).unwrap();
+        world.put_policy(A, of_user("ana"), policy);
+        let mut extra = Context::default();
+        OF_RESOURCE.iter().for_each(|key| extra.insert(key, "crimson".to_owned()));
+        OF_REQUEST.iter().for_each(|key| extra.insert(key, "asked".to_owned()));
+        let question = Question {
+            caller: &caller,
+            action: "s3:GetObject",
+            resource: "arn:aws:s3:::photos/a",
+            resource_account: Some(account(owner)),
+            resource_policy: None,
+            role_trust: false,
+            time: Timestamp::from_unix_seconds(1_764_000_100),
+        };
+        let denied = authorize(&world.state, &question, &extra).unwrap_err();
+        plain(&denied, denied.evidence.as_deref().unwrap()).to_string()
+    }
+
+    /// Protects tenants: of another account's resource a refusal tells nothing that its service passed, neither among
+    /// the conditions nor as what a statement failed on; of the caller and the request it tells all.
+    #[test]
+    fn a_refusal_tells_nothing_of_anothers_resource() {
+        let (own, foreign) = (message(A), message(B));
+        let has = |message: &str, key: &str| {
+            message.contains(&format!(r#""key":"{}""#, key.to_ascii_lowercase()))
+        };
+        for key in OF_RESOURCE.into_iter().chain(["aws:ResourceAccount"]) {
+            assert!(has(&own, key) && !has(&foreign, key), "{key}");
+        }
+        for key in OF_REQUEST.into_iter().chain(["aws:PrincipalArn", "aws:CurrentTime"]) {
+            assert!(has(&own, key) && has(&foreign, key), "{key}");
+        }
+        assert!(
+            own.contains(r#"StringEquals on s3:existingobjecttag/team, which is [\"crimson\"]"#)
+        );
+        assert!(foreign.contains(r#""StringEquals on s3:existingobjecttag/team""#), "{foreign}");
+        assert!(!foreign.contains("crimson") && !foreign.contains(B), "{foreign}");
+    }
 }

@@ -128,6 +128,7 @@ impl Service {
         let instance = instance.instance().ok_or_else(|| Invalid::new("instance_id", "is none"))?;
         let issued = Arc::new(self.role_credentials(account, &instance, credentials, delivery)?);
         self.deliveries.insert(credentials.key.clone(), (account.id, issued.clone()));
+        self.forget_if_gone(account.id);
         Ok(issued)
     }
 

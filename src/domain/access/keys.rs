@@ -108,7 +108,8 @@ fn insert_caller_keys(
     let (ip, agent) = (caller.source_ip, &caller.user_agent);
     insert_request_keys(context, time, caller.secure_transport, ip, agent);
     if let Some(tags) = tags {
-        // Names of keys ignore case, so that a tag of the session takes the place of one of the role.
+        // Names of keys ignore the case of ASCII, so that a tag of the session takes the place of one of the role. Two
+        // that differ in the case of other letters are one tag in `Tags`, but two keys here.
         tags.insert_into(context, PRINCIPAL_TAG);
     }
     if let Some(session) = &caller.session {

@@ -21,7 +21,7 @@ use crate::domain::session::{ProvenIdentity, Session, SessionRequest};
 use crate::domain::state::{Account, Role, State};
 use crate::domain::tags::Tags;
 use crate::identity::{Arn, Principal, Subject, WebIdentity};
-use crate::policy::{Context, PolicyKind, PolicyTrace, StatementTrace, Trace};
+use crate::policy::{Context, Miss, PolicyKind, PolicyTrace, StatementTrace, Trace};
 
 /// A session of the role `role_arn` for the caller, or for the holder of a provider's token.
 pub(in crate::domain::decide) fn issue(
@@ -100,11 +100,12 @@ pub fn explain_assume_role(
 ) -> Result<Vec<(&'static str, Trace)>, Rejection> {
     let asked = Asked { state, command, role_arn, proven: None, request };
     let carried = Carried::of(command, &request.draft)?;
-    let context = asked.context(&carried);
-    let explain = |action, role| access::explain(state, &asked.question(action, role), &context);
+    let role = asked.role();
     let traces = asked.actions(&carried).into_iter().map(|action| {
-        let trace = explain(action, asked.role());
-        (action, if asked.is_known(&trace) { trace } else { explain(action, None) })
+        let trace = asked.explain(action, role, &carried);
+        let known = asked.is_known(&trace);
+        let trace = if known { trace } else { asked.explain(action, None, &carried) };
+        (action, asked.without_tags(role, trace))
     });
     Ok(traces.collect())
 }
@@ -198,8 +199,7 @@ impl<'a> Asked<'a> {
 
     /// Judges every action that the request amounts to, on both sides.
     fn authorize(self, role: Option<&'a Arc<Role>>, carried: &Carried) -> Result<(), Rejection> {
-        let mut context = self.context(carried);
-        context.extend(&Tags::of_resource(role.map(|role| &role.tags)));
+        let context = self.context(role, carried);
         for action in self.actions(carried) {
             let question = self.question(action, role);
             access::authorize(self.state, &question, &context)
@@ -208,13 +208,36 @@ impl<'a> Asked<'a> {
         Ok(())
     }
 
+    /// What an action comes to with the role, or with none.
+    fn explain(self, action: &'a str, role: Option<&'a Arc<Role>>, carried: &Carried) -> Trace {
+        let context = self.context(role, carried);
+        access::explain(self.state, &self.question(action, role), &context)
+    }
+
+    /// The tags of another account's role count in the caller's policies, but their values are told to nobody there.
+    fn without_tags(self, role: Option<&Arc<Role>>, mut trace: Trace) -> Trace {
+        if self.is_own() {
+            return trace;
+        }
+        let tags = Tags::of_resource(role.map(|role| &role.tags));
+        let of_caller = trace.policies.iter_mut().filter(|policy| !policy.kind.is_of_resource());
+        for statement in of_caller.flat_map(|policy| &mut policy.statements) {
+            if let Some(Miss::Condition { key, given, .. }) = &mut statement.miss
+                && tags.get(key).is_some()
+            {
+                *given = None;
+            }
+        }
+        trace
+    }
+
     /// A refusal as the caller may know it. Whom a role of another account does not admit is told what they would
     /// be of a role that is not there: not that it is, nor its tags, nor what else of its account refused them.
     fn told(self, denied: Box<Denied>, action: &'a str, carried: &Carried) -> Rejection {
         let known = denied.evidence.as_ref().is_none_or(|evidence| self.is_known(&evidence.trace));
         let of_nothing = || {
             let question = self.question(action, None);
-            access::authorize(self.state, &question, &self.context(carried)).err()
+            access::authorize(self.state, &question, &self.context(None, carried)).err()
         };
         let mut denied = if known { denied } else { of_nothing().unwrap_or(denied) };
         if self.proven.is_some() {
@@ -226,12 +249,16 @@ impl<'a> Asked<'a> {
 
     /// Whether the caller may know that the role is there: it is of their account, or it admits them.
     fn is_known(self, trace: &Trace) -> bool {
-        let own = self.command.caller.principal.account() == Some(self.command.account);
         let admits = |(policy, statement): (&PolicyTrace, &StatementTrace)| {
             // A role's trust policy is judged as what it is, its resource's policy.
             policy.kind == PolicyKind::Resource && !statement.denies
         };
-        own || trace.matched().any(admits)
+        self.is_own() || trace.matched().any(admits)
+    }
+
+    /// Whether the role's account is the caller's.
+    fn is_own(self) -> bool {
+        self.command.caller.principal.account() == Some(self.command.account)
     }
 
     fn question(self, action: &'a str, role: Option<&'a Arc<Role>>) -> Question<'a> {
@@ -246,7 +273,8 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn context(self, carried: &Carried) -> Context {
+    /// The condition keys of the request, and of the role if there is one.
+    fn context(self, role: Option<&Arc<Role>>, carried: &Carried) -> Context {
         let mut context = carried.context();
         if let Some(name) = &self.request.draft.name {
             context.insert("sts:RoleSessionName", name.to_string());
@@ -267,6 +295,7 @@ impl<'a> Asked<'a> {
                 context.insert_multi(&format!("{issuer}:amr"), proven.methods.clone());
             }
         }
+        context.extend(&Tags::of_resource(role.map(|role| &role.tags)));
         context
     }
 }
