@@ -2,9 +2,11 @@
 //!
 //! The schedule is filled from the state at the start and follows the facts after that, so that a stop, a jump of
 //! the clock or a burst of launches leaves nothing out. What is due is handed to the ledger in commands of many
-//! instances of one account each, what ends soonest first, with a bound on how much is under way.
+//! instances of one account each, what ends soonest first, with a bound on how much is under way, in all and of one
+//! account.
 
 pub mod calendar;
+mod lanes;
 mod pass;
 pub mod schedule;
 #[cfg(test)]
@@ -36,7 +38,7 @@ pub async fn run(service: Arc<Service>) {
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        pass.submit(&mut schedule);
+        pass.submit(&schedule);
         tokio::select! {
             batch = batches.recv() => match batch {
                 Ok(batch) => schedule.follow(&service.view().state, &batch, service.now()),
@@ -45,12 +47,8 @@ pub async fn run(service: Arc<Service>) {
             },
             () = pass.settle(&mut schedule), if pass.is_under_way() => {}
             _ = look.tick() => {
-                let now = service.now();
-                if schedule.is_ahead_of(now) {
-                    tracing::warn!("the clock went back; rotations are planned anew");
-                    schedule.fill(&service.view().state, now);
-                }
-                schedule.take(now, |second, due| pass.add(second, due));
+                let (view, now) = (service.view(), service.now());
+                schedule.look(&view.state, now, |second, due| pass.add(second, due));
                 metrics::rotation().scheduled(schedule.planned());
                 metrics::rotation().lag(pass.lag());
             }

@@ -1,9 +1,11 @@
 //! When each association's credentials are renewed. An entry of the calendar stands for one set at one pace; when
 //! either has changed by the time it comes out, it is dropped, for the change has put in another.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::calendar::{Calendar, Window};
+use super::lanes::Waiting;
 use crate::clock::Timestamp;
 use crate::domain::event::EventKind;
 use crate::domain::fleet::Record;
@@ -25,6 +27,15 @@ const LIKED_TENTHS: u32 = 9;
 const CATCH_UP_SHARE: u32 = 6;
 /// By how much a second may exceed the mean, as a fraction: a twentieth less than what is promised.
 const LOAD_OVER_MEAN: (u64, u64) = (115, 100);
+/// How far the clock may go at once, back and ahead, before everything is planned anew. Clocks that are set by a network
+/// step by less.
+const BACK_SECONDS: i64 = 5;
+const AHEAD_SECONDS: i64 = 60;
+/// Changes of accounts that are looked at together; more are looked at as they come.
+const CHANGES_MAX: usize = 4096;
+/// Entries beyond twice what was true at the last planning, after which everything is planned anew: whoever changes
+/// their settings again and again fills the calendar with entries that no longer hold.
+const STALE_ENTRIES: usize = 4096;
 /// A second's load is summed in this unit, for fractions of an entry.
 const UNITS: u64 = 1_000_000_000;
 
@@ -38,11 +49,28 @@ pub struct Due {
     interval: u32,
 }
 
+/// What changed for many instances of an account at once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Change {
+    /// When they are to be renewed.
+    Times,
+    /// Their newest sets may be void.
+    Revoked,
+    /// The profile has a role.
+    Profile(ProfileName),
+    /// The role trusts others than before.
+    Trust(RoleName),
+}
+
 /// See the module.
 pub struct Schedule {
     /// The installation's.
     pace: Pace,
     calendar: Calendar<Due>,
+    /// How much was planned when everything was.
+    filled: usize,
+    /// What goes over all instances of an account: done once a look, however often it changed.
+    changed: BTreeSet<(AccountId, Change)>,
     /// Entries a second that the planned intervals make, in units.
     load: u64,
 }
@@ -50,7 +78,8 @@ pub struct Schedule {
 impl Schedule {
     /// Nothing, from `now` on.
     pub fn new(pace: Pace, now: Timestamp) -> Self {
-        Self { pace, calendar: Calendar::new(now.as_unix_seconds()), load: 0 }
+        let calendar = Calendar::new(now.as_unix_seconds());
+        Self { pace, calendar, filled: 0, changed: BTreeSet::new(), load: 0 }
     }
 
     /// Plans everything that is true now, and nothing else.
@@ -59,6 +88,7 @@ impl Schedule {
         for account in state.accounts() {
             self.plan_account(state, account, now);
         }
+        self.filled = self.planned();
         tracing::info!(planned = self.planned(), "rotations are planned");
     }
 
@@ -67,11 +97,19 @@ impl Schedule {
         self.calendar.planned()
     }
 
-    /// Whether the clock went back behind what was taken already: then times planned mean something else.
-    pub fn is_ahead_of(&self, now: Timestamp) -> bool {
-        /// Clocks that are set by a network step by less.
-        const BACK_SECONDS: i64 = 5;
-        self.calendar.next() > now.as_unix_seconds().saturating_add(BACK_SECONDS)
+    /// Takes out what is due, each entry with its second, after a look at what changed. If the clock jumped, everything
+    /// is planned anew: back, what is planned means something else; ahead, as after a stop, what is overdue is paced.
+    pub fn look(&mut self, state: &State, now: Timestamp, take: impl FnMut(i64, Due)) {
+        let ahead = now.as_unix_seconds().saturating_sub(self.calendar.next());
+        if !(-BACK_SECONDS..=AHEAD_SECONDS).contains(&ahead) {
+            tracing::warn!(seconds = ahead, "the clock jumped; rotations are planned anew");
+            self.fill(state, now);
+        }
+        self.settle_changes(state, now);
+        self.take(now, take);
+        if self.planned() > self.filled.saturating_mul(2).saturating_add(STALE_ENTRIES) {
+            self.fill(state, now);
+        }
     }
 
     fn plan_account(&mut self, state: &State, account: &Account, now: Timestamp) {
@@ -115,6 +153,31 @@ impl Schedule {
         record.pace().or(account.pace).unwrap_or(self.pace).interval
     }
 
+    /// A set that lives shorter than is usual now is renewed at half of its life.
+    fn interval_of_set(
+        &self,
+        account: &Account,
+        record: &Record,
+        issued_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Duration {
+        self.interval(account, record).min(expires_at.since(issued_at) / 2)
+    }
+
+    /// An entry that was due in `second` with what is known of its set, if it still holds. What was planned for later
+    /// than its interval asks for, after a stop or a try that failed, is due since then.
+    pub(super) fn waiting(&self, state: &State, second: i64, due: Due) -> Option<Waiting> {
+        let (account, record) = self.current(state, &due)?;
+        let set = record.newest_set();
+        let latest = set.map(|(issued_at, expires_at)| {
+            let interval = self.interval_of_set(account, record, issued_at, expires_at);
+            issued_at.plus(interval).as_unix_seconds()
+        });
+        let since = latest.map_or(second, |latest| latest.min(second));
+        let ends = set.map_or(Timestamp::EPOCH, |(_, expires_at)| expires_at);
+        Some(Waiting { account: account.id, due, ends, since })
+    }
+
     /// When a record's set is to be renewed.
     fn window(&self, state: &State, account: &Account, record: &Record, now: Timestamp) -> Window {
         let second = now.as_unix_seconds();
@@ -127,8 +190,7 @@ impl Schedule {
         if is_demanded(state, account, issued_at, now) {
             return at_once;
         }
-        // A set that lives shorter than is usual now is renewed at half of its life.
-        let interval = self.interval(account, record).min(expires_at.since(issued_at) / 2);
+        let interval = self.interval_of_set(account, record, issued_at, expires_at);
         let latest = issued_at.plus(interval);
         if latest > now {
             let tenths = |count| issued_at.plus(interval / 10 * count).as_unix_seconds();
@@ -148,8 +210,7 @@ impl Schedule {
         self.enter(second, due);
     }
 
-    /// Takes out what is due, each entry with its second.
-    pub fn take(&mut self, now: Timestamp, mut take: impl FnMut(i64, Due)) {
+    fn take(&mut self, now: Timestamp, mut take: impl FnMut(i64, Due)) {
         let load = &mut self.load;
         self.calendar.take(now.as_unix_seconds(), |second, due: Due| {
             *load = load.saturating_sub(load_of(&due));
@@ -192,18 +253,42 @@ impl Schedule {
                 EventKind::Rotation(
                     RotationEvent::Configured { .. } | RotationEvent::Demanded { .. },
                 )
-                | EventKind::AccountEnabled => self.plan_account(state, account, now),
-                EventKind::SessionsRevoked { .. } => self.renew_revoked(account, now),
+                | EventKind::AccountEnabled => self.note(account, Change::Times),
+                EventKind::SessionsRevoked { .. } => self.note(account, Change::Revoked),
                 EventKind::ProfileRoleAdded { profile, .. } => {
-                    self.renew_changed(account, |name, _| name == profile, now);
+                    self.note(account, Change::Profile(profile.clone()));
                 }
                 EventKind::TrustPolicyChanged { role, .. } => {
+                    self.note(account, Change::Trust(role.clone()));
+                }
+                _ => {}
+            }
+            if self.changed.len() >= CHANGES_MAX {
+                self.settle_changes(state, now);
+            }
+        }
+    }
+
+    fn note(&mut self, account: &Account, change: Change) {
+        self.changed.insert((account.id, change));
+    }
+
+    /// Plans the instances of accounts for which something changed.
+    fn settle_changes(&mut self, state: &State, now: Timestamp) {
+        for (account, change) in std::mem::take(&mut self.changed) {
+            let Some(account) = state.account(account) else { continue };
+            match change {
+                Change::Times => self.plan_account(state, account, now),
+                Change::Revoked => self.renew_revoked(account, now),
+                Change::Profile(profile) => {
+                    self.renew_changed(account, |name, _| *name == profile, now);
+                }
+                Change::Trust(role) => {
                     let concerns = |_: &ProfileName, record: &Record| {
-                        record.refused().is_some() && gives(account, record, role)
+                        record.refused().is_some() && gives(account, record, &role)
                     };
                     self.renew_changed(account, concerns, now);
                 }
-                _ => {}
             }
         }
     }
@@ -271,9 +356,10 @@ fn low_half(epoch: u64) -> u32 {
     u32::try_from(epoch & u64::from(u32::MAX)).unwrap_or(0)
 }
 
+#[cfg(test)]
 impl Due {
-    /// The account of an entry.
-    pub(super) fn account(&self) -> Option<AccountId> {
-        self.account.id()
+    /// An entry of an instance's first set.
+    pub(super) fn of(account: AccountId, instance: PackedInstanceId) -> Self {
+        Self { account: account.into(), instance, epoch: 1, interval: 3600 }
     }
 }

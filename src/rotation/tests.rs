@@ -15,6 +15,7 @@ use crate::domain::testing::{A, World, account};
 use crate::identity::{AssociationId, InstanceId, PackedInstanceId, PackedKeyId, Path, hex_id};
 use crate::ledger::Recorded;
 use crate::pace::{Pace, SERVED_LIFE_MIN};
+use crate::sts::tests::{Desk, desk};
 
 const HOUR: i64 = 3600;
 const START: i64 = 1_764_000_000;
@@ -99,7 +100,7 @@ impl Clockwork {
     /// What is due until `now` and still holds.
     fn due(&mut self, now: i64) -> Vec<Due> {
         let mut due = Vec::new();
-        self.schedule.take(at(now), |_, entry| due.push(entry));
+        self.schedule.look(&self.state, at(now), |_, entry| due.push(entry));
         due.retain(|entry| self.schedule.current(&self.state, entry).is_some());
         due
     }
@@ -192,12 +193,65 @@ fn jumps_of_the_clock_lose_and_double_nothing() {
     let mut clockwork = Clockwork::new((0..count).map(|_| START), START);
     assert_eq!(clockwork.renew(START + 24 * HOUR), count);
     let back = START + 23 * HOUR;
-    assert!(clockwork.schedule.is_ahead_of(at(back)));
-    clockwork.schedule.fill(&clockwork.state, at(back));
-    assert!(!clockwork.schedule.is_ahead_of(at(back)));
     assert_eq!(clockwork.due(back), [], "sets from a later time are not overdue");
     let renewed = clockwork.run(back + 1, 2 * HOUR + 1);
     assert_eq!(renewed.iter().sum::<usize>() / count, 1);
+}
+
+/// Protects the service when the machine slept for an hour: what is overdue is caught up as after a stop, not at once.
+#[test]
+fn a_jump_ahead_is_paced() {
+    let count: i64 = 3600;
+    let mut clockwork = Clockwork::new((0..count).map(|n| START - n), START);
+    let awake = START + 2 * HOUR;
+    let renewed = clockwork.run(awake, 600);
+    let total: usize = renewed.iter().sum();
+    assert!(total >= 3500, "{total} were overdue and are renewed");
+    let worst = renewed.iter().max().copied().unwrap();
+    assert!(worst <= 12, "{worst} in the worst second, {} on average", total / 600);
+}
+
+/// Protects the node's memory: an account that changes its settings again and again leaves no more entries than twice
+/// what is true and a little.
+#[test]
+fn settings_that_change_do_not_fill_the_calendar() {
+    let mut clockwork = Clockwork::new((0..100).map(|_| START), START);
+    for round in 0..1000 {
+        let interval = Duration::from_secs(1800 + round % 2);
+        let pace = Some(Pace { interval, ..PACE });
+        let configured = RotationEvent::Configured { association: None, pace };
+        clockwork.happens(START, EventKind::Rotation(configured.clone()));
+        clockwork.happens(START, EventKind::Rotation(configured));
+        let before = clockwork.schedule.planned();
+        clockwork.due(START);
+        assert!(clockwork.schedule.planned() <= before + 100, "once a look");
+    }
+    let planned = clockwork.schedule.planned();
+    assert!(planned <= 2 * 100 + 4096 + 100, "{planned} entries for 100 instances");
+}
+
+/// Protects whoever watches rotation: what is renewed late is known to be late, also after a stop and after a try that
+/// failed, for which it was planned again.
+#[test]
+fn lateness_counts_from_when_a_set_should_have_been_renewed() {
+    let back = START + 3 * HOUR;
+    let Clockwork { state, mut schedule, .. } = Clockwork::new([START].into_iter(), back);
+    let mut first_due = |from: i64| {
+        let mut due = None;
+        let seconds = (from..from + HOUR).take_while(|now| {
+            schedule.look(&state, at(*now), |second, entry| due = Some((second, entry)));
+            due.is_none()
+        });
+        let now = from + seconds.count() as i64;
+        let (second, entry) = due.unwrap();
+        let waiting = schedule.waiting(&state, second, entry).unwrap();
+        schedule.retry(entry, at(now));
+        (now, waiting)
+    };
+    let (now, waiting) = first_due(back);
+    assert_eq!((waiting.since, waiting.ends), (START + HOUR, at(START).plus(PACE.lifetime)));
+    let (again, waiting) = first_due(now + 1);
+    assert!(again > now && waiting.since == START + HOUR, "{waiting:?}");
 }
 
 /// Protects from renewals for what ended or changed: an entry that was planned for something else comes to nothing.
@@ -236,4 +290,52 @@ fn a_demand_makes_everything_due_at_once() {
         assert_eq!(clockwork.renew(START + 11), count);
         assert_eq!(clockwork.renew(START + 12), 0);
     }
+}
+
+/// The number of the set that the only instance has, once it is this one, within a bound.
+async fn set_of(desk: &Desk, wanted: u64) -> u64 {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let began = std::time::Instant::now();
+    loop {
+        let view = desk.service.view();
+        let own = view.state.account(account(A)).unwrap();
+        let epoch = own.instances.records().next().unwrap().epoch;
+        if epoch == wanted || began.elapsed() > PATIENCE {
+            return epoch;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Lets a minute pass in steps that are no jumps, after the scheduler has seen what time it is.
+async fn a_minute_passes(desk: &Desk) {
+    for step in [0, 30, 30] {
+        desk.advance(step);
+        tokio::time::sleep(2 * super::LOOK).await;
+    }
+}
+
+/// Protects clients and the service from the machine's clock: the running scheduler renews in time, renews what ended
+/// when the clock goes a day ahead, renews nothing twice when it goes an hour back, and goes on from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_may_jump_while_it_rotates() {
+    const DAY: i64 = 24 * HOUR;
+    let desk = desk();
+    let (account, _) = desk.account(A).await;
+    desk.instance_credentials(account).await;
+    let task = tokio::spawn(super::run(desk.service.clone()));
+    assert_eq!(set_of(&desk, 1).await, 1);
+    // The desk renews after half an hour.
+    desk.advance(HOUR / 2 - 30);
+    a_minute_passes(&desk).await;
+    assert_eq!(set_of(&desk, 2).await, 2);
+    desk.advance(DAY);
+    assert_eq!(set_of(&desk, 3).await, 3);
+    desk.advance(-HOUR);
+    a_minute_passes(&desk).await;
+    assert_eq!(set_of(&desk, 3).await, 3, "a set from a later time is not overdue");
+    desk.advance(HOUR + HOUR / 2 - 90);
+    a_minute_passes(&desk).await;
+    assert_eq!(set_of(&desk, 4).await, 4);
+    task.abort();
 }

@@ -21,7 +21,7 @@ mod resource;
 mod root_keys;
 mod sessions;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod web_identity;
 
 use std::sync::{Arc, OnceLock};

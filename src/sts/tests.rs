@@ -16,14 +16,15 @@ use crate::signing::{Claims, seal};
 const PATH: &str = "/locum.v1.StsService/GetCallerIdentity";
 const START: i64 = 1_764_000_000;
 
-struct Desk {
-    service: Service,
+/// A service with a clock that is set by hand.
+pub(crate) struct Desk {
+    pub(crate) service: Arc<Service>,
     time: Arc<std::sync::atomic::AtomicI64>,
     _writer: crate::ledger::WriterHandle,
     _folder: tempfile::TempDir,
 }
 
-fn desk() -> Desk {
+pub(crate) fn desk() -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let (ledger, writer, _) = Ledger::open(EventLog::open(folder.path()).unwrap().0).unwrap();
     let keyring = Arc::new(Keyring::generate(&SystemRandom::new()).unwrap());
@@ -37,7 +38,7 @@ fn desk() -> Desk {
         oidc_reach: crate::oidc::Reach::Loopback,
     };
     let clock = Clock::Manual(time.clone());
-    let service = Service::new(ledger, keyring, clock, settings).unwrap();
+    let service = Arc::new(Service::new(ledger, keyring, clock, settings).unwrap());
     Desk { service, time, _writer: writer, _folder: folder }
 }
 
@@ -48,7 +49,7 @@ impl Desk {
         receipt.fact.unwrap().events.iter().map(|event| event.kind.clone()).collect()
     }
 
-    async fn account(&self, id: &str) -> (AccountId, AccessKeyId) {
+    pub(crate) async fn account(&self, id: &str) -> (AccountId, AccessKeyId) {
         let id: AccountId = id.parse().unwrap();
         let action = self.service.draw_account(id, "test").unwrap();
         let kinds = self.own(id, action).await;
@@ -58,7 +59,7 @@ impl Desk {
         (id, key.clone())
     }
 
-    fn advance(&self, seconds: i64) {
+    pub(crate) fn advance(&self, seconds: i64) {
         self.time.fetch_add(seconds * 1000, std::sync::atomic::Ordering::SeqCst);
     }
 
@@ -77,7 +78,8 @@ impl Desk {
         self.service.authenticate_call(&call)
     }
 
-    async fn instance_credentials(&self, account: AccountId) -> IssuedCredentials {
+    /// Launches an instance with a role, and gives its first set.
+    pub(crate) async fn instance_credentials(&self, account: AccountId) -> IssuedCredentials {
         let role: crate::identity::RoleName = "Get-pics".parse().unwrap();
         let profile: crate::identity::ProfileName = "Get-pics".parse().unwrap();
         let service = &self.service;
@@ -297,6 +299,7 @@ async fn keys_of_a_deleted_account_are_forgotten() {
     let desk = desk();
     let (a, root) = desk.account("111111111111").await;
     let (b, _) = desk.account("222222222222").await;
+    desk.instance_credentials(a).await;
     let secret = |id, key: &AccessKeyId| {
         let view = desk.service.view();
         desk.service.secret_of(view.state.account(id).unwrap(), key).unwrap()
@@ -323,6 +326,11 @@ async fn keys_of_a_deleted_account_are_forgotten() {
     done.await.unwrap();
     let late = desk.service.secret_of(before.state.account(a).unwrap(), &root).unwrap();
     assert_eq!((late, kept()), (own, [false, true]));
+    let gone = before.state.account(a).unwrap();
+    let record = gone.instances.records().next().unwrap();
+    let credentials = record.instance().unwrap().association.unwrap().credentials.unwrap();
+    desk.service.kept_role_credentials(gone, record, &credentials).unwrap();
+    assert!(desk.service.deliveries.is_empty());
 }
 
 /// Protects what a deleted role's sessions could do: nothing, nor when a role of its name is made anew.
