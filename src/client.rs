@@ -18,6 +18,8 @@ pub mod authorize;
 mod bytes_codec;
 mod first_message;
 mod form;
+#[cfg(test)]
+mod tests;
 mod trust;
 
 use std::future::Future;
@@ -36,6 +38,7 @@ use tower::Service;
 use crate::clock::Clock;
 use crate::signing::Secret;
 use crate::signing::grpc::{CallSigner, sign_call};
+use crate::telemetry;
 
 pub use bytes_codec::BytesCodec;
 pub use first_message::first_message;
@@ -196,7 +199,9 @@ impl Service<Request<Body>> for SignedChannel {
         self.channel.poll_ready(cx).map_err(unreachable)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        // The caller's span is the one that is entered here; the signature does not cover what it adds.
+        telemetry::pass_trace_on(&tracing::Span::current(), request.headers_mut());
         let fresh = self.channel.clone();
         let mut channel = std::mem::replace(&mut self.channel, fresh);
         let signer = self.signer.clone();

@@ -8,7 +8,7 @@ mod access;
 mod metrics;
 mod under_way;
 
-use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator as _};
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
@@ -104,6 +104,17 @@ pub fn continue_trace(span: &tracing::Span, headers: &http::HeaderMap) {
     }
 }
 
+/// Lets whoever reads `headers` continue the trace of `span`: puts a W3C `traceparent` among them, and a `tracestate`
+/// if the trace has one. A parent that is named there already stays.
+pub fn pass_trace_on(span: &tracing::Span, headers: &mut http::HeaderMap) {
+    if span.is_disabled() || headers.contains_key("traceparent") {
+        return;
+    }
+    // A trace that is not sampled is told too: that nobody keeps it is for the callee to know. Without a collector
+    // the context is empty, of which nothing is put.
+    TraceContextPropagator::new().inject_context(&span.context(), &mut Sent(headers));
+}
+
 /// Names a span that was begun before it was known what is asked.
 pub fn rename(span: &tracing::Span, name: &'static str) {
     if !span.is_disabled() {
@@ -143,6 +154,20 @@ impl Extractor for Headers<'_> {
 
     fn keys(&self) -> Vec<&str> {
         self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
+
+struct Sent<'a>(&'a mut http::HeaderMap);
+
+impl Injector for Sent<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        // The propagator sets a `tracestate` whether there is one or not.
+        if value.is_empty() {
+            return;
+        }
+        if let (Ok(name), Ok(value)) = (key.parse::<http::HeaderName>(), value.parse()) {
+            self.0.insert(name, value);
+        }
     }
 }
 
