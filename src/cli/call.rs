@@ -61,7 +61,7 @@ impl Target {
         Ok(connect_trusting(&self.endpoint, &self.region, credentials, &trust)?)
     }
 
-    fn trust(&self) -> Result<Trust, Failure> {
+    pub(super) fn trust(&self) -> Result<Trust, Failure> {
         Ok(Trust::of_file(self.ca_file.as_deref())?)
     }
 }

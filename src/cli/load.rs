@@ -124,6 +124,7 @@ impl Deployment {
             metadata: self.metadata.clone(),
             region: self.target.region.clone(),
             credentials: self.target.credentials()?,
+            trust: self.target.trust()?,
         })
     }
 }

@@ -214,7 +214,7 @@ fn authority(endpoint: &str) -> Result<String, LoadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Credentials;
+    use crate::client::{Credentials, Trust};
 
     fn to() -> Endpoints {
         Endpoints {
@@ -227,6 +227,7 @@ mod tests {
                 secret_access_key: Secret::new("very secret"),
                 session_token: None,
             },
+            trust: Trust::System,
         }
     }
 

@@ -17,7 +17,7 @@ use tonic_types::StatusExt as _;
 use super::LoadError;
 use super::population::{Population, Tenant};
 use super::scenario::{Operation, Scenario};
-use crate::client::{Credentials, SignedChannel, connect};
+use crate::client::{Credentials, SignedChannel, Trust, connect_trusting};
 use crate::identity::AccountId;
 use crate::proto::v1;
 use crate::proto::v1::account_service_client::AccountServiceClient;
@@ -46,15 +46,16 @@ pub struct Endpoints {
     pub region: String,
     /// The operator's, or an administrator's of one account.
     pub credentials: Credentials,
+    /// Whose certificates are trusted over gRPC.
+    pub trust: Trust,
 }
 
 impl Endpoints {
     /// Connections to gRPC; requests of all callers share them.
     pub(super) fn connections(&self, count: usize) -> Result<Box<[SignedChannel]>, LoadError> {
-        let channels = (0..count)
-            .map(|_| connect(&self.grpc, &self.region, self.credentials.clone()))
-            .collect::<Result<_, _>>()?;
-        Ok(channels)
+        let connect =
+            || connect_trusting(&self.grpc, &self.region, self.credentials.clone(), &self.trust);
+        Ok((0..count).map(|_| connect()).collect::<Result<_, _>>()?)
     }
 
     /// Who the caller is; fails if nobody answers.
