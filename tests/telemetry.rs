@@ -11,10 +11,12 @@
 mod observed;
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use locum::clock::Clock;
 use locum::metrics::names::FAMILIES;
@@ -38,6 +40,9 @@ const TRACE: [&str; 3] = [
     "5bf92f3577b34da6a3ce929d0e0e4737",
     "6bf92f3577b34da6a3ce929d0e0e4738",
 ];
+
+/// How long a rotation may take that was asked for.
+const ROTATED_WITHIN: Duration = Duration::from_secs(30);
 
 fn traceparent(trace: &str) -> String {
     format!("00-{trace}-00f067aa0ba902b7-01")
@@ -236,6 +241,95 @@ fn the_scraper_chooses_the_format() {
     assert!(plain.contains("text/plain; version=0.0.4") && !plain.contains("# EOF"));
 }
 
+/// An instance that has the role.
+fn launch(server: &Server) {
+    let named = ["--instance-profile-name", "app"];
+    let admin = |words: &[&str]| server.admin(&[words, &named].concat()).unwrap();
+    admin(&["iam", "create-instance-profile"]);
+    admin(&["iam", "add-role-to-instance-profile", "--role-name", "app"]);
+    admin(&["instance", "launch-instance"]);
+}
+
+/// The value of each series of the server.
+fn series(server: &Server) -> BTreeMap<String, f64> {
+    let health = server.dev["health"].as_str().unwrap().trim_start_matches("http://");
+    let (_, answer) = http_request(health, "GET", "/metrics", &[], "");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let told = body.lines().filter(|line| !line.starts_with('#'));
+    let read = |line: &str| {
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        (series.to_owned(), value.parse().unwrap())
+    };
+    told.map(read).collect()
+}
+
+/// Protects whoever is called at night: what was refused, throttled and rotated is counted once, in the series that
+/// says so, and in no other of these families.
+#[test]
+fn what_happens_moves_its_series_and_no_other() {
+    const LATENESS: &str = "locum_rotation_lateness_seconds_count";
+    const WATCHED: [&str; 5] = [
+        "locum_account_throttled_total",
+        "locum_denials_total",
+        "locum_errors_total",
+        LATENESS,
+        "locum_rotations_total",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let (key, admin) = (prepare(&server), |words: &[&str]| server.admin(words).unwrap());
+    launch(&server);
+    admin(&["iam", "create-user", "--user-name", "eve"]);
+    let eve = admin(&["iam", "create-access-key", "--user-name", "eve"])["accessKey"].clone();
+    let before = series(&server);
+
+    let who = "Action=GetCallerIdentity&Version=2011-06-15";
+    let id = &key["accessKeyId"];
+    let forged = json!({"accessKeyId": id, "secretAccessKey": "none"});
+    assert_eq!(query(&server, &forged, "sts", who, TRACE[0]).0, 403);
+    let unknown = json!({"accessKeyId": "AKIAABCDEFGHIJKLMNOP", "secretAccessKey": "none"});
+    for stranger in [unknown, eve] {
+        server.call(&stranger, &["iam", "list-users"]).unwrap_err();
+    }
+    let operator = server.json("operator.json");
+    let rate = ["--account-id", "111111111111", "--quota", "RequestsPerSecond"];
+    let put = [&["quota", "put-quota", "--value", "1"][..], &rate].concat();
+    server.call(&operator, &put).unwrap();
+    let refused = (0..50).any(|_| query(&server, &key, "sts", who, TRACE[0]).0 == 400);
+    assert!(refused, "50 requests in a second");
+    server.call(&operator, &[&["quota", "delete-quota"][..], &rate].concat()).unwrap();
+    admin(&["rotation", "rotate-credentials"]);
+    let began = Instant::now();
+    while series(&server)[LATENESS] == before[LATENESS] {
+        assert!(began.elapsed() < ROTATED_WITHIN, "nothing was rotated");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+
+    let mut moved = series(&server);
+    moved.retain(|name, value| {
+        *value -= before.get(name).copied().unwrap_or_default();
+        *value != 0.0
+    });
+    let throttled =
+        "edge=\"aws\",service=\"sts\",operation=\"GetCallerIdentity\",outcome=\"throttled\"";
+    assert_eq!(moved[&format!("locum_requests_total{{{throttled}}}")], 1.0);
+    assert!(moved["locum_queue_wait_seconds_count"] >= 4.0, "two of quotas, two of rotation");
+    moved.retain(|name, _| WATCHED.contains(&name.split('{').next().unwrap()));
+    let wanted = [
+        "locum_account_throttled_total{account=\"111111111111\"}",
+        "locum_denials_total{reason=\"identity_policy\"}",
+        "locum_denials_total{reason=\"signature\"}",
+        "locum_denials_total{reason=\"unknown_key\"}",
+        "locum_errors_total{edge=\"aws\",code=\"SignatureDoesNotMatch\"}",
+        "locum_errors_total{edge=\"aws\",code=\"Throttling\"}",
+        "locum_errors_total{edge=\"grpc\",code=\"AccessDenied\"}",
+        "locum_errors_total{edge=\"grpc\",code=\"InvalidClientTokenId\"}",
+        LATENESS,
+        "locum_rotations_total{result=\"renewed\"}",
+    ];
+    assert_eq!(moved, wanted.map(|name| (name.to_owned(), 1.0)).into());
+}
+
 /// A running agent, killed when dropped.
 struct Agent {
     process: Child,
@@ -274,8 +368,9 @@ fn file(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// Protects operators from panels that stay empty and alerts that never fire: every series and label that the
-/// dashboard and the rules ask for is one that a server or an agent has, and every metric is on the dashboard.
+/// Protects operators from panels that stay empty and alerts that never fire: every series, label
+/// and label's value that the dashboard and the rules ask for is one that a server or an agent has, and every metric
+/// is on the dashboard.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_metric_that_is_asked_for_exists() {
     let folder = tempfile::tempdir().unwrap();
@@ -315,7 +410,7 @@ async fn every_metric_that_is_asked_for_exists() {
     assert!(untold.is_empty(), "told by no process: {untold:?}");
 }
 
-/// Protects the test above: it finds a series, a label and a bound that are not there.
+/// Protects the test above: it finds a series, a label, a value and a bound that are not there.
 #[test]
 fn what_is_missing_is_found() {
     let mut exposed = Exposed::default();
@@ -324,6 +419,8 @@ fn what_is_missing_is_found() {
     assert_eq!(exposed.missing("topk(3, sum(rate(locum_c_total[5m])))"), ["locum_c_total"]);
     assert_eq!(exposed.missing("locum_a_total / locum_d"), ["locum_d"]);
     assert_eq!(exposed.missing("locum_a_total{edge=\"x\"}"), ["locum_a_total{edge}"]);
+    let values = exposed.missing("locum_a_total{code=~\"x|y\",code!=\"z\"}");
+    assert_eq!(values, ["locum_a_total{code=\"y\"}", "locum_a_total{code=\"z\"}"]);
     assert_eq!(exposed.missing("sum by (edge) (locum_a_total)").len(), 1);
     let bound = exposed.missing("rate(locum_b_bucket{le=\"2.0\"}[1m])");
     assert_eq!(bound, ["locum_b_bucket{le=\"2.0\"}"]);

@@ -62,13 +62,15 @@ impl Missing<'_> {
         };
         self.labels.extend(labels.keys().cloned());
         for matcher in &selector.matchers.matchers {
-            let known = labels.contains_key(&matcher.name);
-            if !known && !TARGET_LABELS.contains(&matcher.name.as_str()) {
-                self.found.push(format!("{name}{{{}}}", matcher.name));
-            }
-            // A bound that is none of the histogram's selects nothing.
-            if matcher.name == "le" && !labels["le"].contains(&matcher.value) {
-                self.found.push(format!("{name}{{le=\"{}\"}}", matcher.value));
+            let Some(values) = labels.get(&matcher.name) else {
+                if !TARGET_LABELS.contains(&matcher.name.as_str()) {
+                    self.found.push(format!("{name}{{{}}}", matcher.name));
+                }
+                continue;
+            };
+            // A value that is none of the label's selects nothing: a bound, an outcome, a reason, each of `a|b`.
+            for value in matcher.value.split('|').filter(|value| !values.contains(*value)) {
+                self.found.push(format!("{name}{{{}=\"{value}\"}}", matcher.name));
             }
         }
     }

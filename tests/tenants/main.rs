@@ -12,6 +12,7 @@
 
 mod admitted;
 mod estate;
+mod limits;
 mod operation;
 mod promises;
 mod references;
@@ -22,6 +23,7 @@ mod sweep;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use estate::{Estate, OWNERS, THEIRS};
 use operation::{Edge, Operation};
@@ -67,6 +69,23 @@ impl World {
         Query::new(self.server.dev["aws"].as_str().unwrap(), key)
     }
 
+    /// Waits until the service has done by itself what the estate makes it do, renewals of what was revoked.
+    async fn settle(&self) {
+        const LOOKS_MAX: usize = 40;
+        const QUIET: Duration = Duration::from_millis(500);
+        let grpc = self.grpc(&self.theirs.root);
+        let mut seen = Value::Null;
+        for _ in 0..LOOKS_MAX {
+            let events = grpc.made("ReadEvents", json!({"limit": 1000})).await["events"].take();
+            if events == seen {
+                return;
+            }
+            seen = events;
+            tokio::time::sleep(QUIET).await;
+        }
+        panic!("the account's log does not come to rest");
+    }
+
     /// All that the account shows to its root, and its part of the log.
     async fn state(&self, operations: &[Operation]) -> Vec<String> {
         let root = &self.theirs.root;
@@ -101,6 +120,7 @@ async fn nothing_crosses_between_accounts() {
     );
     let world = Arc::new(World::new().await);
     let all: Vec<_> = grpc.iter().chain(&query).cloned().collect();
+    world.settle().await;
     let before = world.state(&all).await;
     let metadata: Vec<_> =
         grpc.iter().filter(|operation| sweep::is_metadata(operation)).cloned().collect();
