@@ -65,10 +65,11 @@ async fn capacity(service: &Arc<Service>) -> f64 {
     count as f64 / began.elapsed().as_secs_f64()
 }
 
-/// The others' latencies, and what became of the aggressor's requests.
+/// The others' latencies, how late their requests were sent, and what became of the aggressor's requests.
 #[derive(Default)]
 struct Seen {
     latencies: Mutex<Vec<Duration>>,
+    lags: Mutex<Vec<Duration>>,
     done: AtomicU64,
     refused: AtomicU64,
 }
@@ -86,6 +87,8 @@ fn send_steadily(handle: &Handle, service: &Arc<Service>, rate: f64, seen: &Arc<
         }
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let (service, info, seen) = (service.clone(), info.clone(), seen.clone());
+        // A sender that the machine held up makes latencies that the service did not.
+        seen.lags.lock().expect("no panic").push(due.elapsed());
         handle.spawn(async move {
             ask(&service, &info).await.expect("no account but the aggressor is refused");
             seen.latencies.lock().expect("no panic").push(due.elapsed());
@@ -135,22 +138,23 @@ async fn phase(service: &Arc<Service>, rate: f64, flood_rate: f64) -> Arc<Seen> 
 
 /// Prints the others' latencies in the phases of a kind, and gives their p99 in microseconds.
 fn report(what: &str, phases: &[Arc<Seen>]) -> f64 {
-    let (mut middles, mut tails) = (Vec::new(), Vec::new());
+    let (mut middles, mut tails, mut lags) = (Vec::new(), Vec::new(), Vec::new());
     let (mut requests, mut done, mut refused) = (0, 0, 0);
     for seen in phases {
         let mut latencies = seen.latencies.lock().expect("no panic");
         requests += latencies.len();
         middles.push(quantile(&mut latencies, 0.5));
         tails.push(quantile(&mut latencies, 0.99));
+        lags.push(quantile(&mut seen.lags.lock().expect("no panic"), 0.99));
         done += seen.done.load(Ordering::Relaxed);
         refused += seen.refused.load(Ordering::Relaxed);
     }
     let each: Vec<_> = tails.iter().map(|tail| format!("{:.1}", tail / 1000.0)).collect();
-    let (p50, p99) = (median(middles), median(tails));
+    let (p50, p99, late) = (median(middles), median(tails), median(lags));
     let seconds = PHASE.as_secs_f64() * phases.len() as f64;
     println!(
-        "{what:<16} others: {requests:>7} requests, p50 {p50:>6.0} us, p99 {p99:>6.0} us ({} ms); aggressor: {:>7.0}/s \
-         done, {:>7.0}/s refused",
+        "{what:<16} others: {requests:>7} requests, p50 {p50:>6.0} us, p99 {p99:>6.0} us ({} ms), sender late by \
+         {late:.0} us at p99; aggressor: {:>7.0}/s done, {:>7.0}/s refused",
         each.join(", "),
         done as f64 / seconds,
         refused as f64 / seconds,

@@ -1,6 +1,7 @@
-//! What many instances cost: the calendar of rotations, memory, a start from a snapshot, and renewing every set at
-//! once while metadata is read. Sizes are powers of ten up to `FLEET_MAX` (10^6 if not set); renewing all is
-//! measured on `FLEET_ROTATED` associations (10^6) of 1000 accounts, in a data folder of its own.
+//! What many instances cost: the calendar of rotations, memory, a start from a snapshot, the steady rotation of a
+//! million associations an hour, and renewing every set at once while metadata is read. Sizes are powers of ten up to
+//! `FLEET_MAX` (10^6 if not set); renewing all is measured on `FLEET_ROTATED` associations (10^6) of 1000 accounts, in a
+//! data folder of its own.
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
 
@@ -15,12 +16,13 @@ mod instances;
 #[path = "support/setup.rs"]
 mod setup;
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use facts::START;
-use figures::{bytes, quantile, resident, setting};
+use figures::{bytes, cpu_seconds, quantile, resident, setting};
 use locum::clock::Timestamp;
 use locum::domain::command::{Action, Launch};
 use locum::domain::event::{EventKind, InstanceFacts};
@@ -42,6 +44,13 @@ const TRUST_EC2: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow"
 const PACE: Pace =
     Pace { interval: Duration::from_secs(3600), lifetime: Duration::from_secs(6 * 3600) };
 const ACCOUNTS: u64 = 1000;
+/// A million associations that are renewed each hour make as many renewals a second as these each minute.
+const STEADY: u64 = 16_700;
+const STEADY_INTERVAL: Duration = Duration::from_secs(60);
+/// How long the steady rotation is watched, once the first interval is over.
+const WATCHED: Duration = Duration::from_secs(30);
+/// Says that this process measures a state of so many associations.
+const STATE_OF: &str = "LOCUM_BENCH_STATE_OF";
 
 fn instance(number: u64, shared: &Shared) -> Record {
     let issued_at = Timestamp::from_unix_seconds(START - i64::try_from(number % 3600).unwrap_or(0));
@@ -127,7 +136,16 @@ fn calendar(count: u64) {
     );
 }
 
+/// Measures a state in a process of its own: memory that was freed before is used again, and would not be counted.
+fn states_apart(count: u64) {
+    let program = std::env::current_exe().expect("a program");
+    let ended = Command::new(program).env(STATE_OF, count.to_string()).status();
+    assert!(ended.expect("a process").success(), "a state of {count} was not measured");
+}
+
 fn states(count: u64) {
+    // What the first use of code and allocator takes belongs to no size.
+    drop(state_of(1));
     let before = resident();
     let state = state_of(count);
     let memory = resident().saturating_sub(before) as f64 / count as f64;
@@ -218,6 +236,38 @@ async fn reads_during(
     reader.join().expect("a reader")
 }
 
+/// Sets that were issued so far, whatever became of them.
+fn issued(service: &Service) -> u64 {
+    let view = service.view();
+    view.state.accounts().flat_map(|own| own.instances.records()).map(|record| record.epoch).sum()
+}
+
+/// What rotation takes when nothing else happens.
+async fn rotate_steadily() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = setup::config(setup::layer(folder.path()));
+    config.rotation_interval = STEADY_INTERVAL;
+    let opened = open(&config).await.expect("a data folder");
+    let service = opened.service.clone();
+    launch(&service, STEADY).await;
+    let rotating = tokio::spawn(rotation::run(service.clone()));
+    tokio::time::sleep(2 * STEADY_INTERVAL).await;
+    let (began, before, cpu) = (Instant::now(), issued(&service), cpu_seconds());
+    tokio::time::sleep(WATCHED).await;
+    let (renewed, cpu, took) =
+        (issued(&service) - before, cpu_seconds() - cpu, began.elapsed().as_secs_f64());
+    println!(
+        "steady    {STEADY:>9} each {STEADY_INTERVAL:?}: {:.0} renewals/s, {:.1}% of a core, {:.0} us CPU each",
+        renewed as f64 / took,
+        100.0 * cpu / took,
+        cpu * 1e6 / renewed as f64
+    );
+    rotating.abort();
+    let _ = rotating.await;
+    drop(service);
+    opened.close().await;
+}
+
 async fn rotate_all(count: u64) {
     let folder = tempfile::tempdir().expect("a folder");
     let config = setup::config(setup::layer(folder.path()));
@@ -256,14 +306,18 @@ async fn rotate_all(count: u64) {
 }
 
 fn main() {
+    if let Ok(count) = std::env::var(STATE_OF) {
+        return states(count.parse().expect("a size"));
+    }
     let largest = setting("FLEET_MAX", 1_000_000);
     let sizes = (4..).map(|power| 10_u64.pow(power)).take_while(|size| *size <= largest);
     for size in sizes.clone() {
         calendar(size);
     }
     for size in sizes {
-        states(size);
+        states_apart(size);
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(rotate_steadily());
     runtime.block_on(rotate_all(setting("FLEET_ROTATED", 1_000_000)));
 }

@@ -163,21 +163,24 @@ fn grow(largest: u64) {
              {read:.1} us, page of an account {page:.0} us; start {recent:.2?} from a snapshot {after} records old, \
              {whole:.2?} from none ({replayed} records)"
         );
-        seen.insert(size, [write, read, page]);
+        seen.insert(size, [write, read, page, recent.as_secs_f64(), whole.as_secs_f64()]);
     }
-    let mut newest = seen.values().rev();
-    if let (Some(last), Some(before)) = (newest.next(), newest.next()) {
-        let step = |index: usize| {
-            let (last, before) = (last.get(index), before.get(index));
-            last.zip(before).map_or(0.0, |(last, before)| last * last / before)
-        };
-        println!(
-            "log       {:>9} records, if the next step costs as the last one did: write {:.0} us, \
-             read of one {:.1} us, page {:.0} us",
-            largest * 10,
-            step(0),
-            step(1),
-            step(2)
-        );
+    foretell(&seen);
+}
+
+/// Prints what ten times the largest size would cost, if that step costs as the last one did. Nothing gets cheaper as
+/// a log grows: a last step that says so was noise.
+fn foretell(seen: &BTreeMap<u64, [f64; 5]>) {
+    let mut newest = seen.iter().rev();
+    let (Some((size, last)), Some((_, before))) = (newest.next(), newest.next()) else { return };
+    let mut next = *last;
+    for (next, before) in next.iter_mut().zip(before) {
+        *next *= (*next / before).max(1.0);
     }
+    let [write, read, page, recent, whole] = next;
+    println!(
+        "log       {:>9} records, if the next step costs as the last one did and no less: write {write:.0} us, \
+         read of one {read:.1} us, page {page:.0} us; start {recent:.2} s from a snapshot, {whole:.2} s from none",
+        size * 10
+    );
 }
