@@ -2,7 +2,7 @@
 # make demo   builds the program and plays the stories of "IAM roles for Amazon EC2" through real clients
 # make test   sets up what is missing and passes all tests
 # make fuzz   fuzzes each target for FUZZ_SECONDS
-# make bench  measures, each figure beside a bare operation of the same run
+# make bench  measures; benches/README.md says what stands beside what
 # make compatibility  writes docs/compatibility.md from what AWS's clients find
 # make lint   format and lint checks; rewrites nothing
 .PHONY: setup python demo test fuzz bench compatibility lint

@@ -347,7 +347,7 @@ impl Streams {
         WatchGuard(kind)
     }
 
-    /// Counts a stream that was ended because its reader was too slow.
+    /// Counts a stream that was ended because its reader was too slow, or had missed too much to be told of it.
     pub fn cut_off(&self, kind: StreamKind) {
         self.cut_off.add(kind as usize, 1);
     }

@@ -92,12 +92,12 @@ families! {
     ROTATIONS: Counter "locum_rotations_total", "Rotations by what they came to.";
     ROTATION_LATENESS: Histogram "locum_rotation_lateness_seconds", "How long after they were due credentials were renewed.";
     ROTATION_LAG: Gauge "locum_rotation_lag_seconds", "For how long the credentials that wait longest have been due.";
-    ROTATIONS_SCHEDULED: Gauge "locum_rotations_scheduled", "Associations with a due time.";
+    ROTATIONS_SCHEDULED: Gauge "locum_rotations_scheduled", "Entries of the calendar of renewals: one for each association with a due time, and stale ones.";
     SERVED_LIFE: Histogram "locum_served_credentials_life_seconds", "What was left of the life of instances' credentials when they were handed out.";
 
     METADATA_REQUESTS: Counter "locum_metadata_requests_total", "Requests for metadata by what became of them.";
     WATCH_STREAMS: Gauge "locum_watch_streams", "Streams that are open, by what they tell.";
-    WATCH_CUT_OFF: Counter "locum_watch_streams_cut_off_total", "Streams that were ended because their reader was too slow.";
+    WATCH_CUT_OFF: Counter "locum_watch_streams_cut_off_total", "Streams that were ended because their reader was too slow, or because too much changed to tell it one by one.";
     ACCESS_LINES_DROPPED: Counter "locum_access_lines_dropped_total", "Lines of the access log that were left out because there were too many.";
 
     AGENT_INSTANCES: Gauge "locum_agent_instances", "Instances that the agent knows.";
