@@ -48,7 +48,9 @@ pub async fn run(service: Arc<Service>) {
             () = pass.settle(&mut schedule), if pass.is_under_way() => {}
             _ = look.tick() => {
                 let (view, now) = (service.view(), service.now());
-                schedule.look(&view.state, now, |second, due| pass.add(second, due));
+                let mut due = Vec::new();
+                schedule.look(&view.state, now, |second, entry| due.push((second, entry)));
+                pass.add(&schedule, &view.state, due);
                 metrics::rotation().scheduled(schedule.planned());
                 metrics::rotation().lag(pass.lag());
             }

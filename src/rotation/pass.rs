@@ -14,6 +14,7 @@ use crate::domain::command::Action;
 use crate::domain::event::EventKind;
 use crate::domain::rejection::Rejection;
 use crate::domain::rotation::{RotationAction, RotationEvent};
+use crate::domain::state::State;
 use crate::identity::PackedInstanceId;
 use crate::ledger::{Receipt, SubmitError};
 use crate::metrics::{self, Rotated};
@@ -25,8 +26,6 @@ type Outcome = (Chunk, Result<Receipt, ServiceError>);
 pub(super) struct Pass {
     service: Arc<Service>,
     lifetime: Duration,
-    /// What is due, with the second for which it was planned; not yet in order.
-    due: Vec<(i64, Due)>,
     lanes: Lanes,
     under_way: FuturesUnordered<BoxFuture<'static, Outcome>>,
 }
@@ -34,12 +33,14 @@ pub(super) struct Pass {
 impl Pass {
     pub(super) fn new(service: Arc<Service>, lifetime: Duration) -> Self {
         let (lanes, under_way) = (Lanes::default(), FuturesUnordered::new());
-        Self { service, lifetime, due: Vec::new(), lanes, under_way }
+        Self { service, lifetime, lanes, under_way }
     }
 
-    /// Takes over an entry that was due in `second`.
-    pub(super) fn add(&mut self, second: i64, due: Due) {
-        self.due.push((second, due));
+    /// Takes over what is due, with the seconds for which it was planned, as far as it still holds.
+    pub(super) fn add(&mut self, schedule: &Schedule, state: &State, due: Vec<(i64, Due)>) {
+        let due = due.into_iter();
+        let waiting = due.filter_map(|(second, due)| schedule.waiting(state, second, due));
+        self.lanes.add(waiting.collect());
     }
 
     pub(super) fn is_under_way(&self) -> bool {
@@ -49,9 +50,6 @@ impl Pass {
     /// Hands over as much as may be under way.
     pub(super) fn submit(&mut self, schedule: &Schedule) {
         let view = self.service.view();
-        let due = std::mem::take(&mut self.due).into_iter();
-        let waiting = due.filter_map(|(second, due)| schedule.waiting(&view.state, second, due));
-        self.lanes.add(waiting.collect());
         // What changed while it waited was planned anew.
         let holds = |entry: &Waiting| schedule.current(&view.state, &entry.due).is_some();
         while let Some(chunk) = self.lanes.next(holds) {
@@ -110,10 +108,8 @@ impl Pass {
 
     /// For how long what waits or is under way longest has been due.
     pub(super) fn lag(&self) -> Duration {
-        let now = self.service.now();
-        let not_in_order = self.due.iter().map(|(second, _)| *second).min();
-        let first = not_in_order.into_iter().chain(self.lanes.since()).min();
-        first.map_or(Duration::ZERO, |first| since(now, first))
+        let first = self.lanes.since();
+        first.map_or(Duration::ZERO, |first| since(self.service.now(), first))
     }
 
     /// A refusal that was known before leads to no event that would plan the next try.

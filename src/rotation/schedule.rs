@@ -82,9 +82,10 @@ impl Schedule {
         Self { pace, calendar, filled: 0, changed: BTreeSet::new(), load: 0 }
     }
 
-    /// Plans everything that is true now, and nothing else.
+    /// Plans everything that is true now, and nothing else; what changed is still to be looked at.
     pub fn fill(&mut self, state: &State, now: Timestamp) {
-        *self = Self::new(self.pace, now);
+        let changed = std::mem::take(&mut self.changed);
+        *self = Self { changed, ..Self::new(self.pace, now) };
         for account in state.accounts() {
             self.plan_account(state, account, now);
         }
@@ -97,19 +98,20 @@ impl Schedule {
         self.calendar.planned()
     }
 
-    /// Takes out what is due, each entry with its second, after a look at what changed. If the clock jumped, everything
-    /// is planned anew: back, what is planned means something else; ahead, as after a stop, what is overdue is paced.
+    /// Takes out what is due, each entry with its second, after a look at what changed. If too much no longer holds, or
+    /// the clock jumped, everything is planned anew: after a jump back, what is planned means something else; after one
+    /// ahead, as after a stop, what is overdue is paced.
     pub fn look(&mut self, state: &State, now: Timestamp, take: impl FnMut(i64, Due)) {
         let ahead = now.as_unix_seconds().saturating_sub(self.calendar.next());
-        if !(-BACK_SECONDS..=AHEAD_SECONDS).contains(&ahead) {
+        let jumped = !(-BACK_SECONDS..=AHEAD_SECONDS).contains(&ahead);
+        if jumped {
             tracing::warn!(seconds = ahead, "the clock jumped; rotations are planned anew");
+        }
+        if jumped || self.planned() > self.filled.saturating_mul(2).saturating_add(STALE_ENTRIES) {
             self.fill(state, now);
         }
         self.settle_changes(state, now);
         self.take(now, take);
-        if self.planned() > self.filled.saturating_mul(2).saturating_add(STALE_ENTRIES) {
-            self.fill(state, now);
-        }
     }
 
     fn plan_account(&mut self, state: &State, account: &Account, now: Timestamp) {
@@ -187,7 +189,7 @@ impl Schedule {
             return Window { first: retry, liked: retry, last: retry };
         }
         let Some((issued_at, expires_at)) = record.newest_set() else { return at_once };
-        if is_demanded(state, account, issued_at, now) {
+        if is_demanded(state, account, issued_at, now) || is_void(account, record) {
             return at_once;
         }
         let interval = self.interval_of_set(account, record, issued_at, expires_at);
@@ -307,15 +309,8 @@ impl Schedule {
 
     /// Instances whose newest set was revoked are due at once.
     fn renew_revoked(&mut self, account: &Account, now: Timestamp) {
-        for record in account.instances.records() {
-            let Some(instance) = record.instance().filter(|instance| instance.running) else {
-                continue;
-            };
-            let set = instance.association.and_then(|association| association.credentials);
-            let void = set.is_some_and(|set| account.revocations.void_set(&instance.id, &set));
-            if void {
-                self.renew_now(account, record, now);
-            }
+        for record in account.instances.records().filter(|record| is_void(account, record)) {
+            self.renew_now(account, record, now);
         }
     }
 
@@ -332,6 +327,17 @@ impl Schedule {
             }
         }
     }
+}
+
+/// Whether the newest set of a record was revoked.
+fn is_void(account: &Account, record: &Record) -> bool {
+    if account.revocations.is_empty() || !record.running {
+        return false;
+    }
+    let set = record
+        .instance()
+        .and_then(|instance| Some((instance.association?.credentials?, instance.id)));
+    set.is_some_and(|(set, id)| account.revocations.void_set(&id, &set))
 }
 
 fn gives(account: &Account, record: &Record, role: &RoleName) -> bool {
