@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -84,7 +85,9 @@ where
             return Box::pin(self.inner.call(request));
         }
         let (service, calls) = (self.service.clone(), self.calls.clone());
-        let unanswered = connection(request.extensions()).map(Connection::call);
+        let connection = connection(request.extensions());
+        let source = connection.and_then(Connection::peer_ip);
+        let unanswered = connection.map(Connection::call);
         Box::pin(async move {
             let _unanswered = unanswered;
             let mut under_way = match begin(&service, &request) {
@@ -93,7 +96,7 @@ where
             };
             let span = under_way.span.clone();
             let answer = async {
-                match authenticate(&service, request, &mut under_way).await {
+                match authenticate(&service, request, source, &mut under_way).await {
                     Ok(request) => calls.call(request).await,
                     Err(status) => Ok(status.into_http()),
                 }
@@ -139,6 +142,7 @@ fn end(mut under_way: UnderWay, mut answer: Response<Body>) -> Response<Body> {
 async fn authenticate(
     service: &Service,
     request: Request<Body>,
+    source: Option<IpAddr>,
     under_way: &mut UnderWay,
 ) -> Result<Request<Body>, Status> {
     let (mut parts, body) = request.into_parts();
@@ -160,7 +164,6 @@ async fn authenticate(
     let request_id = under_way.request_id.clone();
     let path = parts.uri.path();
     let call = Call::new(authority, path, metadata, message);
-    let source = connection(&parts.extensions).and_then(Connection::peer_ip);
     let throttled = |throttled| status::of_throttled(&throttled, &request_id);
     let authenticated = match UNSIGNED_CALLS.contains(&path) {
         true => Ok(Caller::anonymous()),

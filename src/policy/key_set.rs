@@ -4,7 +4,7 @@
 use super::Policy;
 use super::arn_pattern::ArnPattern;
 use super::condition::Condition;
-use super::evaluate::{Named, Policies};
+use super::evaluate::Policies;
 use super::parse::Statement;
 use super::pattern::Pattern;
 
@@ -47,13 +47,11 @@ impl Policies<'_> {
     /// The keys that one of the policies asks about.
     #[must_use]
     pub fn keys(&self) -> KeySet {
-        let of = |list: &[Named<'_>]| list.iter().map(|named| named.policy.keys()).collect();
         let lists = [Some(&self.identity), self.boundary.as_ref(), self.session.as_ref()];
         let lists = lists.into_iter().chain([self.endpoint.as_ref()]).flatten();
         let levels = self.service_control.iter().chain(&self.resource_control);
-        let lists = lists.chain(levels.map(|level| &level.policies));
-        let resource = self.resource.map(Policy::keys);
-        lists.map(|list| of(list)).chain(resource).collect()
+        let named = lists.chain(levels.map(|level| &level.policies)).flatten();
+        named.map(|named| named.policy).chain(self.resource).map(Policy::keys).collect()
     }
 }
 

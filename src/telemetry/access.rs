@@ -87,11 +87,10 @@ impl AccessLog {
         let (edge, service, name) = (operation.edge.text(), operation.service, operation.name);
         let (outcome, code) = (outcome.text(), code.unwrap_or("OK"));
         let principal = principal.map(Principal::arn).unwrap_or_default();
-        let principal = &*principal;
         let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             target: "locum::access",
-            request_id, edge, service, operation = name, principal, outcome, code, duration_us, trace_id,
+            request_id, edge, service, operation = name, principal = &*principal, outcome, code, duration_us, trace_id,
             "request"
         );
     }
