@@ -19,14 +19,13 @@ use tokio::sync::Semaphore;
 use crate::ledger::QUEUE_COMMANDS_MAX;
 use crate::metrics::text::Format;
 use crate::metrics::{Sink, names};
+use crate::slots::accepted;
 use crate::sts::Service;
 
 /// Connections open at once; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 64;
 /// How long a client may take to send its request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long to wait when a connection cannot be accepted, as when files run out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// What is asked how it is.
 pub trait Probe: Send + Sync + 'static {
@@ -42,13 +41,9 @@ pub async fn serve(listener: TcpListener, probe: Arc<dyn Probe>, stop: impl Futu
     tokio::pin!(stop);
     loop {
         let Ok(permit) = open.clone().acquire_owned().await else { return };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let (stream, _) = tokio::select! {
+            accepted = accepted(&listener) => accepted,
             () = &mut stop => return,
-        };
-        let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
         };
         let probe = probe.clone();
         tokio::spawn(async move {

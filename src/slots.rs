@@ -3,16 +3,31 @@
 //! operations a request; only who finds no room looks at all of them, once for several that have to go.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+/// How long to wait when a connection cannot be accepted, as when files run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// Connections that one look finds to give way, one after another.
 const CANDIDATES_MAX: usize = 64;
 /// In place of the turn since which a connection is idle: a request is under way, or it gives way already.
 const BUSY: u64 = u64::MAX;
+
+/// The next connection. One that cannot be accepted is tried again after a pause: at once, it would take a processor.
+pub(crate) async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
 
 /// Connections that may be open.
 pub(crate) struct Slots {

@@ -28,7 +28,7 @@ use tokio_util::task::TaskTracker;
 use super::edge::{Edge, Reply, Whole};
 use super::fault::Fault;
 use super::tls::Tls;
-use crate::slots::{Slot, Slots};
+use crate::slots::{Slot, Slots, accepted};
 use crate::sts::Service;
 
 /// Connections open at once; then the longest idle gives way to the next.
@@ -52,8 +52,6 @@ const SMALL_BODY_BYTES_MAX: usize = 16 << 10;
 const LARGE_BODIES_BYTES_MAX: usize = 64 << 20;
 /// How long open connections may take to end once the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long to wait when a connection cannot be accepted, as when files run out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Answers AWS clients on `listener` until `stop` resolves.
 pub async fn serve(
@@ -72,13 +70,9 @@ pub async fn serve(
     let stopping = CancellationToken::new();
     tokio::pin!(stop);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let (stream, peer) = tokio::select! {
+            accepted = accepted(&listener) => accepted,
             () = &mut stop => break,
-        };
-        let Ok((stream, peer)) = accepted else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
         };
         let slot = tokio::select! {
             slot = slots.take() => slot,

@@ -35,6 +35,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 use tonic::transport::server::Connected;
 
+use crate::slots::accepted;
+
 /// Connections open at once; more wait to be accepted. A node carries 10 000 streams that each have a connection of
 /// their own, and other calls beside them.
 pub const CONNECTIONS_MAX: usize = 16_384;
@@ -42,8 +44,6 @@ pub const CONNECTIONS_MAX: usize = 16_384;
 const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(10);
 /// First bytes of a connection: as many as the greeting of HTTP/2 has. A client's part of TLS has more.
 const FIRST_BYTES: usize = 24;
-/// How long to wait when a connection cannot be accepted, as when files run out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// Bytes of a write that waits for no others.
 const ENOUGH_BYTES: usize = 8 << 10;
 
@@ -127,23 +127,14 @@ fn bounded(
         let places = places.clone();
         async move {
             let place = places.acquire_owned().await.ok()?;
-            let stream = accepted(&listener).await;
+            // No error is handed on, since tonic would try again at once, without end.
+            let (stream, _) = accepted(&listener).await;
             // Answers are whole: to wait for more of them is done here, if at all.
             let _ = stream.set_nodelay(true);
             let gathered = Gathered::new(stream, gathers, place, bounds.first_bytes_timeout);
             Some((Ok(gathered), listener))
         }
     })
-}
-
-/// The next connection. An error is not handed on, since tonic would try again at once, without end.
-async fn accepted(listener: &TcpListener) -> TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
-    }
 }
 
 impl Gathered {

@@ -22,7 +22,7 @@ use super::hops::{HopStream, Hops};
 use super::sources::{Admitted, Limits, Sources};
 use super::{InstanceSource, Serves, TokenKey, UsageBook};
 use crate::clock::Clock;
-use crate::slots::{Slot, Slots};
+use crate::slots::{Slot, Slots, accepted};
 
 /// Connections open at once; then the longest idle gives way to the next.
 pub const CONNECTIONS_MAX: usize = 4096;
@@ -35,8 +35,6 @@ const QUIET_LOOKS_MAX: u32 = 5;
 const HEAD_BYTES_MAX: usize = 16 << 10;
 /// How long open connections may take to end once the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long to wait when a connection cannot be accepted, as when files run out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Everything that listeners share.
 pub struct Front {
@@ -87,13 +85,9 @@ pub async fn serve(
     let stopping = CancellationToken::new();
     tokio::pin!(stop);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let (stream, peer) = tokio::select! {
+            accepted = accepted(&listener) => accepted,
             () = &mut stop => break,
-        };
-        let Ok((stream, peer)) = accepted else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
         };
         // Whose connections are all busy is told at once, by the end of one more.
         let admitted = tokio::select! {
