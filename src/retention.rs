@@ -72,26 +72,9 @@ mod tests {
     use crate::clock::{Clock, Timestamp};
     use crate::domain::command::Action;
     use crate::identity::{Path, base32_id};
-    use crate::ledger::{Ledger, RETAINED_AT_LEAST, snapshot};
-    use crate::log::{EventLog, Sequence, SnapshotPace};
-    use crate::oidc::Reach;
-    use crate::pace::Pace;
-    use crate::signing::{Keyring, KeyringSource};
-    use crate::sts::Settings;
-
-    fn service(folder: &std::path::Path, clock: Clock) -> (Arc<Service>, impl Drop + use<>) {
-        let (ledger, writer, _) = Ledger::open(EventLog::open(folder).unwrap().0).unwrap();
-        let keyring = Keyring::generate(&ring::rand::SystemRandom::new()).unwrap();
-        let settings = Settings {
-            region: "us-east-1".to_owned(),
-            regions: vec!["us-east-1".to_owned()],
-            pace: Pace { interval: Duration::from_secs(1800), lifetime: Duration::from_secs(3600) },
-            read_patience: Duration::from_secs(1),
-            keyring: KeyringSource::of(&folder.join("keyring.json")),
-            oidc_reach: Reach::Loopback,
-        };
-        (Arc::new(Service::new(ledger, Arc::new(keyring), clock, settings).unwrap()), writer)
-    }
+    use crate::ledger::{RETAINED_AT_LEAST, snapshot};
+    use crate::log::{Sequence, SnapshotPace};
+    use crate::sts::testing;
 
     /// Protects operators and tenants: a pass leaves an account what its quota allows, young records whatever it
     /// says, and other accounts all they have.
@@ -99,7 +82,7 @@ mod tests {
     async fn a_pass_leaves_what_the_quota_allows() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp::from_unix_seconds(1_764_000_000));
-        let (service, _writer) = service(folder.path(), clock.clone());
+        let (service, _writer) = testing::service(folder.path(), clock.clone());
         let [bounded, free] = ["111111111111", "222222222222"].map(|id| id.parse().unwrap());
         let perform = async |account: AccountId, action: Action| {
             let info = service.own_request("test");

@@ -12,10 +12,8 @@ use crate::domain::command::Action;
 use crate::domain::tags::Tags;
 use crate::domain::testing::{A, allow, of_user};
 use crate::identity::Path;
-use crate::ledger::{Ledger, WriterHandle};
-use crate::log::EventLog;
-use crate::signing::{Keyring, KeyringSource};
-use crate::sts::Settings;
+use crate::ledger::WriterHandle;
+use crate::sts::testing;
 
 /// Long enough for what happens at all.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -34,21 +32,7 @@ struct Desk {
 /// An account with a user, ana, who may read its events.
 async fn desk() -> Desk {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, writer, _) = Ledger::open(EventLog::open(folder.path()).unwrap().0).unwrap();
-    let keyring = Keyring::generate(&ring::rand::SystemRandom::new()).unwrap();
-    let settings = Settings {
-        region: "us-east-1".to_owned(),
-        regions: vec!["us-east-1".to_owned()],
-        pace: crate::pace::Pace {
-            interval: Duration::from_secs(1800),
-            lifetime: Duration::from_secs(3600),
-        },
-        read_patience: Duration::from_secs(1),
-        keyring: KeyringSource::of(&folder.path().join("keyring.json")),
-        oidc_reach: crate::oidc::Reach::Loopback,
-    };
-    let service = Service::new(ledger, Arc::new(keyring), Clock::System, settings).unwrap();
-    let service = Arc::new(service);
+    let (service, writer) = testing::service(folder.path(), Clock::System);
     service.ensure_operator().await.unwrap();
     let (watchers, _) = Watchers::start(service.ledger());
     let front = Front { service, watchers };

@@ -16,12 +16,10 @@ use crate::domain::rotation::RotationAction;
 use crate::domain::tags::Tags;
 use crate::domain::testing::{TRUST_EC2, World};
 use crate::identity::{AgentName, Path, ProfileName};
-use crate::ledger::{Ledger, WriterHandle};
-use crate::log::EventLog;
+use crate::ledger::WriterHandle;
 use crate::policy::{Policy, PolicyKind};
 use crate::proto::v1::instance_metadata::RoleCredentials;
-use crate::signing::{Keyring, KeyringSource};
-use crate::sts::Settings;
+use crate::sts::testing;
 
 /// Long enough for a reader who reads, in a process that does nothing else.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -40,21 +38,7 @@ struct Desk {
 /// An account with a role in a profile.
 async fn desk() -> Desk {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, writer, _) = Ledger::open(EventLog::open(folder.path()).unwrap().0).unwrap();
-    let keyring = Keyring::generate(&ring::rand::SystemRandom::new()).unwrap();
-    let settings = Settings {
-        region: "us-east-1".to_owned(),
-        regions: vec!["us-east-1".to_owned()],
-        pace: crate::pace::Pace {
-            interval: Duration::from_secs(1800),
-            lifetime: Duration::from_secs(3600),
-        },
-        read_patience: Duration::from_secs(1),
-        keyring: KeyringSource::of(&folder.path().join("keyring.json")),
-        oidc_reach: crate::oidc::Reach::Loopback,
-    };
-    let service = Service::new(ledger, Arc::new(keyring), Clock::System, settings).unwrap();
-    let service = Arc::new(service);
+    let (service, writer) = testing::service(folder.path(), Clock::System);
     service.ensure_operator().await.unwrap();
     service.ensure_document_key().await.unwrap();
     let (watchers, _) = Watchers::start(service.ledger());

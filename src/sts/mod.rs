@@ -21,6 +21,8 @@ mod resource;
 mod root_keys;
 mod sessions;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 pub(crate) mod tests;
 mod web_identity;
 

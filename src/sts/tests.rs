@@ -8,7 +8,6 @@ use crate::domain::event::{EventKind, KeyOwner};
 use crate::domain::tags::Tags;
 use crate::domain::testing::{TRUST_EC2, allow, of_role};
 use crate::identity::{Arn, Path, Principal, Subject, UniqueId};
-use crate::log::EventLog;
 use crate::policy::{Policy, PolicyKind};
 use crate::signing::grpc::{Call, CallSigner, sign_call};
 use crate::signing::{Claims, seal};
@@ -26,19 +25,8 @@ pub(crate) struct Desk {
 
 pub(crate) fn desk() -> Desk {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, writer, _) = Ledger::open(EventLog::open(folder.path()).unwrap().0).unwrap();
-    let keyring = Arc::new(Keyring::generate(&SystemRandom::new()).unwrap());
     let time = Arc::new(std::sync::atomic::AtomicI64::new(START * 1000));
-    let settings = Settings {
-        region: "us-east-1".to_owned(),
-        regions: vec!["us-east-1".to_owned()],
-        pace: Pace { interval: Duration::from_secs(1800), lifetime: Duration::from_secs(3600) },
-        read_patience: Duration::from_secs(1),
-        keyring: KeyringSource::of(&folder.path().join("keyring.json")),
-        oidc_reach: crate::oidc::Reach::Loopback,
-    };
-    let clock = Clock::Manual(time.clone());
-    let service = Arc::new(Service::new(ledger, keyring, clock, settings).unwrap());
+    let (service, writer) = testing::service(folder.path(), Clock::Manual(time.clone()));
     Desk { service, time, _writer: writer, _folder: folder }
 }
 
