@@ -14,6 +14,14 @@ use super::{
 /// The longest ARN that any API takes, in characters.
 const ARN_CHARS_MAX: usize = 2048;
 
+/// What stands before the account in an ARN of IAM.
+const BEFORE_ACCOUNT: &str = "arn:aws:iam::";
+
+/// What stands behind it.
+fn behind_account<'a>(kind: &'a str, path: &'a Path, name: &'a str) -> [&'a str; 4] {
+    [":", kind, path.as_str(), name]
+}
+
 /// A name of a resource or principal. Keeps the text and where its six parts begin.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arn(Arc<str>);
@@ -39,7 +47,7 @@ impl Arn {
     }
 
     fn iam(account: AccountId, kind: &str, path: &Path, name: &str) -> Self {
-        Self::of(&["arn:aws:iam::"], account, &[":", kind, path.as_str(), name])
+        Self::of(&[BEFORE_ACCOUNT], account, &behind_account(kind, path, name))
     }
 
     /// An ARN of what stands before the account, the account, and what stands behind it. Joined by hand:
@@ -56,7 +64,7 @@ impl Arn {
     /// `arn:aws:iam::A:root`
     #[must_use]
     pub fn root(account: AccountId) -> Self {
-        Self::of(&["arn:aws:iam::"], account, &[":root"])
+        Self::of(&[BEFORE_ACCOUNT], account, &[":root"])
     }
 
     /// `arn:aws:iam::A:user/path/NAME`
@@ -79,11 +87,13 @@ impl Arn {
 
     /// Whether `text` is the ARN of this role.
     pub(crate) fn is_role(text: &str, account: AccountId, path: &Path, name: &RoleName) -> bool {
-        let rest = text.strip_prefix("arn:aws:iam::");
+        let rest = text.strip_prefix(BEFORE_ACCOUNT);
         let rest = rest.and_then(|rest| rest.as_bytes().strip_prefix(&account.digits()));
-        let rest = rest.and_then(|rest| rest.strip_prefix(b":role"));
-        let rest = rest.and_then(|rest| rest.strip_prefix(path.as_str().as_bytes()));
-        rest == Some(name.as_str().as_bytes())
+        let mut behind = behind_account("role", path, name.as_str()).into_iter();
+        let rest = rest.and_then(|rest| {
+            behind.try_fold(rest, |rest, part| rest.strip_prefix(part.as_bytes()))
+        });
+        rest == Some(b"")
     }
 
     /// `arn:aws:iam::A:instance-profile/path/NAME`

@@ -41,14 +41,23 @@ pub(super) fn start(shared: Arc<Shared>, snapshot: u64) -> std::io::Result<JoinH
 /// ready any more.
 struct AbandonQueue(Arc<Shared>);
 
+impl Shared {
+    /// Nothing is written any more; gives the reason. The first one stays.
+    fn stop(&self, reason: Arc<str>) -> Arc<str> {
+        tracing::error!(%reason, "writing has stopped");
+        self.stopped.send_if_modified(|stopped| {
+            let is_first = stopped.is_none();
+            stopped.get_or_insert_with(|| reason.clone());
+            is_first
+        });
+        reason
+    }
+}
+
 impl Drop for AbandonQueue {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.stopped.send_if_modified(|stopped| {
-                let first = stopped.is_none();
-                stopped.get_or_insert_with(|| Arc::from("the writer panicked"));
-                first
-            });
+            self.0.stop(Arc::from("the writer panicked"));
         }
         self.0.queue.abandon();
     }
@@ -141,7 +150,7 @@ impl Writer {
         let payload = codec::encode(&fact);
         // `decide` emits only what `apply` takes; if not, the state would no longer be the log's.
         if let Err(nonsense) = batch.view.state.apply(sequence, &fact) {
-            return Err(SubmitError::Stopped(Arc::from(self.stop(&nonsense.to_string()))));
+            return Err(SubmitError::Stopped(self.shared.stop(Arc::from(nonsense.to_string()))));
         }
         batch.view.sequence = sequence;
         batch.bytes = batch.bytes.saturating_add(payload.len());
@@ -192,7 +201,7 @@ impl Writer {
         if !batch.entries.is_empty() {
             let began = Instant::now();
             if let Err(error) = self.append(&batch) {
-                let reason: Arc<str> = Arc::from(self.stop(&error.to_string()));
+                let reason = self.shared.stop(Arc::from(error.to_string()));
                 for (reply, _) in batch.answers {
                     let _ = reply.send(Err(SubmitError::Stopped(reason.clone())));
                 }
@@ -217,12 +226,6 @@ impl Writer {
     fn append(&self, batch: &Batch) -> Result<(), AppendError> {
         let _spans = append_spans(batch);
         self.shared.log.append(&batch.entries).map(drop)
-    }
-
-    fn stop(&self, reason: &str) -> String {
-        tracing::error!(reason, "writing has stopped");
-        self.shared.stopped.send_replace(Some(Arc::from(reason)));
-        reason.to_owned()
     }
 
     /// Snapshots are written beside the writer, from a state that no longer changes.
