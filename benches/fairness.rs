@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use figures::{median, quantile};
 use locum::ledger::SubmitError;
 use locum::serve::{Opened, open};
-use locum::sts::{GetSessionToken, RequestInfo, Service, ServiceError};
+use locum::service::{GetSessionToken, RequestInfo, Service, ServiceError};
 use setup::{account, as_root, make_account};
 use tokio::runtime::Handle;
 

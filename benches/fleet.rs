@@ -36,7 +36,7 @@ use locum::rotation;
 use locum::rotation::calendar::{Calendar, Window};
 use locum::rotation::schedule::Schedule;
 use locum::serve::open;
-use locum::sts::Service;
+use locum::service::Service;
 use setup::{account, make_account};
 
 const TRUST_EC2: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",

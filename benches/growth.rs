@@ -26,11 +26,11 @@ use std::time::{Duration, Instant};
 
 use figures::{cpu_seconds, median, resident, scattered, setting};
 use futures_util::StreamExt as _;
-use locum::domain::command::Action;
+use locum::domain::command::{AccountAction, Action};
 use locum::domain::quotas::Quota;
 use locum::identity::AccountId;
 use locum::serve::{Opened, open};
-use locum::sts::{AssumeRole, GetSessionToken, RequestInfo, Service};
+use locum::service::{AssumeRole, GetSessionToken, RequestInfo, Service};
 use setup::{account, as_root, as_user, config, create_role, create_user, layer, make_account};
 
 /// Callers at once: enough to fill the writer's batches.
@@ -130,7 +130,8 @@ fn roles(service: &Service, from: u64, to: u64) -> impl Iterator<Item = Action> 
 async fn with_user(service: &Service) -> RequestInfo {
     let home = account(0);
     make_account(service, home).await;
-    let many = Action::SetQuota { quota: Quota::Roles, max: Some(1_000_000) };
+    let many =
+        Action::Account(AccountAction::SetQuota { quota: Quota::Roles, max: Some(1_000_000) });
     for action in [many, create_user(service, "ana")] {
         all(service, [(home, action)].into_iter()).await;
     }

@@ -28,8 +28,8 @@ use locum::proto::v1;
 use locum::proto::v1::metadata_service_client::MetadataServiceClient;
 use locum::proto::v1::watch_instances_response::Change;
 use locum::serve::{Listeners, open, run};
+use locum::service::Service;
 use locum::signing::Secret;
-use locum::sts::Service;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Says that this process is the clients': where the node is.

@@ -28,12 +28,12 @@ use locum::proto::v1;
 use locum::proto::v1::iam_service_client::IamServiceClient;
 use locum::proto::v1::sts_service_client::StsServiceClient;
 use locum::serve::{self, Listeners};
+use locum::service::{Service, Shown, Wish};
 use locum::signing::sigv4::{
     EMPTY_SHA256, Expectations, PathStyle, Signable, Signer, SigningKey, check, compare, parse,
     verify,
 };
 use locum::signing::{AccountKey, Claims, Secret, open, seal};
-use locum::sts::{Service, Shown, Wish};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::{digest, hkdf, hmac};
 

@@ -19,8 +19,8 @@ use tokio::sync::Semaphore;
 use crate::ledger::QUEUE_COMMANDS_MAX;
 use crate::metrics::text::Format;
 use crate::metrics::{Sink, names};
+use crate::service::Service;
 use crate::slots::accepted;
-use crate::sts::Service;
 
 /// Connections open at once; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 64;

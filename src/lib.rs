@@ -9,8 +9,8 @@
 //! telemetry                                    logs, traces and the export of metrics
 //! domain                                       commands, events, state and the rules between them, pure
 //! ledger  config                               the one path from a command to a recorded fact | settings
-//! sts                                          use cases: authenticate, authorize, issue
-//! client  grpc  aws  imds  rotation            edges and background tasks
+//! service                                      use cases: authenticate, require, read, issue, change
+//! client  grpc  aws  imds  rotation            edges, which only rename; background tasks
 //! rewrap  retention  health
 //! load                                         a client that measures
 //! serve  cli                                   puts it together
@@ -38,7 +38,7 @@ pub mod retention;
 pub mod rewrap;
 pub mod rotation;
 pub mod serve;
+pub mod service;
 pub mod signing;
 mod slots;
-pub mod sts;
 pub mod telemetry;

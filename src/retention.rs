@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::domain::quotas::Quota;
 use crate::identity::AccountId;
 use crate::ledger::RetentionError;
-use crate::sts::Service;
+use crate::service::Service;
 
 /// How often it is looked for what is to expire.
 const INTERVAL: Duration = Duration::from_secs(3600);
@@ -70,11 +70,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 mod tests {
     use super::*;
     use crate::clock::{Clock, Timestamp};
-    use crate::domain::command::Action;
+    use crate::domain::command::{AccountAction, Action, GroupAction};
     use crate::identity::{Path, base32_id};
     use crate::ledger::{RETAINED_AT_LEAST, snapshot};
     use crate::log::{Sequence, SnapshotPace};
-    use crate::sts::testing;
+    use crate::service::testing;
 
     /// Protects operators and tenants: a pass leaves an account what its quota allows, young records whatever it
     /// says, and other accounts all they have.
@@ -93,10 +93,18 @@ mod tests {
             for number in 0..10 {
                 let name = format!("group-{number}").parse().unwrap();
                 let id = base32_id("AGPA", [number; 10]).parse().unwrap();
-                perform(account, Action::CreateGroup { name, path: Path::default(), id }).await;
+                perform(
+                    account,
+                    Action::Group(GroupAction::Create { name, path: Path::default(), id }),
+                )
+                .await;
             }
         }
-        perform(bounded, Action::SetQuota { quota: Quota::EventsRetained, max: Some(4) }).await;
+        perform(
+            bounded,
+            Action::Account(AccountAction::SetQuota { quota: Quota::EventsRetained, max: Some(4) }),
+        )
+        .await;
         let (view, log) = (service.view(), service.ledger().log());
         for sequence in [view.sequence - 1, view.sequence].map(Sequence) {
             let mut state = |out: &mut dyn std::io::Write| snapshot::write(&view.state, out);

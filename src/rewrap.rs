@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
-use crate::sts::{Rewrapped, Service};
+use crate::service::{Rewrapped, Service};
 
 /// Keys that are moved at once, and how long to wait before the next so many.
 const BATCH: usize = 64;

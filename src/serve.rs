@@ -13,15 +13,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::command::Action;
+use crate::domain::command::{Action, InstanceAction};
 use crate::identity::AccessKeyId;
 use crate::imds::{self, InstanceSource, Limits, Serves, TokenKey, UsageBook};
 use crate::ledger::{Ledger, WriterHandle};
 use crate::log::EventLog;
 use crate::metrics::{self, Process, Sink};
 use crate::proto::v1::MetadataUsage;
+use crate::service::{Service, Settings};
 use crate::signing::{KeyringError, KeyringSource};
-use crate::sts::{Service, Settings};
 use crate::telemetry::{MetricsExport, TelemetryError};
 use crate::{aws, grpc, health, retention, rewrap, rotation};
 use health::Probe as _;
@@ -70,7 +70,7 @@ pub enum ServeError {
     GrpcTls(#[from] grpc::TlsError),
     /// The operator's account cannot be made.
     #[error("cannot make the operator's account: {0}")]
-    Operator(#[from] crate::sts::ServiceError),
+    Operator(#[from] crate::service::ServiceError),
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
     NoRandomness,
@@ -297,7 +297,14 @@ async fn record(service: &Service, account: String, usage: Vec<MetadataUsage>) -
     let Ok(account) = account.parse() else { return true };
     let Ok(usage) = usage.iter().map(grpc::read_usage).collect() else { return true };
     let info = service.own_request("metadata-usage");
-    let recorded = service.perform(&info, "", account, Action::RecordMetadataUsage { usage }).await;
+    let recorded = service
+        .perform(
+            &info,
+            "",
+            account,
+            Action::Instance(InstanceAction::RecordMetadataUsage { usage }),
+        )
+        .await;
     if let Err(error) = &recorded {
         tracing::warn!(%account, %error, "the use of metadata was not recorded; it is tried again");
     }

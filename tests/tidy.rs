@@ -25,7 +25,7 @@ const LAYERS: [(&str, u8); 26] = [
     ("config", 3),
     ("ledger", 3),
     ("client", 4),
-    ("sts", 4),
+    ("service", 4),
     ("aws", 5),
     ("grpc", 5),
     ("imds", 5),

@@ -11,7 +11,7 @@ use locum::clock::Clock;
 use locum::identity::AccountId;
 use locum::imds::{Front, Limits, Serves, TokenKey, UsageBook};
 use locum::serve::{ByAddress, Opened, open};
-use locum::sts::{AssumeRole, Service};
+use locum::service::{AssumeRole, Service};
 
 use super::instances;
 use super::setup;

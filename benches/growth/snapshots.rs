@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use locum::serve::open;
-use locum::sts::{GetSessionToken, Service};
+use locum::service::{GetSessionToken, Service};
 
 use super::figures::{quantile, setting};
 use super::instances;

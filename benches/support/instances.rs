@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 
-use locum::domain::command::{Action, Launch, ProfileRef};
+use locum::domain::command::{
+    Action, InstanceAction, Launch, LaunchNetworking, ProfileAction, ProfileRef,
+};
 use locum::domain::event::InstanceFacts;
 use locum::domain::metadata::MetadataOptions;
 use locum::domain::tags::Tags;
 use locum::identity::{AccountId, Path, ProfileName};
-use locum::sts::Service;
+use locum::service::Service;
 
 use super::setup;
 
@@ -45,18 +47,22 @@ pub(crate) async fn launch(
     let profile: ProfileName = "app".parse().expect("a name");
     let actions = [
         setup::create_role(service, "app", trust),
-        Action::CreateProfile {
+        Action::Profile(ProfileAction::Create {
             name: profile.clone(),
             path: Path::default(),
             id: service.draw_id("AIPA").expect("an id"),
             tags: Tags::default(),
-        },
-        Action::AddRoleToProfile { profile: profile.clone(), role: "app".parse().expect("a name") },
-        Action::LaunchInstances {
+        }),
+        Action::Profile(ProfileAction::AddRole {
+            profile: profile.clone(),
+            role: "app".parse().expect("a name"),
+        }),
+        Action::Instance(InstanceAction::Launch {
             launches,
             facts: facts(),
+            networking: LaunchNetworking::default(),
             profile: Some(ProfileRef::Name(profile)),
-        },
+        }),
     ];
     let info = service.own_request("bench");
     for action in actions {

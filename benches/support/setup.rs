@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use locum::config::{Config, Layer};
 use locum::domain::access::Caller;
-use locum::domain::command::Action;
+use locum::domain::command::{Action, RoleAction, UserAction};
 use locum::domain::tags::Tags;
 use locum::identity::{AccountId, Path, Principal};
 use locum::policy::{Policy, PolicyKind};
+use locum::service::{RequestInfo, Service};
 use locum::signing::Keyring;
-use locum::sts::{RequestInfo, Service};
 
 /// The settings of a node whose data is in `folder`; it listens where there is room.
 pub(crate) fn layer(folder: &Folder) -> Layer {
@@ -41,17 +41,17 @@ pub(crate) async fn make_account(service: &Service, account: AccountId) {
 }
 
 pub(crate) fn create_user(service: &Service, name: &str) -> Action {
-    Action::CreateUser {
+    Action::User(UserAction::Create {
         name: name.parse().expect("a name"),
         path: Path::default(),
         id: service.draw_id("AIDA").expect("an id"),
         tags: Tags::default(),
         boundary: None,
-    }
+    })
 }
 
 pub(crate) fn create_role(service: &Service, name: &str, trust: &str) -> Action {
-    Action::CreateRole {
+    Action::Role(RoleAction::Create {
         name: name.parse().expect("a name"),
         path: Path::default(),
         id: service.draw_id("AROA").expect("an id"),
@@ -60,7 +60,7 @@ pub(crate) fn create_role(service: &Service, name: &str, trust: &str) -> Action 
         trust: Policy::parse(trust, PolicyKind::Trust).expect("a policy"),
         tags: Tags::default(),
         boundary: None,
-    }
+    })
 }
 
 /// A request of the account's root.

@@ -6,7 +6,7 @@ use super::{ec2, iam, sts};
 
 /// Parameters that EC2 takes and that mean nothing here, as there are no disks, networks or hypervisors:
 /// clients send them, so that they are taken and have no effect.
-const EC2_WITHOUT_EFFECT: [&str; 17] = [
+const EC2_WITHOUT_EFFECT: [&str; 14] = [
     "BlockDeviceMapping",
     "CpuOptions",
     "CreditSpecification",
@@ -16,13 +16,10 @@ const EC2_WITHOUT_EFFECT: [&str; 17] = [
     "EnclaveOptions",
     "HibernationOptions",
     "InstanceInitiatedShutdownBehavior",
-    "KeyName",
     "MaintenanceOptions",
     "Monitoring",
     "PrivateDnsNameOptions",
     "SecurityGroup",
-    "SecurityGroupId",
-    "SubnetId",
     "UserData",
 ];
 

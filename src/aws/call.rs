@@ -1,8 +1,6 @@
 //! One call: what an operation is handed, and `operations!`, which leads from the name of an action to the
 //! function that does it and back to an answer.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 use serde_json::json;
 
@@ -11,11 +9,7 @@ use super::fault::Fault;
 use super::form::Node;
 use super::shape::{At, Mistakes, Shape};
 use super::xml;
-use crate::domain::command::Action;
-use crate::domain::state::Account;
-use crate::identity::AccountId;
-use crate::ledger::{Receipt, View};
-use crate::sts::{RequestInfo, Service};
+use crate::service::{RequestInfo, Service};
 
 /// A request, authenticated and with its parameters read.
 pub(super) struct Call<'a> {
@@ -89,42 +83,6 @@ impl Call<'_> {
     /// There is no such operation.
     pub(super) fn unknown_action(&self) -> Fault {
         Fault::action(self.api, self.action, self.api.version())
-    }
-
-    /// The account of the caller.
-    pub(super) fn account_id(&self) -> Result<AccountId, Fault> {
-        let account = self.info.caller.principal.account();
-        account.ok_or_else(|| {
-            let message = "The caller has no account.";
-            Fault::own("AccessDenied", http::StatusCode::FORBIDDEN, message)
-        })
-    }
-
-    /// Does `action` in the caller's account. `token` is the caller's idempotency token, empty for none.
-    pub(super) async fn perform(&self, token: &str, action: Action) -> Result<Receipt, Fault> {
-        let account = self.account_id()?;
-        Ok(self.service.perform(self.info, token, account, action).await?)
-    }
-
-    /// The newest state and the caller's account in it.
-    pub(super) fn state(&self) -> Result<(Arc<View>, Arc<Account>), Fault> {
-        let (view, id) = (self.service.view(), self.account_id()?);
-        let account = view.state.account(id).cloned();
-        let account = account.ok_or_else(|| Fault::internal(&"the caller's account is gone"))?;
-        Ok((view, account))
-    }
-
-    /// The caller may do `action` (`service:Action`) on `resource` of their account.
-    pub(super) fn require(&self, view: &View, action: &str, resource: &str) -> Result<(), Fault> {
-        let account = self.account_id()?;
-        Ok(self.service.require(&view.state, self.info, account, action, resource)?)
-    }
-
-    /// As `state`, for a caller who may do `action` on everything.
-    pub(super) fn state_for(&self, action: &str) -> Result<(Arc<View>, Arc<Account>), Fault> {
-        let (view, account) = self.state()?;
-        self.require(&view, action, "*")?;
-        Ok((view, account))
     }
 }
 

@@ -18,9 +18,9 @@ use super::form::{FormError, Node, decode};
 use crate::domain::access::Caller;
 use crate::identity::{AccountId, Principal};
 use crate::metrics::{self, Operation, Operations};
+use crate::service::{Asked, AuthError, RequestInfo, Service};
 use crate::signing::NoRandomness;
 use crate::signing::sigv4::{self, PathStyle, Signable, SignatureError, body_sha256};
-use crate::sts::{Asked, AuthError, RequestInfo, Service};
 use crate::telemetry::{self, UnderWay};
 
 /// Characters of a user agent that are kept.

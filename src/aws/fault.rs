@@ -12,14 +12,15 @@ use super::api::Api;
 use super::form::FormError;
 use super::shape::{Mistake, Mistakes};
 use super::xml::escape;
+use crate::domain::instance_tags::TAGS_QUOTA;
 use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
 use crate::identity::Invalid;
 use crate::ledger::{OVERLOADED_RETRY, SubmitError};
 use crate::oidc::IdentityError;
 use crate::policy::ParseError;
+use crate::service::{AuthError, ServiceError, Throttled};
 use crate::signing::TokenError;
-use crate::sts::{AuthError, ServiceError, Throttled};
 
 /// A reason, as both families of services name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,12 +99,16 @@ fn of_rejection(rejection: &Rejection) -> Kind {
         Rejection::LimitExceeded { quota, .. } if *quota == Quota::Instances.name() => {
             kind(code, CONFLICT, "InstanceLimitExceeded", BAD_REQUEST)
         }
+        Rejection::LimitExceeded { quota, .. } if *quota == TAGS_QUOTA => {
+            kind(code, CONFLICT, "TagLimitExceeded", BAD_REQUEST)
+        }
         Rejection::LimitExceeded { .. } => {
             kind(code, CONFLICT, "ResourceCountExceeded", BAD_REQUEST)
         }
         Rejection::InvalidInput(_)
         | Rejection::Unmodifiable(_)
         | Rejection::InvalidParameter(_)
+        | Rejection::InvalidCombination(_)
         | Rejection::MalformedPolicy { .. }
         | Rejection::PackedPolicyTooLarge { .. }
         | Rejection::IncorrectState(_)
@@ -374,7 +379,8 @@ impl From<Rejection> for Fault {
             // In AWS's words already.
             told @ (Rejection::Constraints(_)
             | Rejection::Validation(_)
-            | Rejection::InvalidParameter(_)) => Self::new(kind, told.to_string()),
+            | Rejection::InvalidParameter(_)
+            | Rejection::InvalidCombination(_)) => Self::new(kind, told.to_string()),
             other => Self::new(kind, sentence(&other.to_string())),
         }
     }
@@ -386,6 +392,13 @@ impl From<ServiceError> for Fault {
             ServiceError::Submit(SubmitError::Rejected(rejection)) => rejection.into(),
             ServiceError::Submit(SubmitError::Overloaded) => Self::throttled(OVERLOADED_RETRY),
             ServiceError::Throttled(throttled) => throttled.into(),
+            ServiceError::DryRun => Self::dry_run(),
+            ServiceError::NoAccount => {
+                Self::new(ACCESS_DENIED, "The caller has no account.".to_owned())
+            }
+            ServiceError::Behind(_) | ServiceError::Reading(_) => {
+                Self::new(UNAVAILABLE, sentence(&error.to_string()))
+            }
             ServiceError::Submit(SubmitError::Stopped(_)) => {
                 Self::new(UNAVAILABLE, sentence(&error.to_string()))
             }
@@ -404,6 +417,7 @@ impl From<ServiceError> for Fault {
             | ServiceError::Erase(_)
             | ServiceError::Token(_)
             | ServiceError::Document(_)
+            | ServiceError::AccountGone
             | ServiceError::Answer(_) => Self::internal(&error),
         }
     }

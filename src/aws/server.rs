@@ -28,8 +28,8 @@ use tokio_util::task::TaskTracker;
 use super::edge::{Edge, Reply, Whole};
 use super::fault::Fault;
 use super::tls::Tls;
+use crate::service::Service;
 use crate::slots::{Slot, Slots, accepted};
-use crate::sts::Service;
 
 /// Connections open at once; then the longest idle gives way to the next.
 pub const CONNECTIONS_MAX: usize = 4096;

@@ -5,9 +5,9 @@ use std::fmt;
 
 use super::form::Node;
 use crate::identity::{
-    AccessKeyId, AccountAlias, AgentName, Arn, AssociationId, GroupName, InstanceId, Invalid,
-    MfaDeviceName, Path, PolicyName, ProfileName, RoleName, SessionName, SourceIdentity, TagKey,
-    TagValue, UserName,
+    AccessKeyId, AccountAlias, AgentName, Arn, AssociationId, Description, GroupName, InstanceId,
+    Invalid, MfaDeviceName, Path, PlainText, PolicyName, ProfileName, RoleName, SessionName,
+    SourceIdentity, TagKey, TagValue, UserName,
 };
 use crate::signing::Secret;
 
@@ -320,10 +320,12 @@ parsed!(
     AgentName,
     Arn,
     AssociationId,
+    Description,
     GroupName,
     InstanceId,
     MfaDeviceName,
     Path,
+    PlainText,
     PolicyName,
     ProfileName,
     RoleName,

@@ -10,7 +10,7 @@ use super::shape::Rule::Length;
 use super::shape::request;
 use super::xml::Time;
 use crate::domain::rejection::Rejection;
-use crate::sts::{self, Issued};
+use crate::service::{self, Issued, Service};
 
 operations! {
     AssumeRole => assume_role;
@@ -149,7 +149,7 @@ async fn assume_role(call: &Call<'_>, request: AssumeRole) -> Result<AssumeRoleR
     if !request.provided_contexts.is_empty() {
         return Err(Fault::validation("ProvidedContexts are not taken here."));
     }
-    let asked = sts::AssumeRole {
+    let asked = service::AssumeRole {
         role_arn: request.role_arn,
         role_session_name: request.role_session_name,
         policy: request.policy,
@@ -187,7 +187,7 @@ async fn assume_role_with_web_identity(
     call: &Call<'_>,
     request: AssumeRoleWithWebIdentity,
 ) -> Result<AssumeRoleWithWebIdentityResult, Fault> {
-    let asked = sts::AssumeRoleWithWebIdentity {
+    let asked = service::AssumeRoleWithWebIdentity {
         role_arn: request.role_arn,
         role_session_name: request.role_session_name,
         web_identity_token: request.web_identity_token,
@@ -228,7 +228,7 @@ async fn get_federation_token(
     call: &Call<'_>,
     request: GetFederationToken,
 ) -> Result<GetFederationTokenResult, Fault> {
-    let asked = sts::GetFederationToken {
+    let asked = service::GetFederationToken {
         name: request.name,
         policy: request.policy,
         policy_arns: arns(request.policy_arns),
@@ -254,7 +254,7 @@ async fn get_session_token(
     call: &Call<'_>,
     request: GetSessionToken,
 ) -> Result<GetSessionTokenResult, Fault> {
-    let asked = sts::GetSessionToken {
+    let asked = service::GetSessionToken {
         duration_seconds: request.duration_seconds,
         serial_number: request.serial_number,
         token_code: request.token_code,
@@ -314,6 +314,6 @@ async fn get_caller_identity(
     Ok(GetCallerIdentityResult {
         arn: principal.arn().to_string(),
         user_id: principal.user_id(),
-        account: call.account_id()?.to_string(),
+        account: Service::account_of(call.info)?.to_string(),
     })
 }

@@ -17,8 +17,8 @@ use crate::identity::{AccessKeyId, AccountId};
 use crate::oidc::Reach;
 use crate::pace::SERVED_LIFE_MIN;
 use crate::serve::{Addresses, Listeners, Opened, open, run};
+use crate::service::Service;
 use crate::signing::{Keyring, KeyringSource, Secret};
-use crate::sts::Service;
 use crate::telemetry::{self, AccessLog};
 
 /// `locum dev`

@@ -1,7 +1,11 @@
 //! May they: gathers from the state every policy that bears on a request and has `policy` judge it.
 //! Decisions and the Authorization service use this one path; there is no second.
 
+mod facts;
 mod keys;
+mod permission;
+mod resource;
+mod target;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,7 +26,11 @@ use crate::policy::{
     Verdict,
 };
 
-pub use keys::{REQUEST_KEYS, insert_request_keys, web_identity_context};
+pub use facts::{Facts, SessionFacts};
+pub use keys::{Connection, GLOBAL_KEYS, REQUEST_KEYS, insert_request_keys, web_identity_context};
+pub use permission::{Permission, RequestKeys, Row};
+pub use resource::{LaunchedBeside, ListKind, Resource, ResourceKind};
+pub use target::Target;
 
 /// Who asks, as authenticated at an edge.
 #[derive(Clone, Debug)]
@@ -39,6 +47,8 @@ pub struct Caller {
     pub secure_transport: bool,
     /// The client's own name for itself.
     pub user_agent: Arc<str>,
+    /// The region that the request was made to; none for the service's own tasks.
+    pub region: Option<Arc<str>>,
 }
 
 /// The facts of the caller's session.
@@ -76,6 +86,7 @@ impl Caller {
             source_ip: None,
             secure_transport: true,
             user_agent: Arc::from(""),
+            region: None,
         }
     }
 
@@ -156,18 +167,78 @@ pub struct Question<'a> {
     pub time: Timestamp,
 }
 
-/// Judges a request against everything the state holds on the caller. `extra` holds the keys of the
-/// request itself and wins over the keys that follow from the caller.
+/// The condition keys of a request itself, which win over those that follow from the caller.
+pub trait ConditionKeys {
+    /// Sets them, as far as `context` asks about them.
+    fn insert_into(&self, context: &mut Context);
+}
+
+/// What a resource service says of a request, or a simulation.
+impl ConditionKeys for Context {
+    fn insert_into(&self, context: &mut Context) {
+        context.extend(self);
+    }
+}
+
+/// A permission that an operation of Locum's own needs, on what, with what the request says. The keys of a decision on
+/// it are those that the table of permissions names, and no others.
+#[derive(Clone, Copy, Debug)]
+pub struct Required<'a> {
+    /// The permission.
+    pub permission: Permission,
+    /// What it is about.
+    pub resource: &'a Resource<'a>,
+    /// What the request says.
+    pub facts: &'a Facts<'a>,
+}
+
+impl<'a> Required<'a> {
+    /// The question whether `caller` has it in `account`.
+    #[must_use]
+    pub fn question(
+        &self,
+        caller: &'a Caller,
+        account: AccountId,
+        time: Timestamp,
+    ) -> Question<'a> {
+        Question {
+            caller,
+            action: self.permission.action(),
+            resource: self.resource.arn(),
+            resource_account: Some(account),
+            resource_policy: None,
+            role_trust: false,
+            time,
+        }
+    }
+}
+
+impl ConditionKeys for Required<'_> {
+    fn insert_into(&self, context: &mut Context) {
+        for keys in self.permission.row().keys {
+            self.facts.insert_into(context, *keys, self.resource);
+        }
+        self.resource.insert_into(context);
+    }
+}
+
+/// Judges a request against everything the state holds on the caller.
 #[must_use]
-pub fn judge(state: &State, question: &Question<'_>, extra: &Context) -> Decision {
+pub fn judge(state: &State, question: &Question<'_>, extra: &impl ConditionKeys) -> Decision {
     let policies = policies(state, question);
     let context = keys::context(state, question, extra, policies.keys());
     policy::decide(&question.request(&context), &policies)
 }
 
+/// Whether a policy that bears on a question asks about a key.
+#[must_use]
+pub fn asks_about(state: &State, question: &Question<'_>, key: &str) -> bool {
+    Context::of(policies(state, question).keys()).asks_about(key)
+}
+
 /// Judges as [`judge`] does, and tells what each policy and statement came to.
 #[must_use]
-pub fn explain(state: &State, question: &Question<'_>, extra: &Context) -> Trace {
+pub fn explain(state: &State, question: &Question<'_>, extra: &impl ConditionKeys) -> Trace {
     gathered(state, question, extra, policy::explain)
 }
 
@@ -177,7 +248,7 @@ pub fn explain(state: &State, question: &Question<'_>, extra: &Context) -> Trace
 pub fn explain_with(
     state: &State,
     question: &Question<'_>,
-    extra: &Context,
+    extra: &impl ConditionKeys,
     additional: &[Policy],
 ) -> Trace {
     gathered(state, question, extra, |request, policies| {
@@ -198,7 +269,7 @@ pub fn explain_with(
 pub fn authorize(
     state: &State,
     question: &Question<'_>,
-    extra: &Context,
+    extra: &impl ConditionKeys,
 ) -> Result<(), Box<Denied>> {
     let decision = judge(state, question, extra);
     if decision.verdict() == Verdict::Allow {
@@ -227,7 +298,7 @@ pub fn authorize(
 pub fn gathered<T>(
     state: &State,
     question: &Question<'_>,
-    extra: &Context,
+    extra: &impl ConditionKeys,
     evaluate: impl FnOnce(&Request<'_>, &Policies<'_>) -> T,
 ) -> T {
     let context = keys::context(state, question, extra, KeySet::ALL);

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use ring::digest::SHA256;
 
-use super::command::Action;
-use super::decide::{Decider, require};
+use super::access::{Facts, Permission, Required, Resource};
+use super::decide::{Decider, require, require_operator};
 use super::event::{EventKind, GuardrailKind};
 use super::rejection::Rejection;
 use super::state::State;
 use crate::identity::AccountId;
-use crate::policy::Context;
 
 /// An account's random key, wrapped by a root key of the keyring; opaque here. Records and snapshots hold
 /// its digest alone; the wrapped bytes stand beside them, where they can be erased.
@@ -99,55 +98,49 @@ impl State {
 }
 
 impl Decider<'_> {
-    /// Keys of accounts, and what becomes of sessions once they are issued.
-    pub(super) fn keys_and_sessions(&mut self) -> Result<(), Rejection> {
-        match &self.command.action {
-            Action::RevokeSessions { target, before, chained, minting } => {
-                self.revoke(target, *before, *chained, minting)
-            }
-            Action::RecordUses { uses } => self.record_uses(uses),
-            Action::DeleteAccount => self.delete_account(),
-            Action::RewrapAccountKey { from, key } => {
-                self.require("locum:RewrapAccountKey", "*")?;
-                // Whoever came first has done it.
-                if self.account.key.keyring_version == *from && key.keyring_version != *from {
-                    self.emit(EventKind::AccountKeyRewrapped { key: key.clone() });
-                }
-                Ok(())
-            }
-            Action::RotateKeyring { version } => {
-                self.require_keyring("locum:RotateKeyring", *version)?;
-                self.emit(EventKind::KeyringRotated { version: *version });
-                Ok(())
-            }
-            Action::RetireKeyringVersion { version } => {
-                self.require_keyring("locum:RetireKeyringVersion", *version)?;
-                let wrapped = |key: &WrappedAccountKey| key.keyring_version == *version;
-                let count = self.state.accounts().filter(|account| wrapped(&account.key)).count();
-                if count > 0 {
-                    return Err(Rejection::IncorrectState(format!(
-                        "key version {version} still wraps the keys of {count} accounts"
-                    )));
-                }
-                self.emit(EventKind::KeyringVersionRetired { version: *version });
-                Ok(())
-            }
-            _ => Ok(()),
+    pub(super) fn rewrap_key(
+        &mut self,
+        from: u32,
+        key: &WrappedAccountKey,
+    ) -> Result<(), Rejection> {
+        let resource = Resource::operated_account(Some(self.command.account));
+        self.require(Permission::RewrapAccountKey, &resource)?;
+        // Whoever came first has done it.
+        if self.account.key.keyring_version == from && key.keyring_version != from {
+            self.emit(EventKind::AccountKeyRewrapped { key: key.clone() });
         }
+        Ok(())
     }
 
-    fn require_keyring(&self, action: &str, version: u32) -> Result<(), Rejection> {
-        let operator = AccountId::OPERATOR;
-        let resource = format!("arn:aws:locum::{operator}:keyring/{version}");
-        require(self.state, self.command, operator, action, &resource, &Context::default())
+    pub(super) fn rotate_keyring(&mut self, version: u32) -> Result<(), Rejection> {
+        self.require_keyring(Permission::RotateKeyring, version)?;
+        self.emit(EventKind::KeyringRotated { version });
+        Ok(())
     }
 
-    fn delete_account(&mut self) -> Result<(), Rejection> {
-        let (operator, account) = (AccountId::OPERATOR, self.command.account);
-        let resource = format!("arn:aws:locum::{operator}:account/{account}");
-        let action = "locum:DeleteAccount";
-        require(self.state, self.command, operator, action, &resource, &Context::default())?;
-        if account == operator {
+    pub(super) fn retire_keyring_version(&mut self, version: u32) -> Result<(), Rejection> {
+        self.require_keyring(Permission::RetireKeyringVersion, version)?;
+        let wrapped = |key: &WrappedAccountKey| key.keyring_version == version;
+        let count = self.state.accounts().filter(|account| wrapped(&account.key)).count();
+        if count > 0 {
+            return Err(Rejection::IncorrectState(format!(
+                "key version {version} still wraps the keys of {count} accounts"
+            )));
+        }
+        self.emit(EventKind::KeyringVersionRetired { version });
+        Ok(())
+    }
+
+    fn require_keyring(&self, permission: Permission, version: u32) -> Result<(), Rejection> {
+        let resource = Resource::keyring(Some(version));
+        let required = Required { permission, resource: &resource, facts: &Facts::default() };
+        require(self.state, self.command, AccountId::OPERATOR, &required)
+    }
+
+    pub(super) fn delete_account(&mut self) -> Result<(), Rejection> {
+        let account = self.command.account;
+        require_operator(self.state, self.command, Permission::DeleteAccount)?;
+        if account == AccountId::OPERATOR {
             let message = "the operator account cannot be deleted".to_owned();
             return Err(Rejection::IncorrectState(message));
         }
@@ -164,6 +157,7 @@ impl Decider<'_> {
 mod tests {
     use super::*;
     use crate::domain::access::Caller;
+    use crate::domain::command::{AccountAction, Action, InstallationAction};
     use crate::domain::testing::*;
     use crate::domain::tests::busy_world;
 
@@ -179,15 +173,16 @@ mod tests {
     fn an_account_is_deleted_whole_and_its_number_with_it() {
         let mut world = busy_world();
         let service = Caller::service;
-        let refused = world.by(root(A), A, Action::DeleteAccount).unwrap_err();
+        let refused = world.by(root(A), A, Action::Account(AccountAction::Delete)).unwrap_err();
         assert_eq!(refused.code(), "AccessDenied");
-        let refused = world.by(service(), A, Action::DeleteAccount).unwrap_err();
+        let refused = world.by(service(), A, Action::Account(AccountAction::Delete)).unwrap_err();
         assert_eq!(refused.code(), "IncorrectState");
-        let refused = world.by(service(), OPERATOR, Action::DeleteAccount).unwrap_err();
+        let refused =
+            world.by(service(), OPERATOR, Action::Account(AccountAction::Delete)).unwrap_err();
         assert_eq!(refused.code(), "IncorrectState");
         for id in [A, B] {
-            world.by(service(), id, Action::DisableAccount).unwrap();
-            let kinds = world.by(service(), id, Action::DeleteAccount).unwrap();
+            world.by(service(), id, Action::Account(AccountAction::Disable)).unwrap();
+            let kinds = world.by(service(), id, Action::Account(AccountAction::Delete)).unwrap();
             assert_eq!(kinds, [EventKind::AccountDeleted]);
         }
         let left: Vec<_> = world.state.accounts().map(|account| account.id.to_string()).collect();
@@ -196,14 +191,14 @@ mod tests {
         assert!(!world.state.keys.values().any(owned));
         let scopes: Vec<_> = world.state.guardrail_scopes().map(|((_, on), _)| *on).collect();
         assert_eq!(scopes, [None]);
-        let again = Action::CreateAccount {
+        let again = Action::Account(AccountAction::Create {
             name: Arc::from("again"),
             key: wrapped(1),
             root_key: "AKIAZZZZZZZZZZZZZZZZ".parse().unwrap(),
-        };
+        });
         let refused = world.by(service(), A, again).unwrap_err();
         assert_eq!(refused.code(), "EntityAlreadyExists");
-        let refused = world.by(service(), A, Action::DeleteAccount).unwrap_err();
+        let refused = world.by(service(), A, Action::Account(AccountAction::Delete)).unwrap_err();
         assert_eq!(refused.code(), "NoSuchEntity");
     }
 
@@ -216,14 +211,14 @@ mod tests {
             world.create_account(id);
         }
         let service = Caller::service;
-        world.by(service(), A, Action::DisableAccount).unwrap();
-        let retire = Action::RetireKeyringVersion { version: 1 };
+        world.by(service(), A, Action::Account(AccountAction::Disable)).unwrap();
+        let retire = Action::Installation(InstallationAction::RetireKeyringVersion { version: 1 });
         let refused = world.by(root(A), OPERATOR, retire.clone()).unwrap_err();
         assert_eq!(refused.code(), "AccessDenied");
         let refused = world.by(root(OPERATOR), OPERATOR, retire.clone()).unwrap_err();
         assert!(refused.to_string().contains("still wraps the keys of 2 accounts"), "{refused}");
         for id in [OPERATOR, A] {
-            let rewrap = || Action::RewrapAccountKey { from: 1, key: wrapped(2) };
+            let rewrap = || Action::Account(AccountAction::RewrapKey { from: 1, key: wrapped(2) });
             assert_eq!(world.by(service(), id, rewrap()).unwrap().len(), 1);
             assert!(world.by(service(), id, rewrap()).unwrap().is_empty(), "it is done already");
         }

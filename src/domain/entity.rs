@@ -4,13 +4,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::access::Resource;
 use super::event::PolicyOwner;
 use super::rejection::Rejection;
 use super::state::{Account, Permissions, key_of};
 use super::tags::Tags;
 use crate::identity::{
-    AccountAlias, AccountId, Arn, GroupName, IssuerUrl, MfaDeviceName, Path, PolicyName,
-    ProfileName, RoleName, TagKey, UniqueId, UserName,
+    AccountAlias, AccountId, GroupName, IssuerUrl, MfaDeviceName, Path, PolicyName, ProfileName,
+    RoleName, TagKey, UserName,
 };
 
 /// An entity that carries tags. Groups carry none.
@@ -52,39 +53,11 @@ impl TagOwner {
             Self::Role(name) => Rejection::missing("role", name),
             Self::Policy(name) => Rejection::missing("policy", name),
             Self::Profile(name) => Rejection::missing("instance profile", name),
-            Self::MfaDevice(_) => Rejection::missing("MFA device", self.arn(account)),
-            Self::OidcProvider(_) => Rejection::missing("OIDC provider", self.arn(account)),
-        }
-    }
-
-    /// Its ARN, with the path that it has if it is there.
-    #[must_use]
-    pub fn arn(&self, account: &Account) -> Arn {
-        let id: AccountId = account.id;
-        match self {
-            Self::User(name) => {
-                let path = account.user(name).map(|user| user.path.clone());
-                Arn::user(id, &path.unwrap_or_default(), name)
+            Self::MfaDevice(_) | Self::OidcProvider(_) => {
+                let kind =
+                    if matches!(self, Self::MfaDevice(_)) { "MFA device" } else { "OIDC provider" };
+                Rejection::missing(kind, Resource::tag_owner(account, self).arn())
             }
-            Self::Role(name) => {
-                let path = account.role(name).map(|role| role.path.clone());
-                Arn::role(id, &path.unwrap_or_default(), name)
-            }
-            Self::Policy(name) => {
-                let found = account.policies.get(&*key_of(name.as_str()));
-                let path = found.map(|policy| policy.path.clone());
-                Arn::policy(id, &path.unwrap_or_default(), name)
-            }
-            Self::Profile(name) => {
-                let path = account.profile(name).map(|profile| profile.path.clone());
-                Arn::profile(id, &path.unwrap_or_default(), name)
-            }
-            Self::MfaDevice(name) => {
-                let found = account.mfa_devices.get(&*key_of(name.as_str()));
-                let path = found.map(|device| device.path.clone());
-                Arn::mfa_device(id, &path.unwrap_or_default(), name)
-            }
-            Self::OidcProvider(issuer) => Arn::oidc_provider(id, issuer),
         }
     }
 
@@ -120,16 +93,13 @@ impl PolicyOwner {
         }
     }
 
-    /// Its ARN, with the path that it has if it is there.
+    /// That it is not there.
     #[must_use]
-    pub fn arn(&self, account: &Account) -> Arn {
+    pub fn missing(&self) -> Rejection {
         match self {
-            Self::User(name) => TagOwner::User(name.clone()).arn(account),
-            Self::Role(name) => TagOwner::Role(name.clone()).arn(account),
-            Self::Group(name) => {
-                let path = account.group(name).map(|group| group.path.clone());
-                Arn::group(account.id, &path.unwrap_or_default(), name)
-            }
+            Self::User(name) => Rejection::missing("user", name),
+            Self::Role(name) => Rejection::missing("role", name),
+            Self::Group(name) => Rejection::missing("group", name),
         }
     }
 
@@ -189,56 +159,6 @@ impl PolicyRef {
         let key = key_of(self.name.as_str());
         if self.aws { format!("{AWS_PREFIX}{key}").into_boxed_str() } else { key }
     }
-}
-
-/// What can be asked.
-#[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the fields repeat the names of the types they hold")]
-pub enum EntityAction {
-    Tag {
-        owner: TagOwner,
-        tags: Tags,
-    },
-    Untag {
-        owner: TagOwner,
-        keys: Vec<TagKey>,
-    },
-    UpdateUser {
-        name: UserName,
-        new_name: Option<UserName>,
-        new_path: Option<Path>,
-    },
-    UpdateGroup {
-        name: GroupName,
-        new_name: Option<GroupName>,
-        new_path: Option<Path>,
-    },
-    SetDefaultPolicyVersion {
-        policy_arn: Arn,
-        version: u32,
-    },
-    DeletePolicyVersion {
-        policy_arn: Arn,
-        version: u32,
-    },
-    /// A role that a service acts in; `service` is its principal, such as `ecs.amazonaws.com`.
-    CreateServiceLinkedRole {
-        service: Arc<str>,
-        suffix: Option<Arc<str>>,
-        description: Arc<str>,
-        id: UniqueId,
-    },
-    /// `task` is the random end of the deletion's id, which GetServiceLinkedRoleDeletionStatus asks for.
-    DeleteServiceLinkedRole {
-        name: RoleName,
-        task: Arc<str>,
-    },
-    CreateAccountAlias {
-        alias: AccountAlias,
-    },
-    DeleteAccountAlias {
-        alias: AccountAlias,
-    },
 }
 
 /// What happened.

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use super::access::Caller;
-use super::command::Action;
-use super::entity::{EntityAction, TagOwner};
+use super::command::{
+    AccessKeyAction, AccountAction, Action, GroupAction, PolicyAction, RoleAction, TagAction,
+    UserAction,
+};
+use super::entity::TagOwner;
 use super::event::{EventKind, KeyOwner, PolicyOwner};
 use super::rejection::Rejection;
 use super::tags::Tags;
@@ -12,16 +15,12 @@ use super::testing::*;
 use crate::identity::{Arn, Path, base32_id};
 use crate::policy::{Policy, PolicyKind};
 
-fn act(action: EntityAction) -> Action {
-    Action::Entity(action)
-}
-
 fn tags(pairs: &[(&str, &str)]) -> Tags {
     Tags::of_request(pairs.iter().copied()).unwrap()
 }
 
 fn tag(owner: TagOwner, pairs: &[(&str, &str)]) -> Action {
-    act(EntityAction::Tag { owner, tags: tags(pairs) })
+    Action::Tag(TagAction::Tag { owner, tags: tags(pairs) })
 }
 
 fn role(name: &str) -> TagOwner {
@@ -37,37 +36,37 @@ fn arn(name: &str) -> Arn {
 }
 
 fn create_policy(world: &mut World, name: &str, policy: Policy) {
-    let action = Action::CreatePolicy {
+    let action = Action::Policy(PolicyAction::Create {
         name: name.parse().unwrap(),
         path: Path::default(),
         id: base32_id("ANPA", world.random()).parse().unwrap(),
         description: Arc::from(""),
         policy,
         tags: Tags::default(),
-    };
+    });
     world.root(A, action);
 }
 
 fn create_version(name: &str, policy: Policy, default: bool) -> Action {
-    Action::CreatePolicyVersion { policy_arn: arn(name), policy, default }
+    Action::Policy(PolicyAction::CreateVersion { policy_arn: arn(name), policy, default })
 }
 
 fn set_default(name: &str, version: u32) -> Action {
-    act(EntityAction::SetDefaultPolicyVersion { policy_arn: arn(name), version })
+    Action::Policy(PolicyAction::SetDefaultVersion { policy_arn: arn(name), version })
 }
 
 fn delete_version(name: &str, version: u32) -> Action {
-    act(EntityAction::DeletePolicyVersion { policy_arn: arn(name), version })
+    Action::Policy(PolicyAction::DeleteVersion { policy_arn: arn(name), version })
 }
 
 fn rename(name: &str, new_name: &str) -> Action {
     let (name, new_name) = (name.parse().unwrap(), Some(new_name.parse().unwrap()));
     let new_path = Some(Path::parse("/moved/").unwrap());
-    act(EntityAction::UpdateUser { name, new_name, new_path })
+    Action::User(UserAction::Update { name, new_name, new_path })
 }
 
 fn service_linked(world: &mut World, service: &str) -> Action {
-    act(EntityAction::CreateServiceLinkedRole {
+    Action::Role(RoleAction::CreateServiceLinked {
         service: Arc::from(service),
         suffix: None,
         description: Arc::from(""),
@@ -76,7 +75,7 @@ fn service_linked(world: &mut World, service: &str) -> Action {
 }
 
 fn alias(text: &str) -> Action {
-    act(EntityAction::CreateAccountAlias { alias: text.parse().unwrap() })
+    Action::Account(AccountAction::CreateAlias { alias: text.parse().unwrap() })
 }
 
 /// What this module is about, in a world where the role Other, the user dev in the group Makers, the
@@ -87,7 +86,7 @@ pub(crate) fn happen(world: &mut World) {
     }
     world.root(A, tag(TagOwner::Policy("Bound".parse().unwrap()), &[("Team", "red")]));
     let keys = vec!["stage".parse().unwrap()];
-    world.root(A, act(EntityAction::Untag { owner: role("Other"), keys }));
+    world.root(A, Action::Tag(TagAction::Untag { owner: role("Other"), keys }));
     for default in [false, true, false] {
         world.root(A, create_version("Bound", allow(&["s3:*"], "*"), default));
     }
@@ -96,24 +95,28 @@ pub(crate) fn happen(world: &mut World) {
     world.root(A, delete_version("Bound", 5));
     let policy_arn: Arn = "arn:aws:iam::aws:policy/ReadOnlyAccess".parse().unwrap();
     for owner in [of_role("Other"), PolicyOwner::Group("Makers".parse().unwrap())] {
-        world.root(A, Action::AttachPolicy { owner, policy_arn: policy_arn.clone() });
+        world.root(
+            A,
+            Action::Policy(PolicyAction::Attach { owner, policy_arn: policy_arn.clone() }),
+        );
     }
-    world.root(A, Action::PutBoundary { owner: of_role("Other"), policy_arn });
+    world
+        .root(A, Action::Policy(PolicyAction::PutBoundary { owner: of_role("Other"), policy_arn }));
     world.create_user(A, "second");
     let (group, user) = ("Makers".parse().unwrap(), "second".parse().unwrap());
-    world.root(A, Action::AddUserToGroup { group, user });
+    world.root(A, Action::Group(GroupAction::AddUser { group, user }));
     world.root(A, rename("second", "Zweite"));
     let (name, new_name) = ("makers".parse().unwrap(), Some("Builders".parse().unwrap()));
-    world.root(A, act(EntityAction::UpdateGroup { name, new_name, new_path: None }));
+    world.root(A, Action::Group(GroupAction::Update { name, new_name, new_path: None }));
     let create = service_linked(world, "ecs.amazonaws.com");
     world.root(A, create);
     let create = service_linked(world, "access-analyzer.amazonaws.com");
     world.root(A, create);
     let name = "AWSServiceRoleForECS".parse().unwrap();
-    world.root(A, act(EntityAction::DeleteServiceLinkedRole { name, task: Arc::from("1") }));
+    world.root(A, Action::Role(RoleAction::DeleteServiceLinked { name, task: Arc::from("1") }));
     world.root(A, alias("first"));
     let alias_of = |text: &str| text.parse().unwrap();
-    world.root(A, act(EntityAction::DeleteAccountAlias { alias: alias_of("first") }));
+    world.root(A, Action::Account(AccountAction::DeleteAlias { alias: alias_of("first") }));
     world.root(A, alias("second"));
 }
 
@@ -149,7 +152,7 @@ fn tags_are_set_only_as_policies_allow() {
     let create = |world: &mut World, tags: Tags| {
         let id = base32_id("AIDA", world.random()).parse().unwrap();
         let (name, path) = ("new".parse().unwrap(), Path::default());
-        Action::CreateUser { name, path, id, tags, boundary: None }
+        Action::User(UserAction::Create { name, path, id, tags, boundary: None })
     };
     for refused in [&[][..], &[("Team", "blue")], &[("Team", "red"), ("Stage", "x")]] {
         let action = create(&mut world, tags(refused));
@@ -195,7 +198,7 @@ fn tags_of_principal_and_resource_are_condition_keys() {
     world.create_role(A, "Target", &trust(r#"{"AWS":"111111111111"}"#));
     world.root(A, tag(role("Target"), &[("Team", "red")]));
     let ana = world.user(A, "ana");
-    let delete = || Action::DeleteRole { name: "Target".parse().unwrap() };
+    let delete = || Action::Role(RoleAction::Delete { name: "Target".parse().unwrap() });
     assert_eq!(code(world.by(ana.clone(), A, delete())), "AccessDenied");
     world.root(A, tag(user("ana"), &[("team", "blue")]));
     assert_eq!(code(world.by(ana, A, delete())), "AccessDenied");
@@ -236,10 +239,13 @@ fn session_facts() -> super::access::CallerSession {
 fn the_default_version_of_a_policy_counts() {
     let mut world = small_world();
     create_policy(&mut world, "P", allow(&["iam:GetUser"], "*"));
-    world.root(A, Action::AttachPolicy { owner: of_user("ana"), policy_arn: arn("P") });
+    world.root(
+        A,
+        Action::Policy(PolicyAction::Attach { owner: of_user("ana"), policy_arn: arn("P") }),
+    );
     let ana = world.user(A, "ana");
     world.root(A, create_version("P", allow(&["iam:DeleteRole"], "*"), false));
-    let delete = Action::DeleteRole { name: "Worker".parse().unwrap() };
+    let delete = Action::Role(RoleAction::Delete { name: "Worker".parse().unwrap() });
     assert_eq!(code(world.by(ana.clone(), A, delete.clone())), "AccessDenied");
     assert_eq!(code(world.by(root(A), A, delete_version("P", 1))), "DeleteConflict");
     assert_eq!(code(world.by(root(A), A, set_default("P", 9))), "NoSuchEntity");
@@ -253,13 +259,18 @@ fn the_default_version_of_a_policy_counts() {
     assert!(matches!(made[..], [EventKind::PolicyVersionCreated { version: 6, .. }]), "{made:?}");
     world.root(A, set_default("P", 2));
     world.by(ana, A, delete).unwrap();
-    world.root(A, Action::DetachPolicy { owner: of_user("ana"), policy_arn: arn("P") });
-    let told = world.by(root(A), A, Action::DeletePolicy { policy_arn: arn("P") }).unwrap_err();
+    world.root(
+        A,
+        Action::Policy(PolicyAction::Detach { owner: of_user("ana"), policy_arn: arn("P") }),
+    );
+    let told = world
+        .by(root(A), A, Action::Policy(PolicyAction::Delete { policy_arn: arn("P") }))
+        .unwrap_err();
     assert!(told.to_string().contains("delete the versions"), "{told}");
     for version in [1, 3, 4, 6] {
         world.root(A, delete_version("P", version));
     }
-    world.root(A, Action::DeletePolicy { policy_arn: arn("P") });
+    world.root(A, Action::Policy(PolicyAction::Delete { policy_arn: arn("P") }));
 }
 
 /// Protects policies that AWS manages from the account's, and the account's of the same name from AWS's.
@@ -270,14 +281,23 @@ fn policies_of_aws_are_attached_and_never_changed() {
     let aws: Arn = "arn:aws:iam::aws:policy/AdministratorAccess".parse().unwrap();
     let ana = world.user(A, "ana");
     let own = arn("AdministratorAccess");
-    world.root(A, Action::AttachPolicy { owner: of_user("ana"), policy_arn: own.clone() });
-    let delete = || Action::DeleteRole { name: "Worker".parse().unwrap() };
+    world.root(
+        A,
+        Action::Policy(PolicyAction::Attach { owner: of_user("ana"), policy_arn: own.clone() }),
+    );
+    let delete = || Action::Role(RoleAction::Delete { name: "Worker".parse().unwrap() });
     assert_eq!(code(world.by(ana.clone(), A, delete())), "AccessDenied");
-    let change = Action::DeletePolicy { policy_arn: aws.clone() };
+    let change = Action::Policy(PolicyAction::Delete { policy_arn: aws.clone() });
     assert_eq!(code(world.by(root(A), A, change)), "AccessDenied");
-    world.root(A, Action::AttachPolicy { owner: of_user("ana"), policy_arn: aws.clone() });
-    world.root(A, Action::DetachPolicy { owner: of_user("ana"), policy_arn: own.clone() });
-    world.root(A, Action::DeletePolicy { policy_arn: own });
+    world.root(
+        A,
+        Action::Policy(PolicyAction::Attach { owner: of_user("ana"), policy_arn: aws.clone() }),
+    );
+    world.root(
+        A,
+        Action::Policy(PolicyAction::Detach { owner: of_user("ana"), policy_arn: own.clone() }),
+    );
+    world.root(A, Action::Policy(PolicyAction::Delete { policy_arn: own }));
     world.by(ana, A, delete()).unwrap();
     let held = world.state.account(account(A)).unwrap();
     let policy = held.policy_by_arn(&aws).unwrap();
@@ -291,12 +311,13 @@ fn a_boundary_goes_with_whom_it_bounds() {
     let mut world = small_world();
     create_policy(&mut world, "Bound", allow(&["*"], "*"));
     for owner in [of_user("ana"), of_role("Worker")] {
-        world.root(A, Action::PutBoundary { owner, policy_arn: arn("Bound") });
+        world
+            .root(A, Action::Policy(PolicyAction::PutBoundary { owner, policy_arn: arn("Bound") }));
     }
-    let delete = Action::DeletePolicy { policy_arn: arn("Bound") };
+    let delete = Action::Policy(PolicyAction::Delete { policy_arn: arn("Bound") });
     assert_eq!(code(world.by(root(A), A, delete.clone())), "DeleteConflict");
-    world.root(A, Action::DeleteUser { name: "ana".parse().unwrap() });
-    world.root(A, Action::DeleteRole { name: "Worker".parse().unwrap() });
+    world.root(A, Action::User(UserAction::Delete { name: "ana".parse().unwrap() }));
+    world.root(A, Action::Role(RoleAction::Delete { name: "Worker".parse().unwrap() }));
     world.root(A, delete);
 }
 
@@ -311,12 +332,14 @@ fn a_boundary_can_be_demanded_at_creation() {
     );
     world.put_policy(A, of_user("ana"), policy);
     let ana = world.user(A, "ana");
-    let create = |boundary: Option<Arn>| Action::CreateUser {
-        name: "new".parse().unwrap(),
-        path: Path::default(),
-        id: "AIDAAAAAAAAAAAAAAAAZZ".parse().unwrap(),
-        tags: Tags::default(),
-        boundary,
+    let create = |boundary: Option<Arn>| {
+        Action::User(UserAction::Create {
+            name: "new".parse().unwrap(),
+            path: Path::default(),
+            id: "AIDAAAAAAAAAAAAAAAAZZ".parse().unwrap(),
+            tags: Tags::default(),
+            boundary,
+        })
     };
     for refused in [None, Some(arn("Other"))] {
         assert_eq!(code(world.by(ana.clone(), A, create(refused))), "AccessDenied");
@@ -333,7 +356,7 @@ fn a_renamed_user_keeps_what_it_has() {
     let mut world = small_world();
     let key: crate::identity::AccessKeyId = "AKIAAAAAAAAAAAAAAAAB".parse().unwrap();
     let owner = KeyOwner::User("ana".parse().unwrap());
-    world.root(A, Action::CreateAccessKey { owner, key: key.clone() });
+    world.root(A, Action::AccessKey(AccessKeyAction::Create { owner, key: key.clone() }));
     world.put_policy(A, of_user("ana"), allow(&["iam:DeleteRole"], "*"));
     world.create_user(A, "taken");
     assert_eq!(code(world.by(root(A), A, rename("ana", "TAKEN"))), "EntityAlreadyExists");
@@ -344,7 +367,7 @@ fn a_renamed_user_keeps_what_it_has() {
     assert_eq!(owner, KeyOwner::User("Anna".parse().unwrap()));
     let anna = world.user(A, "anna");
     assert_eq!(anna.principal.arn().as_ref(), "arn:aws:iam::111111111111:user/moved/Anna");
-    let delete = Action::DeleteRole { name: "Worker".parse().unwrap() };
+    let delete = Action::Role(RoleAction::Delete { name: "Worker".parse().unwrap() });
     world.by(anna, A, delete).unwrap();
     assert_eq!(code(world.by(root(A), A, rename("ana", "x"))), "NoSuchEntity");
 }
@@ -365,16 +388,19 @@ fn a_service_linked_role_is_the_services() {
     let owner = PolicyOwner::Role(name.clone());
     let (inline, policy) = ("p".parse().unwrap(), allow(&["*"], "*"));
     let changes = [
-        Action::PutInlinePolicy { owner, name: inline, policy },
-        Action::UpdateTrustPolicy { role: name.clone(), trust: trust(r#"{"AWS":"*"}"#) },
-        Action::DeleteRole { name: name.clone() },
+        Action::Policy(PolicyAction::PutInline { owner, name: inline, policy }),
+        Action::Role(RoleAction::UpdateTrust {
+            role: name.clone(),
+            trust: trust(r#"{"AWS":"*"}"#),
+        }),
+        Action::Role(RoleAction::Delete { name: name.clone() }),
     ];
     for change in changes {
         assert_eq!(code(world.by(root(A), A, change)), "UnmodifiableEntity");
     }
     let delete = |name: &str| {
         let name = name.parse().unwrap();
-        act(EntityAction::DeleteServiceLinkedRole { name, task: Arc::from("t") })
+        Action::Role(RoleAction::DeleteServiceLinked { name, task: Arc::from("t") })
     };
     assert_eq!(code(world.by(root(A), A, delete("Worker"))), "NoSuchEntity");
     world.root(A, delete(name.as_str()));
@@ -395,7 +421,7 @@ fn an_alias_is_one_accounts() {
     assert_eq!(code(world.by(root(B), B, alias("mine"))), "EntityAlreadyExists");
     world.root(A, alias("other"));
     world.root(B, alias("mine"));
-    let none = act(EntityAction::DeleteAccountAlias { alias: "mine".parse().unwrap() });
+    let none = Action::Account(AccountAction::DeleteAlias { alias: "mine".parse().unwrap() });
     assert_eq!(code(world.by(root(A), A, none)), "NoSuchEntity");
 }
 
@@ -404,7 +430,7 @@ fn an_alias_is_one_accounts() {
 fn an_account_holds_so_many_roles() {
     let mut state = small_world().state;
     let command = |n: usize| {
-        let action = Action::CreateRole {
+        let action = Action::Role(RoleAction::Create {
             name: format!("r{n}").parse().unwrap(),
             path: Path::default(),
             id: "AROAAAAAAAAAAAAAAAAZZ".parse().unwrap(),
@@ -413,7 +439,7 @@ fn an_account_holds_so_many_roles() {
             trust: trust(r#"{"AWS":"*"}"#),
             tags: Tags::default(),
             boundary: None,
-        };
+        });
         let mut world = World::default();
         world.command(A, Caller::service(), action)
     };

@@ -2,7 +2,7 @@
 
 use super::access::Caller;
 use super::addresses::AddressRange;
-use super::command::Action;
+use super::command::{AccountAction, Action, InstanceAction, LaunchNetworking};
 use super::event::{EventKind, KeyOwner};
 use super::rejection::Rejection;
 use super::testing::*;
@@ -13,14 +13,19 @@ fn launches(world: &mut World, count: usize) -> (Vec<InstanceId>, Action) {
     let mut same = None;
     for _ in 0..count {
         let (_, launch) = world.launch(None);
-        let Action::LaunchInstances { launches, facts, .. } = launch else {
+        let Action::Instance(InstanceAction::Launch { launches, facts, .. }) = launch else {
             unreachable!("a launch")
         };
         all.extend(launches);
         same = Some(facts);
     }
     let ids = all.iter().map(|launch| launch.id.clone()).collect();
-    let action = Action::LaunchInstances { launches: all, facts: same.unwrap(), profile: None };
+    let action = Action::Instance(InstanceAction::Launch {
+        launches: all,
+        facts: same.unwrap(),
+        networking: LaunchNetworking::default(),
+        profile: None,
+    });
     (ids, action)
 }
 
@@ -38,7 +43,8 @@ fn instances_come_and_go_together() {
     let launched = kinds.iter().filter(|kind| matches!(kind, EventKind::InstanceLaunched { .. }));
     assert_eq!(launched.count(), 3);
 
-    let terminate = |ids: &[InstanceId]| Action::TerminateInstances { ids: ids.to_vec() };
+    let terminate =
+        |ids: &[InstanceId]| Action::Instance(InstanceAction::Terminate { ids: ids.to_vec() });
     let arn = format!("arn:aws:ec2:us-east-1:{A}:instance/{}", ids[0]);
     world.put_policy(A, of_user("dev"), allow(&["ec2:TerminateInstances"], &arn));
     let refused = world.by(dev.clone(), A, terminate(&ids)).unwrap_err();
@@ -57,7 +63,7 @@ fn instances_come_and_go_together() {
 /// Launches an instance at an address that ends in `last`.
 fn launch_at(world: &mut World, account: &str, last: u8) -> InstanceId {
     let (id, mut launch) = world.launch(None);
-    if let Action::LaunchInstances { launches, .. } = &mut launch {
+    if let Action::Instance(InstanceAction::Launch { launches, .. }) = &mut launch {
         launches[0].private_ip = Some([10, 0, 0, last].into());
     }
     world.root(account, launch);
@@ -84,13 +90,13 @@ fn an_address_of_two_is_nobodys() {
     let mut anew = world.state.clone();
     anew.index_instances();
     assert_eq!(anew, world.state);
-    world.by(Caller::service(), B, Action::DisableAccount).unwrap();
-    world.by(Caller::service(), B, Action::DeleteAccount).unwrap();
+    world.by(Caller::service(), B, Action::Account(AccountAction::Disable)).unwrap();
+    world.by(Caller::service(), B, Action::Account(AccountAction::Delete)).unwrap();
     assert_eq!((at_one(&world), world.state.home_of(&same)), (None, None));
 }
 
 fn terminate(id: &InstanceId) -> Action {
-    Action::TerminateInstance { id: id.clone() }
+    Action::Instance(InstanceAction::Terminate { ids: vec![id.clone()] })
 }
 
 /// Protects the keys of instances: each is found by its key while the instance runs, and by nothing after that.
@@ -99,7 +105,9 @@ fn an_instances_own_key_ends_with_it() {
     let mut world = World::default();
     world.create_account(A);
     let (id, launch) = world.launch(None);
-    let Action::LaunchInstances { launches, .. } = &launch else { unreachable!("a launch") };
+    let Action::Instance(InstanceAction::Launch { launches, .. }) = &launch else {
+        unreachable!("a launch")
+    };
     let key = launches[0].identity_key.clone();
     world.root(A, launch);
     let held = world.state.key(&key).unwrap();
@@ -110,7 +118,11 @@ fn an_instances_own_key_ends_with_it() {
 
 fn give(world: &mut World, account: &str, ranges: &[&str]) -> Result<Vec<EventKind>, Rejection> {
     let ranges = ranges.iter().map(|range| range.parse().unwrap()).collect();
-    world.by(root("000000000000"), account, Action::SetAddressRanges { ranges })
+    world.by(
+        root("000000000000"),
+        account,
+        Action::Account(AccountAction::SetAddressRanges { ranges }),
+    )
 }
 
 /// Protects an account's instances from what others claim: in its ranges its own are found whoever else has the address,
@@ -129,7 +141,7 @@ fn an_address_in_an_accounts_range_is_its_own() {
     assert_eq!(at_one(&world), Some((account(A), (&own).into())));
     let mut launch = |account: &str, address: [u8; 4]| {
         let (_, mut launch) = world.launch(None);
-        if let Action::LaunchInstances { launches, .. } = &mut launch {
+        if let Action::Instance(InstanceAction::Launch { launches, .. }) = &mut launch {
             launches[0].private_ip = Some(address.into());
         }
         world.by(root(account), account, launch).map(|_| ()).map_err(|refused| refused.code())
@@ -165,9 +177,9 @@ fn ranges_do_not_overlap() {
     for wrong in ["10.1.0.0", "10.1.2.0/16", "10.1.0.0/33", "all", ""] {
         assert!(wrong.parse::<AddressRange>().is_err(), "{wrong}");
     }
-    let own = Action::SetAddressRanges { ranges: Vec::new() };
+    let own = Action::Account(AccountAction::SetAddressRanges { ranges: Vec::new() });
     assert_eq!(world.by(root(A), A, own).unwrap_err().code(), "AccessDenied");
-    world.by(Caller::service(), A, Action::DisableAccount).unwrap();
-    world.by(Caller::service(), A, Action::DeleteAccount).unwrap();
+    world.by(Caller::service(), A, Action::Account(AccountAction::Disable)).unwrap();
+    world.by(Caller::service(), A, Action::Account(AccountAction::Delete)).unwrap();
     give(&mut world, B, &["10.1.0.0/16"]).unwrap();
 }

@@ -1,8 +1,10 @@
 //! Groups and guardrails: whose permissions they change, and for how long.
 
 use super::access::Caller;
-use super::command::Action;
-use super::entity::{EntityAction, TagOwner};
+use super::command::{
+    Action, GroupAction, GuardrailAction, PolicyAction, RoleAction, TagAction, UserAction,
+};
+use super::entity::TagOwner;
 use super::event::{EventKind, GuardrailKind, GuardrailRef, PolicyOwner};
 use super::rejection::{Evidence, Rejection};
 use super::tags::Tags;
@@ -18,16 +20,26 @@ fn group(name: &str) -> PolicyOwner {
 
 fn create_group(world: &mut World, name: &str) {
     let id = base32_id("AGPA", world.random()).parse().unwrap();
-    let action = Action::CreateGroup { name: name.parse().unwrap(), path: Path::default(), id };
+    let action = Action::Group(GroupAction::Create {
+        name: name.parse().unwrap(),
+        path: Path::default(),
+        id,
+    });
     world.root(A, action);
 }
 
 fn add(group: &str, user: &str) -> Action {
-    Action::AddUserToGroup { group: group.parse().unwrap(), user: user.parse().unwrap() }
+    Action::Group(GroupAction::AddUser {
+        group: group.parse().unwrap(),
+        user: user.parse().unwrap(),
+    })
 }
 
 fn remove(group: &str, user: &str) -> Action {
-    Action::RemoveUserFromGroup { group: group.parse().unwrap(), user: user.parse().unwrap() }
+    Action::Group(GroupAction::RemoveUser {
+        group: group.parse().unwrap(),
+        user: user.parse().unwrap(),
+    })
 }
 
 /// Account A with a user in the group Makers, which may create users.
@@ -45,7 +57,7 @@ pub(crate) fn makers() -> World {
 
 fn creation(name: &str, id: UniqueId) -> Action {
     let (name, path) = (name.parse().unwrap(), Path::default());
-    Action::CreateUser { name, path, id, tags: Tags::default(), boundary: None }
+    Action::User(UserAction::Create { name, path, id, tags: Tags::default(), boundary: None })
 }
 
 fn create_user(world: &mut World, caller: Caller) -> Result<Vec<EventKind>, Rejection> {
@@ -71,14 +83,14 @@ fn a_group_grants_while_the_user_is_in_it() {
 fn what_is_in_use_is_not_deleted() {
     let mut world = makers();
     let told = |world: &mut World, action| world.by(root(A), A, action).unwrap_err().to_string();
-    let delete_user = Action::DeleteUser { name: "ana".parse().unwrap() };
-    let delete_group = Action::DeleteGroup { name: "makers".parse().unwrap() };
+    let delete_user = Action::User(UserAction::Delete { name: "ana".parse().unwrap() });
+    let delete_group = Action::Group(GroupAction::Delete { name: "makers".parse().unwrap() });
     assert!(told(&mut world, delete_user.clone()).contains("remove users from group"));
     assert!(told(&mut world, delete_group.clone()).contains("remove users from group"));
     world.root(A, remove("Makers", "ana"));
     assert!(told(&mut world, delete_group.clone()).contains("delete and detach policies"));
     let name = "main".parse().unwrap();
-    world.root(A, Action::DeleteInlinePolicy { owner: group("Makers"), name });
+    world.root(A, Action::Policy(PolicyAction::DeleteInline { owner: group("Makers"), name }));
     world.root(A, delete_group);
     world.root(A, delete_user);
     assert_eq!(
@@ -92,7 +104,7 @@ fn what_is_in_use_is_not_deleted() {
 fn a_group_takes_no_boundary() {
     let mut world = makers();
     let policy_arn = "arn:aws:iam::111111111111:policy/None".parse().unwrap();
-    let action = Action::PutBoundary { owner: group("Makers"), policy_arn };
+    let action = Action::Policy(PolicyAction::PutBoundary { owner: group("Makers"), policy_arn });
     let refused = world.by(root(A), A, action).unwrap_err();
     assert!(refused.to_string().contains("a group has no permissions boundary"), "{refused}");
 }
@@ -104,7 +116,8 @@ fn guardrail(kind: GuardrailKind, target: Option<&str>) -> GuardrailRef {
 fn put(world: &mut World, kind: GuardrailKind, target: Option<&str>, statement: &str) {
     let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
     let policy = Policy::parse(&text, kind.policy_kind()).unwrap();
-    let action = Action::PutGuardrail { guardrail: guardrail(kind, target), policy };
+    let action =
+        Action::Guardrail(GuardrailAction::Put { guardrail: guardrail(kind, target), policy });
     world.root(OPERATOR, action);
 }
 
@@ -129,8 +142,8 @@ fn every_level_of_guardrails_has_to_allow() {
     let refused = create_user(&mut world, ana.clone()).unwrap_err().to_string();
     assert!(refused.ends_with("with an explicit deny in a service control policy"), "{refused}");
     let guardrail = guardrail(ServiceControl, Some(A));
-    world.root(OPERATOR, Action::DeleteGuardrail { guardrail });
-    world.root(A, Action::DeleteUser { name: "new".parse().unwrap() });
+    world.root(OPERATOR, Action::Guardrail(GuardrailAction::Delete { guardrail }));
+    world.root(A, Action::User(UserAction::Delete { name: "new".parse().unwrap() }));
     create_user(&mut world, ana).unwrap();
 }
 
@@ -147,7 +160,7 @@ fn guardrails_do_not_bind_the_operator() {
         PolicyKind::ServiceControl,
     );
     let guardrail = guardrail(GuardrailKind::ServiceControl, Some(OPERATOR));
-    let action = Action::PutGuardrail { guardrail, policy: policy.unwrap() };
+    let action = Action::Guardrail(GuardrailAction::Put { guardrail, policy: policy.unwrap() });
     let refused = world.by(root(OPERATOR), OPERATOR, action).unwrap_err();
     assert_eq!(refused.code(), "ValidationError");
 }
@@ -204,7 +217,7 @@ fn a_role_that_does_not_admit_is_as_one_that_is_not_there() {
         world.create_role(ELSEWHERE, "Shut", &shut);
         let owner = TagOwner::Role("Shut".parse().unwrap());
         let tags = Tags::of_request([("team", "red")]).unwrap();
-        world.root(ELSEWHERE, Action::Entity(EntityAction::Tag { owner, tags }));
+        world.root(ELSEWHERE, Action::Tag(TagAction::Tag { owner, tags }));
         refusal(&mut world);
         for refused in &told[1..] {
             assert_eq!(*refused, told[0]);
@@ -219,7 +232,7 @@ fn only_the_operator_puts_guardrails() {
     let text = format!(r#"{{"Version":"2012-10-17","Statement":{ALLOW_ALL}}}"#);
     let policy = Policy::parse(&text, PolicyKind::ServiceControl).unwrap();
     let guardrail = guardrail(GuardrailKind::ServiceControl, Some(A));
-    let action = Action::PutGuardrail { guardrail, policy };
+    let action = Action::Guardrail(GuardrailAction::Put { guardrail, policy });
     let refused = world.by(root(A), OPERATOR, action).unwrap_err();
     assert_eq!(refused.code(), "AccessDenied");
     assert!(world.state.guardrails(GuardrailKind::ServiceControl, Some(account(A))).is_none());
@@ -230,7 +243,7 @@ fn only_the_operator_puts_guardrails() {
 #[test]
 fn tenants_make_no_service_linked_roles() {
     let mut world = makers();
-    let action = Action::CreateRole {
+    let action = Action::Role(RoleAction::Create {
         name: "mine".parse().unwrap(),
         path: Path::parse("/aws-service-role/mine/").unwrap(),
         id: base32_id("AROA", world.random()).parse().unwrap(),
@@ -239,7 +252,7 @@ fn tenants_make_no_service_linked_roles() {
         trust: trust(r#"{"AWS":"*"}"#),
         tags: Tags::default(),
         boundary: None,
-    };
+    });
     let refused = world.by(root(A), A, action).unwrap_err();
     assert!(refused.to_string().contains("/aws-service-role/"), "{refused}");
 }

@@ -1,12 +1,9 @@
 //! What an account holds, counted and looked up from the other side.
 
-use super::entity::TagOwner;
 use super::event::{KeyOwner, PolicyOwner};
 use super::quotas::{self, Quota};
 use super::state::{Account, Permissions, Role};
-use super::tags::Tags;
-use crate::identity::Arn;
-use crate::policy::{Context, PolicyKind};
+use crate::policy::PolicyKind;
 
 /// Who has a managed policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,10 +94,4 @@ impl Account {
             ("VersionsPerPolicyQuota", quotas::VERSIONS_MAX),
         ]
     }
-}
-
-/// A resource of IAM as a request to read it is judged: its ARN and what policies may ask about it.
-#[must_use]
-pub fn resource(account: &Account, owner: &TagOwner) -> (Arn, Context) {
-    (owner.arn(account), Tags::of_resource(owner.tags(account)))
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::access::{Permission, Resource};
 use super::decide::Decider;
 use super::event::EventKind;
 use super::rejection::Rejection;
@@ -38,7 +39,7 @@ pub struct CredentialUse {
 impl Decider<'_> {
     /// The service's own record of uses; what belongs to nothing that is still there is left out.
     pub(super) fn record_uses(&mut self, uses: &[CredentialUse]) -> Result<(), Rejection> {
-        self.require("locum:RecordUses", "*")?;
+        self.require(Permission::RecordUses, &Resource::everything())?;
         let of_account = |used: &&CredentialUse| {
             let known = |key: &AccessKeyId| {
                 self.state.key(key).is_some_and(|held| held.account.id == self.account.id)
@@ -96,7 +97,7 @@ pub(super) fn later(known: &mut Option<Arc<LastUse>>, new: &Arc<LastUse>) {
 mod tests {
     use super::*;
     use crate::domain::access::Caller;
-    use crate::domain::command::Action;
+    use crate::domain::command::{AccessKeyAction, Action};
     use crate::domain::testing::*;
 
     fn used(key: &str, role: Option<(&str, &str)>, seconds: i64) -> CredentialUse {
@@ -120,7 +121,7 @@ mod tests {
         let key = found(&world).access_keys.keys().next().unwrap().clone();
         let role = found(&world).roles.values().next().unwrap().id.clone();
         let session = "ASIAAAAAAAAAAAAAAAAA";
-        let record = |uses| Action::RecordUses { uses };
+        let record = |uses| Action::AccessKey(AccessKeyAction::RecordUses { uses });
         let refused = world.by(root(B), A, record(vec![used(session, None, 5)]));
         assert_eq!(refused.unwrap_err().code(), "AccessDenied");
         for seconds in [20, 10] {

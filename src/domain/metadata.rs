@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::identity::Invalid;
-use crate::policy::Context;
 
 /// How many routers the answer to a token request may pass, 1 to 64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,18 +74,6 @@ impl MetadataOptions {
             hop_limit: change.hop_limit.unwrap_or(self.hop_limit),
             tags: change.tags.unwrap_or(self.tags),
         }
-    }
-
-    /// The condition keys by which policies demand options (Service Authorization Reference, Amazon EC2).
-    pub(super) fn context(self) -> Context {
-        let tokens = if self.tokens_required { "required" } else { "optional" };
-        let endpoint = if self.enabled { "enabled" } else { "disabled" };
-        let mut context = Context::default();
-        context.insert("ec2:MetadataHttpTokens", tokens.to_owned());
-        context.insert("ec2:MetadataHttpEndpoint", endpoint.to_owned());
-        let hops = self.hop_limit.get().to_string();
-        context.insert("ec2:MetadataHttpPutResponseHopLimit", hops);
-        context
     }
 
     /// Tags that metadata shows have keys that can be a part of a path (EC2 User Guide,

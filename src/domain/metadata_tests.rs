@@ -1,13 +1,13 @@
 //! Metadata options: who may change them, and what they may be.
 
-use super::command::Action;
+use super::command::{Action, InstanceAction};
 use super::event::EventKind;
 use super::metadata::{HopLimit, MetadataChange, MetadataOptions};
 use super::testing::*;
 use crate::policy::{Policy, PolicyKind};
 
 fn change(instance: &crate::identity::InstanceId, change: MetadataChange) -> Action {
-    Action::ModifyMetadataOptions { instance: instance.clone(), change }
+    Action::Instance(InstanceAction::ModifyMetadataOptions { instance: instance.clone(), change })
 }
 
 fn version_1() -> MetadataChange {
@@ -44,7 +44,7 @@ fn options_are_changed_by_those_who_may() {
     let instance = world.state.account(account(A)).unwrap().instances.get(&id).unwrap();
     assert_eq!(instance.facts.metadata, options);
     assert_eq!(world.root(A, change(&id, version_1())), [], "nothing to change");
-    world.root(A, Action::TerminateInstance { id: id.clone() });
+    world.root(A, Action::Instance(InstanceAction::Terminate { ids: vec![id.clone()] }));
     let refused = world.by(root(A), A, change(&id, MetadataChange::default())).unwrap_err();
     assert_eq!(refused.code(), "IncorrectState");
     let unknown = "i-00000000000000000".parse().unwrap();
@@ -59,6 +59,8 @@ fn a_policy_can_demand_tokens() {
     let text = r#"{"Version":"2012-10-17","Statement":[
         {"Effect":"Allow","Action":"ec2:*","Resource":"*"},
         {"Effect":"Deny","Action":"ec2:*","Resource":"*",
+         "Condition":{"StringEquals":{"ec2:Attribute/HttpTokens":"optional"}}},
+        {"Effect":"Deny","Action":"ec2:RunInstances","Resource":"*",
          "Condition":{"StringEquals":{"ec2:MetadataHttpTokens":"optional"}}}]}"#;
     let policy = Policy::parse(text, PolicyKind::Identity).unwrap();
     world.put_policy(A, of_user("dev"), policy);
@@ -68,7 +70,7 @@ fn a_policy_can_demand_tokens() {
     let hops = MetadataChange { hop_limit: Some(HopLimit::new(2).unwrap()), ..Default::default() };
     assert_eq!(world.by(dev.clone(), A, change(&id, hops)).unwrap().len(), 1);
     let (_, mut launch) = world.launch(None);
-    if let Action::LaunchInstances { facts, .. } = &mut launch {
+    if let Action::Instance(InstanceAction::Launch { facts, .. }) = &mut launch {
         facts.metadata.tokens_required = false;
     }
     assert_eq!(world.by(dev, A, launch).unwrap_err().code(), "AccessDenied");
@@ -79,7 +81,7 @@ fn a_policy_can_demand_tokens() {
 fn tags_are_shown_only_under_keys_that_are_paths() {
     let (mut world, _) = launched();
     let (id, mut launch) = world.launch(None);
-    if let Action::LaunchInstances { facts, .. } = &mut launch {
+    if let Action::Instance(InstanceAction::Launch { facts, .. }) = &mut launch {
         facts.tags.insert("cost center/a".into(), "7".into());
     }
     world.root(A, launch);

@@ -1,7 +1,7 @@
 //! MFA devices: whose they are, that a code works once, and that guessing ends.
 
 use super::access::Caller;
-use super::command::Action;
+use super::command::{Action, SessionAction, UserAction};
 use super::event::{EventKind, KeyOwner};
 use super::mfa::{MfaAction, MfaEvent};
 use super::rejection::Rejection;
@@ -55,7 +55,11 @@ fn proven(world: &mut World, caller: Caller, step: u64) -> Result<Vec<EventKind>
     let duration = std::time::Duration::from_secs(3600);
     let proof = MfaProof { serial_number: serial(), step };
     let session = Box::new(SessionRequest { draft, duration, external_id: None, mfa: Some(proof) });
-    world.by(caller, A, Action::IssueSession { operation: Operation::GetSessionToken, session })
+    world.by(
+        caller,
+        A,
+        Action::Session(SessionAction::Issue { operation: Operation::GetSessionToken, session }),
+    )
 }
 
 fn code(result: Result<Vec<EventKind>, Rejection>) -> &'static str {
@@ -127,7 +131,8 @@ fn guessing_ends() {
     let duration = std::time::Duration::from_secs(3600);
     let proof = MfaProof { serial_number: serial(), step: 202 };
     let session = Box::new(SessionRequest { draft, duration, external_id: None, mfa: Some(proof) });
-    let action = Action::IssueSession { operation: Operation::GetSessionToken, session };
+    let action =
+        Action::Session(SessionAction::Issue { operation: Operation::GetSessionToken, session });
     let mut later = world.command(A, ana, action);
     later.time = Timestamp::from_unix_seconds(later.time.as_unix_seconds() + 900);
     world.run(&later).unwrap();
@@ -144,7 +149,7 @@ fn devices_are_administered() {
     assert_eq!(code(world.by(root(A), A, enable("bob", 300))), "EntityAlreadyExists");
     let delete = mfa(MfaAction::Delete { serial_number: serial() });
     assert_eq!(code(world.by(root(A), A, delete)), "DeleteConflict");
-    let user = Action::DeleteUser { name: "ana".parse().unwrap() };
+    let user = Action::User(UserAction::Delete { name: "ana".parse().unwrap() });
     assert_eq!(code(world.by(root(A), A, user)), "DeleteConflict");
     let of_bob = mfa(MfaAction::Deactivate { serial_number: serial(), owner: owner("bob") });
     assert_eq!(code(world.by(root(A), A, of_bob)), "NoSuchEntity");
@@ -172,7 +177,7 @@ fn a_code_counts_for_the_request() {
     let bare = world.assume(A, "safe", 3600);
     assert_eq!(code(world.by(ana.clone(), A, bare)), "AccessDenied");
     let mut with_code = world.assume(A, "safe", 3600);
-    if let Action::IssueSession { session, .. } = &mut with_code {
+    if let Action::Session(SessionAction::Issue { session, .. }) = &mut with_code {
         session.mfa = Some(MfaProof { serial_number: serial(), step: 200 });
     }
     let kinds = world.by(ana, A, with_code).unwrap();

@@ -20,6 +20,7 @@ mod fleet_tests;
 mod group_tests;
 pub mod history;
 mod instance;
+pub mod instance_tags;
 pub mod inventory;
 pub mod last_use;
 pub mod metadata;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::state::Account;
 use super::tags::Tags;
 use crate::clock::Timestamp;
-use crate::identity::IssuerUrl;
+use crate::identity::{Arn, Invalid, IssuerUrl};
 
 /// A provider as it is registered. Its issuer names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +105,30 @@ impl std::ops::Deref for RegisteredProvider {
     }
 }
 
+/// `HOST/PATH` of a provider's ARN.
+fn issuer_part(arn: &Arn) -> &str {
+    arn.resource().strip_prefix("oidc-provider/").unwrap_or_default()
+}
+
 impl Account {
+    /// The provider with exactly this ARN.
+    #[must_use]
+    pub fn provider_by_arn(&self, arn: &Arn) -> Option<&Arc<RegisteredProvider>> {
+        let provider = self.oidc_providers.get(issuer_part(arn));
+        provider.filter(|found| Arn::oidc_provider(self.id, &found.issuer) == *arn)
+    }
+
+    /// The issuer of a provider's ARN; with the scheme that it is registered with, if it is.
+    ///
+    /// # Errors
+    /// It is the ARN of no provider.
+    pub fn issuer_of(&self, arn: &Arn) -> Result<IssuerUrl, Invalid> {
+        match self.provider_by_arn(arn) {
+            Some(provider) => Ok(provider.issuer.clone()),
+            None => IssuerUrl::parse(&format!("https://{}", issuer_part(arn))),
+        }
+    }
+
     pub(super) fn apply_oidc(&mut self, time: Timestamp, event: &OidcEvent) -> Option<()> {
         let key: Box<str> = Box::from(event.issuer().without_scheme());
         match event {

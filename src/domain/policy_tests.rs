@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{Caller, CallerSession};
-use super::command::Action;
+use super::command::{Action, GroupAction, PolicyAction, RoleAction, SessionAction};
 use super::event::PolicyOwner;
 use super::rejection::Rejection;
 use super::tags::Tags;
@@ -45,13 +45,13 @@ fn inline_policies_count_together() {
     world.create_role(A, "r", &sized(200, PolicyKind::Trust));
     let id = base32_id("AGPA", world.random()).parse().unwrap();
     let (name, path) = ("g".parse().unwrap(), Path::default());
-    world.root(A, Action::CreateGroup { name, path, id });
+    world.root(A, Action::Group(GroupAction::Create { name, path, id }));
     let group = PolicyOwner::Group("g".parse().unwrap());
     for (owner, max) in [(of_user("ana"), 2048), (of_role("r"), 10_240), (group, 5120)] {
         let mut put = |name: &str, chars| {
             let policy = sized(chars, PolicyKind::Identity);
             let (owner, name) = (owner.clone(), name.parse().unwrap());
-            world.by(root(A), A, Action::PutInlinePolicy { owner, name, policy })
+            world.by(root(A), A, Action::Policy(PolicyAction::PutInline { owner, name, policy }))
         };
         assert_limit(put("a", max + 1), "InlinePolicySize");
         put("a", max - 500).unwrap();
@@ -75,7 +75,14 @@ fn managed_and_trust_policies_have_their_limits() {
         world.by(
             root(A),
             A,
-            Action::CreatePolicy { name, path, id, description, policy, tags: Tags::default() },
+            Action::Policy(PolicyAction::Create {
+                name,
+                path,
+                id,
+                description,
+                policy,
+                tags: Tags::default(),
+            }),
         )
     };
     assert_limit(create(6145), "PolicySize");
@@ -83,7 +90,7 @@ fn managed_and_trust_policies_have_their_limits() {
     world.create_role(A, "r", &sized(2048, PolicyKind::Trust));
     let long = sized(2049, PolicyKind::Trust);
     let id = base32_id("AROA", world.random()).parse().unwrap();
-    let create = Action::CreateRole {
+    let create = Action::Role(RoleAction::Create {
         name: "long".parse().unwrap(),
         path: Path::default(),
         id,
@@ -92,10 +99,10 @@ fn managed_and_trust_policies_have_their_limits() {
         trust: long.clone(),
         tags: Tags::default(),
         boundary: None,
-    };
+    });
     assert_limit(world.by(root(A), A, create), "ACLSizePerRole");
     let role = "r".parse().unwrap();
-    let update = Action::UpdateTrustPolicy { role, trust: long };
+    let update = Action::Role(RoleAction::UpdateTrust { role, trust: long });
     assert_limit(world.by(root(A), A, update), "ACLSizePerRole");
 }
 
@@ -145,10 +152,19 @@ fn session_policies_count_together() {
     let description = Arc::from("");
     world.root(
         A,
-        Action::CreatePolicy { name, path, id, description, policy, tags: Tags::default() },
+        Action::Policy(PolicyAction::Create {
+            name,
+            path,
+            id,
+            description,
+            policy,
+            tags: Tags::default(),
+        }),
     );
     let mut ask = |chars: usize, managed: bool| {
-        let Action::IssueSession { operation, mut session } = world.assume(A, "r", 3600) else {
+        let Action::Session(SessionAction::Issue { operation, mut session }) =
+            world.assume(A, "r", 3600)
+        else {
             panic!("is no assumption")
         };
         let blank = sized(200, PolicyKind::Session);
@@ -158,7 +174,7 @@ fn session_policies_count_together() {
         if managed {
             session.draft.policy_arns.push("arn:aws:iam::111111111111:policy/m".parse().unwrap());
         }
-        world.by(ana.clone(), A, Action::IssueSession { operation, session })
+        world.by(ana.clone(), A, Action::Session(SessionAction::Issue { operation, session }))
     };
     let told = ask(2049, false).unwrap_err().to_string();
     assert!(told.contains("2049 characters together; 2048 are allowed"), "{told}");

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::command::Action;
+use super::command::{
+    AccountAction, Action, AgentAction, GroupAction, InstanceAction, PolicyAction, ProfileAction,
+    RoleAction, UserAction,
+};
 use super::oidc::{KeySource, OidcAction, OidcProvider};
 use super::quotas::{Bounds, Quota};
 use super::rejection::Rejection;
@@ -22,12 +25,16 @@ fn world() -> World {
 }
 
 fn set(world: &mut World, quota: Quota, max: Option<u32>) {
-    world.by(root(OPERATOR), A, Action::SetQuota { quota, max }).unwrap();
+    world.by(root(OPERATOR), A, Action::Account(AccountAction::SetQuota { quota, max })).unwrap();
 }
 
 fn group(world: &mut World, account: &str, name: &str) -> Result<(), Rejection> {
     let id = base32_id("AGPA", world.random()).parse().unwrap();
-    let action = Action::CreateGroup { name: name.parse().unwrap(), path: Path::default(), id };
+    let action = Action::Group(GroupAction::Create {
+        name: name.parse().unwrap(),
+        path: Path::default(),
+        id,
+    });
     world.by(root(account), account, action).map(drop)
 }
 
@@ -37,15 +44,19 @@ fn creation(world: &mut World, quota: Quota) -> Action {
     let drawn = world.random();
     let id = |prefix: &str| base32_id(prefix, drawn).parse().unwrap();
     match quota {
-        Quota::Users => Action::CreateUser {
+        Quota::Users => Action::User(UserAction::Create {
             name: "new".parse().unwrap(),
             path,
             id: id("AIDA"),
             tags,
             boundary: None,
-        },
-        Quota::Groups => Action::CreateGroup { name: "new".parse().unwrap(), path, id: id("AGPA") },
-        Quota::Roles => Action::CreateRole {
+        }),
+        Quota::Groups => Action::Group(GroupAction::Create {
+            name: "new".parse().unwrap(),
+            path,
+            id: id("AGPA"),
+        }),
+        Quota::Roles => Action::Role(RoleAction::Create {
             name: "new".parse().unwrap(),
             path,
             id: id("AROA"),
@@ -54,18 +65,21 @@ fn creation(world: &mut World, quota: Quota) -> Action {
             trust: trust(r#"{"AWS":"*"}"#),
             tags,
             boundary: None,
-        },
-        Quota::Policies => Action::CreatePolicy {
+        }),
+        Quota::Policies => Action::Policy(PolicyAction::Create {
             name: "new".parse().unwrap(),
             path,
             id: id("ANPA"),
             description: Arc::from(""),
             policy: allow(&["s3:GetObject"], "*"),
             tags,
-        },
-        Quota::Profiles => {
-            Action::CreateProfile { name: "new".parse().unwrap(), path, id: id("AIPA"), tags }
-        }
+        }),
+        Quota::Profiles => Action::Profile(ProfileAction::Create {
+            name: "new".parse().unwrap(),
+            path,
+            id: id("AIPA"),
+            tags,
+        }),
         Quota::Providers => Action::Oidc(OidcAction::Create(
             OidcProvider {
                 issuer: "https://id.example.com".parse().unwrap(),
@@ -75,11 +89,11 @@ fn creation(world: &mut World, quota: Quota) -> Action {
             },
             tags,
         )),
-        Quota::Agents => Action::CreateAgent {
+        Quota::Agents => Action::Agent(AgentAction::Create {
             name: "new".parse().unwrap(),
             id: id("AGNT"),
             key: base32_id("AKIA", drawn).parse().unwrap(),
-        },
+        }),
         Quota::Instances => world.launch(None).1,
         Quota::RequestsPerSecond | Quota::SessionsPerSecond | Quota::EventsRetained => {
             panic!("nothing is created of it")
@@ -94,12 +108,14 @@ fn tenants_set_no_quotas() {
     let mut world = world();
     let codes: Vec<_> = [A, B, "333333333333"]
         .map(|account| {
-            let action = Action::SetQuota { quota: Quota::Users, max: Some(1) };
+            let action =
+                Action::Account(AccountAction::SetQuota { quota: Quota::Users, max: Some(1) });
             world.by(root(A), account, action).unwrap_err().code()
         })
         .into();
     assert_eq!(codes, ["AccessDenied"; 3]);
-    let action = Action::SetQuota { quota: Quota::RequestsPerSecond, max: Some(0) };
+    let action =
+        Action::Account(AccountAction::SetQuota { quota: Quota::RequestsPerSecond, max: Some(0) });
     assert_eq!(world.by(root(OPERATOR), A, action).unwrap_err().code(), "ValidationError");
 }
 
@@ -151,7 +167,7 @@ fn running_instances_are_counted() {
     world.root(A, launch);
     let (_, launch) = world.launch(None);
     assert_eq!(world.by(root(A), A, launch).unwrap_err().code(), "LimitExceeded");
-    world.root(A, Action::TerminateInstances { ids: vec![first] });
+    world.root(A, Action::Instance(InstanceAction::Terminate { ids: vec![first] }));
     let (_, launch) = world.launch(None);
     world.root(A, launch);
     let mut again = super::state::State::default();

@@ -19,6 +19,8 @@ pub enum Rejection {
     Validation(String),
     #[error("{0}")]
     InvalidParameter(String),
+    #[error("{0}")]
+    InvalidCombination(&'static str),
     #[error("`{field}` is no policy: {error}")]
     MalformedPolicy { field: &'static str, error: ParseError },
     #[error("Packed policy consumes {percent}% of allotted space, please use smaller policy.")]
@@ -97,6 +99,7 @@ impl Rejection {
         match self {
             Self::Invalid(_) | Self::Constraints(_) | Self::Validation(_) => "ValidationError",
             Self::InvalidParameter(_) => "InvalidParameterValue",
+            Self::InvalidCombination(_) => "InvalidParameterCombination",
             Self::MalformedPolicy { .. } => "MalformedPolicyDocument",
             Self::PackedPolicyTooLarge { .. } => "PackedPolicyTooLarge",
             Self::InvalidAuthenticationCode => "InvalidAuthenticationCode",

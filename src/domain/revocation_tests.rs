@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::access::Caller;
-use super::command::{Action, RevocationTarget};
+use super::command::{
+    AccountAction, Action, InstanceAction, PolicyAction, RevocationTarget, RoleAction,
+    SessionAction,
+};
 use super::event::{EventKind, RoleCredentials};
 use super::revocation::{Ancestor, Facts, Void};
 use super::session::{Operation, Session, SessionDraft, SessionRequest};
@@ -15,7 +18,7 @@ use crate::policy::{Policy, PolicyKind};
 
 fn revoke(world: &mut World, target: RevocationTarget, chained: bool) -> Action {
     let minting = world.minting();
-    Action::RevokeSessions { target, before: None, chained, minting }
+    Action::Session(SessionAction::Revoke { target, before: None, chained, minting })
 }
 
 fn role(name: &str) -> RevocationTarget {
@@ -46,7 +49,8 @@ fn own_session(world: &mut World, by: Caller, operation: Operation) -> (Session,
     let draft = SessionDraft::plain(base32_id("ASIA", world.random()).parse().unwrap());
     let duration = Duration::from_secs(3600);
     let session = Box::new(SessionRequest { draft, duration, external_id: None, mfa: None });
-    let kinds = world.by(by, A, Action::IssueSession { operation, session }).unwrap();
+    let kinds =
+        world.by(by, A, Action::Session(SessionAction::Issue { operation, session })).unwrap();
     let EventKind::SessionIssued { session } = &kinds[0] else { panic!() };
     let holder = Caller::of_session(account(A), session).unwrap();
     (session.clone(), Caller { key: Some(session.key.clone()), ..holder })
@@ -83,7 +87,7 @@ fn only_who_may_revokes_and_only_sessions() {
     let minting = world.minting();
     let before = Some(Timestamp::from_unix_seconds(1_900_000_000));
     let target = role("First");
-    let later = Action::RevokeSessions { target, before, chained: false, minting };
+    let later = Action::Session(SessionAction::Revoke { target, before, chained: false, minting });
     assert_eq!(world.by(root(A), A, later).unwrap_err().code(), "ValidationError");
 }
 
@@ -120,7 +124,10 @@ fn sessions_after_the_moment_go_on() {
     let minting = world.minting();
     let before = Some(new.issued_at);
     let target = role("First");
-    world.root(A, Action::RevokeSessions { target, before, chained: false, minting });
+    world.root(
+        A,
+        Action::Session(SessionAction::Revoke { target, before, chained: false, minting }),
+    );
     assert_eq!(void(&world, &old, &holder), Some(Void::Revoked));
     assert_eq!(void(&world, &new, &holder), None);
 }
@@ -248,7 +255,7 @@ fn a_revoked_instance_goes_on_with_a_new_set() {
     let rotated = association(&world, &id).credentials.unwrap();
     assert!(!revocations(&world).void_set(&id, &rotated));
     // What has ended gets nothing new.
-    world.root(A, Action::TerminateInstance { id: id.clone() });
+    world.root(A, Action::Instance(InstanceAction::Terminate { ids: vec![id.clone()] }));
     let action = revoke(&mut world, RevocationTarget::Instance(id.clone()), true);
     assert_eq!(world.root(A, action).len(), 1);
     assert!(revocations(&world).void_set(&id, &rotated));
@@ -261,10 +268,12 @@ fn a_successor_of_the_same_name_is_not_revoked() {
     let action = revoke(&mut world, role("First"), false);
     world.root(A, action);
     let old = world.state.account(account(A)).unwrap().roles[&*key_of("First")].id.clone();
-    let policy =
-        Action::DeleteInlinePolicy { owner: of_role("First"), name: "main".parse().unwrap() };
+    let policy = Action::Policy(PolicyAction::DeleteInline {
+        owner: of_role("First"),
+        name: "main".parse().unwrap(),
+    });
     world.root(A, policy);
-    world.root(A, Action::DeleteRole { name: "First".parse().unwrap() });
+    world.root(A, Action::Role(RoleAction::Delete { name: "First".parse().unwrap() }));
     world.create_role(A, "First", &trust(r#"{"AWS":"*"}"#));
     let found = world.state.account(account(A)).unwrap();
     let new = found.roles[&*key_of("First")].id.clone();
@@ -290,7 +299,7 @@ fn revocations_of_one_second_each_reach_what_came_before() {
     let (id, launch) = world.launch(Some("Get-pics"));
     world.root(A, launch);
     let ana = world.user(A, "ana");
-    let now = world.command(A, root(A), Action::DisableAccount).time;
+    let now = world.command(A, root(A), Action::Account(AccountAction::Disable)).time;
     let at_once = |world: &mut World, by: Caller, action: Action| {
         let mut command = world.command(A, by, action);
         command.time = now;

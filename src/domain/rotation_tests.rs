@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::access::Caller;
-use super::command::Action;
+use super::command::{Action, InstanceAction, RoleAction};
 use super::event::EventKind;
 use super::rotation::{RenewedSet, RotationAction, RotationEvent};
 use super::state::Association;
@@ -72,9 +72,9 @@ fn strangers_rotate_nothing() {
 #[test]
 fn many_are_renewed_by_one_event() {
     let (mut world, ids) = fleet(5);
-    world.root(A, Action::TerminateInstance { id: ids[1].clone() });
+    world.root(A, Action::Instance(InstanceAction::Terminate { ids: vec![ids[1].clone()] }));
     let association = carried(&world, &ids[2]).id;
-    world.root(A, Action::DisassociateProfile { association });
+    world.root(A, Action::Instance(InstanceAction::DisassociateProfile { association }));
     let kinds = world.by(Caller::service(), A, renewal(&ids)).unwrap();
     assert_eq!(kinds.len(), 1);
     let sets = renewed(&kinds);
@@ -92,7 +92,7 @@ fn many_are_renewed_by_one_event() {
 fn a_role_without_trust_gives_no_new_sets() {
     let (mut world, ids) = fleet(2);
     let role: crate::identity::RoleName = "app".parse().unwrap();
-    let change = |trust| Action::UpdateTrustPolicy { role: role.clone(), trust };
+    let change = |trust| Action::Role(RoleAction::UpdateTrust { role: role.clone(), trust });
     world.root(A, change(trust(r#"{"AWS":"111111111111"}"#)));
     let kinds = world.by(Caller::service(), A, renewal(&ids)).unwrap();
     let names: Vec<_> = kinds.iter().map(EventKind::name).collect();
@@ -146,7 +146,10 @@ fn the_nearest_pace_counts() {
     world.root(A, configure(None, None));
     world.by(Caller::service(), A, renewal(&ids)).unwrap();
     assert_eq!((life(&world, &ids[0]), life(&world, &ids[1])), (4, 2));
-    world.root(A, Action::DisassociateProfile { association: own.clone() });
+    world.root(
+        A,
+        Action::Instance(InstanceAction::DisassociateProfile { association: own.clone() }),
+    );
     let gone = world.by(root(A), A, configure(Some(own), None)).unwrap_err();
     assert_eq!(gone.code(), "InvalidAssociationID.NotFound");
 }

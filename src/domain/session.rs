@@ -67,6 +67,8 @@ pub struct ProvenIdentity {
     pub audiences: Vec<String>,
     /// How the holder showed who they are, for `ISSUER:amr`.
     pub methods: Vec<String>,
+    /// Further claims that policies may ask about, by name.
+    pub claims: Vec<(&'static str, String)>,
 }
 
 /// What a caller of STS asks for; a role's facts come from the state.

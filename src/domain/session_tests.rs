@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{Caller, Question, judge};
-use super::command::Action;
+use super::command::{Action, PolicyAction, SessionAction, TagAction, UserAction};
 use super::decide::explain_assume_role;
-use super::entity::{EntityAction, TagOwner};
+use super::entity::TagOwner;
 use super::event::EventKind;
 use super::oidc::{KeySource, OidcAction, OidcProvider};
 use super::rejection::Rejection;
@@ -41,7 +41,9 @@ fn trusting(principal: &str) -> Policy {
 }
 
 fn request(action: &mut Action) -> &mut SessionRequest {
-    let Action::IssueSession { session, .. } = action else { panic!("no session is asked for") };
+    let Action::Session(SessionAction::Issue { session, .. }) = action else {
+        panic!("no session is asked for")
+    };
     session
 }
 
@@ -90,7 +92,7 @@ fn of_sts(
     let draft = SessionDraft::plain(base32_id("ASIA", world.random()).parse().unwrap());
     let duration = Duration::from_secs(3600);
     let session = Box::new(SessionRequest { draft, duration, external_id: None, mfa: None });
-    world.by(caller, A, Action::IssueSession { operation, session })
+    world.by(caller, A, Action::Session(SessionAction::Issue { operation, session }))
 }
 
 fn may(world: &World, caller: &Caller, action: &str, resource: &str) -> bool {
@@ -116,7 +118,7 @@ fn a_role_is_known_by_its_tags() {
     world.put_policy(A, of_user("bob"), Policy::parse(text, PolicyKind::Identity).unwrap());
     let (owner, tags) =
         (TagOwner::Role("one".parse().unwrap()), Tags::of_request([("team", "red")]).unwrap());
-    world.root(A, Action::Entity(EntityAction::Tag { owner, tags }));
+    world.root(A, Action::Tag(TagAction::Tag { owner, tags }));
     let bob = world.user(A, "bob");
     issued(assume(&mut world, &bob, "one", |_| ()));
     told(assume(&mut world, &bob, "two", |_| ()), "AccessDenied");
@@ -142,7 +144,7 @@ fn a_role_is_explained_by_its_tags() {
     for (account, role) in [(A, "one"), (B, "one"), (B, "shut")] {
         let owner = TagOwner::Role(role.parse().unwrap());
         let tags = Tags::of_request([("team", "red")]).unwrap();
-        world.root(account, Action::Entity(EntityAction::Tag { owner, tags }));
+        world.root(account, Action::Tag(TagAction::Tag { owner, tags }));
     }
     let roles = [(A, "one"), (A, "two"), (B, "one"), (B, "shut")];
     let mut with_team = |team: &str| {
@@ -200,13 +202,13 @@ fn sessions_of_a_renamed_user_go_on() {
     assert_eq!(all(&world), [true, true]);
     let name = "ana".parse().unwrap();
     let (new_name, new_path) = (Some("eve".parse().unwrap()), None);
-    let update = EntityAction::UpdateUser { name, new_name, new_path };
-    world.root(A, Action::Entity(update));
+    let update = UserAction::Update { name, new_name, new_path };
+    world.root(A, Action::User(update));
     assert_eq!(all(&world), [true, true]);
     world.create_user(A, "ana");
     assert_eq!(all(&world), [true, true]);
     let (owner, name) = (of_user("eve"), "main".parse().unwrap());
-    world.root(A, Action::DeleteInlinePolicy { owner, name });
+    world.root(A, Action::Policy(PolicyAction::DeleteInline { owner, name }));
     world.put_policy(A, of_user("ana"), allow(&["s3:*"], "*"));
     assert_eq!(all(&world), [false, false]);
 }
@@ -418,10 +420,13 @@ fn web(world: &mut World, subject: &str, audience: &str) -> Result<Vec<EventKind
         },
         audiences: vec![audience.to_owned()],
         methods: vec!["mfa".to_owned(), "pwd".to_owned()],
+        claims: Vec::new(),
     };
     let operation = Operation::AssumeRoleWithWebIdentity(role, Box::new(proven));
     let mut action = world.assume(A, "web", 3600);
-    let Action::IssueSession { operation: asked, .. } = &mut action else { panic!("no session") };
+    let Action::Session(SessionAction::Issue { operation: asked, .. }) = &mut action else {
+        panic!("no session")
+    };
     *asked = operation;
     world.by(caller, A, action)
 }

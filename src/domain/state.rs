@@ -365,6 +365,15 @@ impl State {
     }
 }
 
+impl Permissions {
+    /// The inline policy of this name, in any case, by the name that it has.
+    #[must_use]
+    pub fn inline_policy(&self, name: &PolicyName) -> Option<(&PolicyName, &Policy)> {
+        let same = |other: &PolicyName| other.as_str().eq_ignore_ascii_case(name.as_str());
+        self.inline.iter().find(|(other, _)| same(other))
+    }
+}
+
 impl ManagedPolicy {
     /// Its ARN; `account` is the one that it is of, unless AWS manages it.
     #[must_use]

@@ -104,24 +104,15 @@ impl Tags {
         }
     }
 
-    /// What policies may ask about the entity that carries them: `aws:ResourceTag/key` and
-    /// `iam:ResourceTag/key`.
-    #[must_use]
-    pub fn of_resource(tags: Option<&Self>) -> Context {
-        let mut context = Context::default();
-        if let Some(tags) = tags {
-            tags.insert_into(&mut context, "aws:ResourceTag");
-            tags.insert_into(&mut context, "iam:ResourceTag");
-        }
-        context
-    }
-
     /// What a request that sets these tags tells policies: `aws:RequestTag/key` and `aws:TagKeys`.
     pub fn insert_as_requested(&self, context: &mut Context) {
         if self.is_empty() {
             return;
         }
         self.insert_into(context, "aws:RequestTag");
+        if !context.asks_about("aws:TagKeys") {
+            return;
+        }
         let keys = self.iter().map(|(key, _)| key.to_string()).collect();
         context.insert_multi("aws:TagKeys", keys);
     }

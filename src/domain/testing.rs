@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use super::access::Caller;
 use super::account_key::WrappedAccountKey;
-use super::command::{Action, Command, Launch, Minting, ProfileRef};
+use super::command::{
+    AccountAction, Action, Command, InstanceAction, Launch, LaunchNetworking, Minting,
+    PolicyAction, ProfileAction, ProfileRef, RoleAction, SessionAction, UserAction,
+};
 use super::decide::decide;
 use super::event::{EventKind, Fact, InstanceFacts, PolicyOwner};
 use super::metadata::MetadataOptions;
@@ -99,19 +102,20 @@ impl World {
     pub(crate) fn create_account(&mut self, account: &str) {
         let key = WrappedAccountKey::new(1, &[7; 60]);
         let root_key = base32_id("AKIA", self.random()).parse().unwrap();
-        let action = Action::CreateAccount { name: Arc::from("test"), key, root_key };
+        let action =
+            Action::Account(AccountAction::Create { name: Arc::from("test"), key, root_key });
         self.by(Caller::service(), account, action).unwrap();
     }
 
     pub(crate) fn create_user(&mut self, account: &str, name: &str) -> Caller {
         let id = base32_id("AIDA", self.random()).parse().unwrap();
-        let action = Action::CreateUser {
+        let action = Action::User(UserAction::Create {
             name: name.parse().unwrap(),
             path: Path::default(),
             id,
             tags: Tags::default(),
             boundary: None,
-        };
+        });
         self.root(account, action);
         self.user(account, name)
     }
@@ -144,7 +148,7 @@ impl World {
 
     pub(crate) fn create_role(&mut self, account: &str, name: &str, trust: &Policy) {
         let id = base32_id("AROA", self.random()).parse().unwrap();
-        let action = Action::CreateRole {
+        let action = Action::Role(RoleAction::Create {
             name: name.parse().unwrap(),
             path: Path::default(),
             id,
@@ -153,13 +157,13 @@ impl World {
             trust: trust.clone(),
             tags: Tags::default(),
             boundary: None,
-        };
+        });
         self.root(account, action);
     }
 
     pub(crate) fn put_policy(&mut self, account: &str, owner: PolicyOwner, policy: Policy) {
         let name = "main".parse().unwrap();
-        self.root(account, Action::PutInlinePolicy { owner, name, policy });
+        self.root(account, Action::Policy(PolicyAction::PutInline { owner, name, policy }));
     }
 
     /// A profile of the role's name with the role in it.
@@ -167,9 +171,15 @@ impl World {
         let id = base32_id("AIPA", self.random()).parse().unwrap();
         let name: crate::identity::ProfileName = role.parse().unwrap();
         let tags = Tags::default();
-        let create = Action::CreateProfile { name: name.clone(), path: Path::default(), id, tags };
+        let create = Action::Profile(ProfileAction::Create {
+            name: name.clone(),
+            path: Path::default(),
+            id,
+            tags,
+        });
         self.root(account, create);
-        let add = Action::AddRoleToProfile { profile: name, role: role.parse().unwrap() };
+        let add =
+            Action::Profile(ProfileAction::AddRole { profile: name, role: role.parse().unwrap() });
         self.root(account, add);
     }
 
@@ -204,7 +214,15 @@ impl World {
             minting: self.minting(),
         };
         let profile = profile.map(|name| ProfileRef::Name(name.parse().unwrap()));
-        (id, Action::LaunchInstances { launches: vec![launch], facts, profile })
+        (
+            id,
+            Action::Instance(InstanceAction::Launch {
+                launches: vec![launch],
+                facts,
+                networking: LaunchNetworking::default(),
+                profile,
+            }),
+        )
     }
 
     pub(crate) fn assume(&mut self, account: &str, role: &str, seconds: u64) -> Action {
@@ -215,7 +233,7 @@ impl World {
         let duration = Duration::from_secs(seconds);
         let request = SessionRequest { draft, duration, external_id: None, mfa: None };
         let operation = Operation::AssumeRole(role_arn);
-        Action::IssueSession { operation, session: Box::new(request) }
+        Action::Session(SessionAction::Issue { operation, session: Box::new(request) })
     }
 }
 

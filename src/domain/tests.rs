@@ -2,7 +2,11 @@
 
 use std::convert::Infallible;
 
-use super::command::{Action, ProfileRef, RevocationTarget};
+use super::command::{
+    AccessKeyAction, AccountAction, Action, AgentAction, GroupAction, GuardrailAction,
+    InstallationAction, InstanceAction, PolicyAction, ProfileAction, ProfileRef, RevocationTarget,
+    RoleAction, SessionAction,
+};
 use super::event::{EventKind, Fact, GuardrailKind, GuardrailRef, PolicyOwner};
 use super::last_use::{CredentialUse, LastUse};
 use super::mfa::MfaAction;
@@ -38,7 +42,7 @@ fn get_pics() -> World {
 fn may_pass_get_pics(world: &mut World) {
     let policy = allow(&["iam:PassRole"], "arn:aws:iam::111111111111:role/Get-pics");
     let (owner, name) = (of_user("dev"), "pass".parse().unwrap());
-    world.root(A, Action::PutInlinePolicy { owner, name, policy });
+    world.root(A, Action::Policy(PolicyAction::PutInline { owner, name, policy }));
 }
 
 fn message(rejection: Result<Vec<EventKind>, Rejection>) -> String {
@@ -73,20 +77,20 @@ fn a_developer_launches_only_with_a_role_that_may_be_passed() {
 #[test]
 fn one_role_at_a_time() {
     let mut world = get_pics();
-    let second = Action::AddRoleToProfile {
+    let second = Action::Profile(ProfileAction::AddRole {
         profile: "Get-pics".parse().unwrap(),
         role: "Other".parse().unwrap(),
-    };
+    });
     let told = world.by(root(A), A, second).unwrap_err();
     assert_eq!(told.code(), "LimitExceeded");
     let (id, launch) = world.launch(Some("Get-pics"));
     world.root(A, launch);
-    let action = Action::AssociateProfile {
+    let action = Action::Instance(InstanceAction::AssociateProfile {
         instance: id,
         profile: ProfileRef::Name("Other".parse().unwrap()),
         association: "iip-assoc-0123456789abcdef0".parse().unwrap(),
         minting: world.minting(),
-    };
+    });
     let told = world.by(root(A), A, action).unwrap_err();
     assert_eq!(told.code(), "IncorrectState");
 }
@@ -102,12 +106,12 @@ fn a_replaced_profile_brings_its_own_credentials_only() {
     let before = instance(&world);
     let first = before.association.clone().unwrap();
     let minting = world.minting();
-    let replace = Action::ReplaceProfile {
+    let replace = Action::Instance(InstanceAction::ReplaceProfile {
         association: first.id,
         profile: ProfileRef::Name("Other".parse().unwrap()),
         new_association: "iip-assoc-0123456789abcdef0".parse().unwrap(),
         minting,
-    };
+    });
     world.root(A, replace.clone());
     let after = instance(&world);
     assert!(after.generation > before.generation);
@@ -116,7 +120,7 @@ fn a_replaced_profile_brings_its_own_credentials_only() {
     assert_eq!(credentials.epoch, 1);
     assert_eq!(world.by(root(A), A, replace).unwrap_err().code(), "InvalidAssociationID.NotFound");
     let association = after.association.unwrap().id;
-    world.root(A, Action::DisassociateProfile { association });
+    world.root(A, Action::Instance(InstanceAction::DisassociateProfile { association }));
     assert_eq!(instance(&world).association, None);
 }
 
@@ -149,7 +153,7 @@ fn switching_to_a_role_of_another_account_needs_both_sides() {
     assert_eq!(nobody, untrusted);
     let role = "efgh".parse().unwrap();
     let open = trust(r#"{"AWS":"arn:aws:iam::111111111111:role/abcd"}"#);
-    world.root(B, Action::UpdateTrustPolicy { role, trust: open });
+    world.root(B, Action::Role(RoleAction::UpdateTrust { role, trust: open }));
     let assume = world.assume(B, "efgh", 3600);
     let unable = message(world.by(caller.clone(), B, assume));
     assert!(unable.contains("no identity-based policy allows the sts:AssumeRole action"));
@@ -175,7 +179,7 @@ fn a_successor_of_the_same_name_is_not_trusted() {
     let caller = world.session(A, "worker", "one");
     let assume = world.assume(A, "target", 3600);
     assert!(world.by(caller, A, assume).is_ok());
-    world.root(A, Action::DeleteRole { name: "worker".parse().unwrap() });
+    world.root(A, Action::Role(RoleAction::Delete { name: "worker".parse().unwrap() }));
     world.create_role(A, "worker", &ec2_trust());
     let caller = world.session(A, "worker", "one");
     let assume = world.assume(A, "target", 3600);
@@ -188,12 +192,12 @@ fn nobody_acts_in_another_account() {
     let mut world = get_pics();
     world.create_account(B);
     let actions = [
-        Action::DeleteRole { name: "Get-pics".parse().unwrap() },
-        Action::CreateAccessKey {
+        Action::Role(RoleAction::Delete { name: "Get-pics".parse().unwrap() }),
+        Action::AccessKey(AccessKeyAction::Create {
             owner: super::event::KeyOwner::Root,
             key: "AKIAAAAAAAAAAAAAAAAA".parse().unwrap(),
-        },
-        Action::DisableAccount,
+        }),
+        Action::Account(AccountAction::Disable),
     ];
     for action in actions {
         assert_eq!(world.by(root(B), A, action).unwrap_err().code(), "AccessDenied");
@@ -205,10 +209,10 @@ fn nobody_acts_in_another_account() {
 fn a_disabled_account_does_nothing() {
     let mut world = get_pics();
     let service = super::access::Caller::service;
-    world.by(service(), A, Action::DisableAccount).unwrap();
+    world.by(service(), A, Action::Account(AccountAction::Disable)).unwrap();
     let (_, launch) = world.launch(None);
     assert_eq!(world.by(root(A), A, launch.clone()).unwrap_err().code(), "AccessDenied");
-    world.by(service(), A, Action::EnableAccount).unwrap();
+    world.by(service(), A, Action::Account(AccountAction::Enable)).unwrap();
     assert!(world.by(root(A), A, launch).is_ok());
 }
 
@@ -218,8 +222,8 @@ fn the_shortest_history_leads_to_the_same_state() {
     let mut world = busy_world();
     let (id, launch) = world.launch(Some("Get-pics"));
     world.root(A, launch);
-    world.root(A, Action::TerminateInstance { id });
-    world.by(super::access::Caller::service(), B, Action::DisableAccount).unwrap();
+    world.root(A, Action::Instance(InstanceAction::Terminate { ids: vec![id] }));
+    world.by(super::access::Caller::service(), B, Action::Account(AccountAction::Disable)).unwrap();
     assert_eq!(retold(&world.state), world.state);
 }
 
@@ -265,10 +269,19 @@ fn use_and_revoke(world: &mut World, id: crate::identity::InstanceId) {
         CredentialUse { key: key("AKIAAAAAAAAAAAAAAAAB"), role: None, last: last.clone() },
         CredentialUse { key: key("ASIAAAAAAAAAAAAAAAAA"), role: Some((name, id)), last },
     ];
-    world.by(super::access::Caller::service(), A, Action::RecordUses { uses }).unwrap();
+    world
+        .by(
+            super::access::Caller::service(),
+            A,
+            Action::AccessKey(AccessKeyAction::RecordUses { uses }),
+        )
+        .unwrap();
     for (target, chained) in targets.into_iter().zip([true, false, true]) {
         let minting = world.minting();
-        world.root(A, Action::RevokeSessions { target, before: None, chained, minting });
+        world.root(
+            A,
+            Action::Session(SessionAction::Revoke { target, before: None, chained, minting }),
+        );
     }
 }
 
@@ -279,16 +292,33 @@ fn use_policies(world: &mut World) {
     let (path, id) = (crate::identity::Path::default(), "ANPAAAAAAAAAAAAAAAAAA".parse().unwrap());
     let description = std::sync::Arc::from("all");
     let tags = super::tags::Tags::default();
-    let create = Action::CreatePolicy { name, path, id, description, policy: policy.clone(), tags };
+    let create = Action::Policy(PolicyAction::Create {
+        name,
+        path,
+        id,
+        description,
+        policy: policy.clone(),
+        tags,
+    });
     world.root(A, create);
     let policy_arn: crate::identity::Arn =
         "arn:aws:iam::111111111111:policy/Bound".parse().unwrap();
     world.root(
         A,
-        Action::CreatePolicyVersion { policy_arn: policy_arn.clone(), policy, default: true },
+        Action::Policy(PolicyAction::CreateVersion {
+            policy_arn: policy_arn.clone(),
+            policy,
+            default: true,
+        }),
     );
-    world.root(A, Action::AttachPolicy { owner: of_role("Other"), policy_arn: policy_arn.clone() });
-    world.root(A, Action::PutBoundary { owner: of_user("dev"), policy_arn });
+    world.root(
+        A,
+        Action::Policy(PolicyAction::Attach {
+            owner: of_role("Other"),
+            policy_arn: policy_arn.clone(),
+        }),
+    );
+    world.root(A, Action::Policy(PolicyAction::PutBoundary { owner: of_user("dev"), policy_arn }));
 }
 
 fn tagged() -> Tags {
@@ -328,13 +358,20 @@ fn with_devices_and_providers(world: &mut World) {
 /// Switches the metadata of an instance off, tells of its use, and renews its credentials.
 fn use_metadata(world: &mut World, id: &crate::identity::InstanceId) {
     let options = super::metadata::MetadataChange { enabled: Some(false), ..Default::default() };
-    world.root(A, Action::ModifyMetadataOptions { instance: id.clone(), change: options });
+    world.root(
+        A,
+        Action::Instance(InstanceAction::ModifyMetadataOptions {
+            instance: id.clone(),
+            change: options,
+        }),
+    );
     let seen = super::usage::Seen { count: 2, last: crate::clock::Timestamp::EPOCH };
     let usage = super::usage::MetadataUsage {
         seen: [(super::usage::MetadataUse::Version1, seen)].into(),
         version_1_clients: [("curl".into(), seen)].into(),
     };
-    let action = Action::RecordMetadataUsage { usage: vec![(id.clone(), usage)] };
+    let action =
+        Action::Instance(InstanceAction::RecordMetadataUsage { usage: vec![(id.clone(), usage)] });
     world.by(super::access::Caller::service(), A, action).unwrap();
     let service = super::access::Caller::service();
     let rotate = world.renewal(id);
@@ -349,15 +386,18 @@ pub(crate) fn busy_world() -> World {
     may_pass_get_pics(&mut world);
     let user_key = "AKIAAAAAAAAAAAAAAAAB".parse().unwrap();
     let owner = super::event::KeyOwner::User("dev".parse().unwrap());
-    world.root(A, Action::CreateAccessKey { owner: owner.clone(), key: user_key });
+    world.root(
+        A,
+        Action::AccessKey(AccessKeyAction::Create { owner: owner.clone(), key: user_key }),
+    );
     let key = "AKIAAAAAAAAAAAAAAAAB".parse().unwrap();
-    world.root(A, Action::UpdateAccessKey { owner, key, active: false });
+    world.root(A, Action::AccessKey(AccessKeyAction::Update { owner, key, active: false }));
     use_policies(&mut world);
-    let create = Action::CreateAgent {
+    let create = Action::Agent(AgentAction::Create {
         name: "host-1".parse().unwrap(),
         id: "AGNTAAAAAAAAAAAAAAAAA".parse().unwrap(),
         key: "AKIAAAAAAAAAAAAAAAAC".parse().unwrap(),
-    };
+    });
     world.root(A, create);
     let dev = world.user(A, "dev");
     let (_, launch) = world.launch(Some("Get-pics"));
@@ -379,31 +419,37 @@ pub(crate) fn busy_world() -> World {
     with_devices_and_providers(&mut world);
     let id = "AGPAAAAAAAAAAAAAAAAAA".parse().unwrap();
     let (name, path) = ("Makers".parse().unwrap(), crate::identity::Path::default());
-    world.root(A, Action::CreateGroup { name, path, id });
+    world.root(A, Action::Group(GroupAction::Create { name, path, id }));
     let owner = PolicyOwner::Group("Makers".parse().unwrap());
     world.put_policy(A, owner, allow(&["iam:List*"], "*"));
     let (group, user) = ("Makers".parse().unwrap(), "dev".parse().unwrap());
-    world.root(A, Action::AddUserToGroup { group, user });
+    world.root(A, Action::Group(GroupAction::AddUser { group, user }));
     let key = super::event::DocumentKey {
         sealed: [1; 8].into(),
         serial: [2; 8].into(),
         certificate: [3; 8].into(),
     };
     let service = super::access::Caller::service();
-    world.by(service, "000000000000", Action::CreateDocumentKey { key }).unwrap();
+    world
+        .by(
+            service,
+            "000000000000",
+            Action::Installation(InstallationAction::CreateDocumentKey { key }),
+        )
+        .unwrap();
     super::entity_tests::happen(&mut world);
     for target in [None, Some(account(B))] {
         let (kind, name) = (GuardrailKind::ResourceControl, "limit".parse().unwrap());
         let guardrail = GuardrailRef { kind, target, name };
         let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"x:*","Resource":"*"}}"#;
         let policy = Policy::parse(text, PolicyKind::ResourceControl).unwrap();
-        let action = Action::PutGuardrail { guardrail, policy };
+        let action = Action::Guardrail(GuardrailAction::Put { guardrail, policy });
         world.by(super::access::Caller::service(), "000000000000", action).unwrap();
     }
     let ranges = vec!["10.7.0.0/16".parse().unwrap(), "fd00:7::/48".parse().unwrap()];
     let limits = [
-        Action::SetAddressRanges { ranges },
-        Action::SetQuota { quota: Quota::EventsRetained, max: Some(1000) },
+        Action::Account(AccountAction::SetAddressRanges { ranges }),
+        Action::Account(AccountAction::SetQuota { quota: Quota::EventsRetained, max: Some(1000) }),
     ];
     for action in limits {
         world.by(super::access::Caller::service(), B, action).unwrap();

@@ -25,8 +25,8 @@ use super::status;
 use crate::client::first_message;
 use crate::domain::access::Caller;
 use crate::metrics::{self, Outcome};
+use crate::service::{Asked, RequestInfo, Service};
 use crate::signing::grpc::{Call, UNSIGNED_CALLS};
-use crate::sts::{Asked, RequestInfo, Service};
 use crate::telemetry::UnderWay;
 
 /// Bytes of a request message with its frame.
@@ -131,9 +131,15 @@ fn begin(service: &Service, request: &Request<Body>) -> Result<UnderWay, Status>
 fn end(mut under_way: UnderWay, mut answer: Response<Body>) -> Response<Body> {
     let status = answer.extensions().get::<Status>();
     let code = status.filter(|status| status.code() != Code::Ok).map(status::reason);
-    if under_way.tell(code.as_deref()) != Outcome::Ok
-        && let Ok(id) = HeaderValue::from_str(&under_way.request_id)
-    {
+    if under_way.tell(code.as_deref()) == Outcome::Ok {
+        return answer;
+    }
+    let id = &under_way.request_id;
+    let status = answer.extensions().get::<Status>();
+    if let Some(status) = status.filter(|status| status.code() != Code::Ok) {
+        answer = status::with_request_id(status, id).into_http();
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
         answer.headers_mut().insert(REQUEST_ID, id);
     }
     answer

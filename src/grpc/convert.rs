@@ -17,8 +17,8 @@ use crate::identity::{AccessKeyId, Arn, Invalid};
 use crate::policy::Policy;
 use crate::policy::lint::{Finding, Severity};
 use crate::proto::v1;
+use crate::service::IssuedCredentials;
 use crate::signing::Secret;
-use crate::sts::IssuedCredentials;
 
 pub(super) fn time(time: Timestamp) -> Option<ProtoTimestamp> {
     let millis = time.as_millis();

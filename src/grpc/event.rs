@@ -11,7 +11,8 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{Front, convert, field, status};
+use super::{Front, convert, optional};
+use crate::domain::access::Permission;
 use crate::domain::event::{Event, Fact};
 use crate::identity::{AccountId, Invalid};
 use crate::ledger::codec;
@@ -22,7 +23,7 @@ use crate::proto::v1::event_service_server::EventService;
 use crate::proto::v1::{
     FollowEventsRequest, FollowEventsResponse, ReadEventsRequest, ReadEventsResponse,
 };
-use crate::sts::{IssuedError, RequestInfo, Service};
+use crate::service::{IssuedError, RequestInfo, Service, ServiceError};
 
 /// Events of one answer.
 const EVENTS_MAX: u32 = 1000;
@@ -45,7 +46,7 @@ impl EventService for Front {
         let info = Self::info(&request)?;
         let request = request.into_inner();
         let account = self.readable_account(&info, &request.account_id)?;
-        let view = self.view(request.min_sequence).await?;
+        let view = self.service.view_at(request.min_sequence).await?;
         let limit = match request.limit {
             0 => EVENTS_DEFAULT,
             limit => limit.min(EVENTS_MAX),
@@ -104,25 +105,9 @@ struct EventsRead {
 
 impl Front {
     /// The account whose events are asked for, if the caller may read them.
-    fn readable_account(&self, info: &RequestInfo, asked: &str) -> Result<AccountId, Status> {
-        let own = Self::account_of(info)?;
-        let account = match asked {
-            "" => own,
-            text => field("account_id", text)?,
-        };
-        self.may_read(info, account)?;
-        Ok(account)
-    }
-
-    /// Fails unless the caller may read the events of `account` now.
-    fn may_read(&self, info: &RequestInfo, account: AccountId) -> Result<(), Status> {
-        let own = Self::account_of(info)?;
-        let owner = if account == own { own } else { AccountId::OPERATOR };
-        let view = self.service.view();
-        let resource = format!("arn:aws:locum::{owner}:account/{account}");
-        self.service
-            .require(&view.state, info, owner, "locum:ReadEvents", &resource)
-            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))
+    fn readable_account(&self, info: &RequestInfo, asked: &str) -> Result<AccountId, ServiceError> {
+        let (view, asked) = (self.service.view(), optional("account_id", asked)?);
+        self.service.require_on_account(&view, info, Permission::ReadEvents, asked)
     }
 
     /// Tells a follower of events until they go away, may no longer read them, or the ledger ends.
@@ -156,7 +141,7 @@ impl Front {
             if !self.service.stands(&self.service.view().state, &info.caller) {
                 return Err(Status::unauthenticated("the caller's credentials have ended"));
             }
-            self.may_read(info, account)?;
+            self.readable_account(info, &account.to_string())?;
             let read = self.events(account, next, EVENTS_MAX as usize, kinds.clone()).await?;
             for event in read.events {
                 let expired_before = read.expired_before.0;
@@ -180,7 +165,7 @@ impl Front {
         from: Sequence,
         limit: usize,
         kinds: Arc<[String]>,
-    ) -> Result<EventsRead, Status> {
+    ) -> Result<EventsRead, ServiceError> {
         let service = self.service.clone();
         from_log(move || read(&service, account, from, limit, &kinds)).await
     }
@@ -190,9 +175,9 @@ impl Front {
 /// everyone else. A reading goes on when its call is given up, until it is done.
 pub(super) async fn from_log<T: Send + 'static, E: Display + Send + 'static>(
     read: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, Status> {
+) -> Result<T, ServiceError> {
     let turn = READERS.acquire().await;
-    let turn = turn.map_err(|_| Status::unavailable("the log is not read any more"))?;
+    let turn = turn.map_err(|_| ServiceError::Reading("the server is shutting down"))?;
     let done = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         read()
@@ -201,20 +186,20 @@ pub(super) async fn from_log<T: Send + 'static, E: Display + Send + 'static>(
         Ok(Ok(found)) => Ok(found),
         Ok(Err(error)) => {
             tracing::error!(%error, "the log cannot be read");
-            Err(Status::data_loss("the log cannot be read"))
+            Err(ServiceError::Reading("the log cannot be read"))
         }
         Err(error) => {
             tracing::error!(%error, "a reading of the log did not end");
-            Err(Status::internal("a reading of the log did not end"))
+            Err(ServiceError::Reading("a read of the log did not end"))
         }
     }
 }
 
 /// The kinds of a request.
-fn kinds(asked: Vec<String>) -> Result<Arc<[String]>, Status> {
+fn kinds(asked: Vec<String>) -> Result<Arc<[String]>, Invalid> {
     if asked.len() > KINDS_MAX {
         let rule = format!("must have at most {KINDS_MAX} entries");
-        return Err(status::of_invalid(&Invalid::new("kinds", rule), ""));
+        return Err(Invalid::new("kinds", rule));
     }
     Ok(asked.into())
 }

@@ -8,12 +8,12 @@ use tonic::Code;
 use super::super::watchers::Watchers;
 use super::*;
 use crate::clock::Clock;
-use crate::domain::command::Action;
+use crate::domain::command::{Action, PolicyAction, UserAction};
 use crate::domain::tags::Tags;
 use crate::domain::testing::{A, allow, of_user};
 use crate::identity::Path;
 use crate::ledger::WriterHandle;
-use crate::sts::testing;
+use crate::service::testing;
 
 /// Long enough for what happens at all.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -38,17 +38,17 @@ async fn desk() -> Desk {
     let front = Front { service, watchers };
     let desk = Desk { front, account: A.parse().unwrap(), _writer: writer, _folder: folder };
     desk.own(desk.front.service.draw_account(desk.account, "test").unwrap()).await;
-    desk.own(Action::CreateUser {
+    desk.own(Action::User(UserAction::Create {
         name: "ana".parse().unwrap(),
         path: Path::default(),
         id: desk.front.service.draw_id("AIDA").unwrap(),
         tags: Tags::default(),
         boundary: None,
-    })
+    }))
     .await;
     let (owner, name) = (of_user("ana"), "read".parse().unwrap());
     let policy = allow(&["locum:ReadEvents"], "*");
-    desk.own(Action::PutInlinePolicy { owner, name, policy }).await;
+    desk.own(Action::Policy(PolicyAction::PutInline { owner, name, policy })).await;
     desk
 }
 
@@ -101,7 +101,7 @@ async fn a_follower_who_may_no_longer_read_is_told_so() {
             assert_eq!(first.event.unwrap().kind, "AccountCreated");
         }
         let (owner, name) = (of_user("ana"), "read".parse().unwrap());
-        desk.own(Action::DeleteInlinePolicy { owner, name }).await;
+        desk.own(Action::Policy(PolicyAction::DeleteInline { owner, name })).await;
         let end = async {
             loop {
                 if let Err(status) = told.recv().await.expect("no end without a status") {
@@ -119,6 +119,7 @@ async fn a_follower_who_may_no_longer_read_is_told_so() {
 fn kinds_are_bounded() {
     assert_eq!(kinds(vec![NOTHING.to_owned(); KINDS_MAX]).unwrap().len(), KINDS_MAX);
     let refused = kinds(vec![NOTHING.to_owned(); KINDS_MAX + 1]).unwrap_err();
+    let refused = Status::from(refused);
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert!(refused.message().contains("`kinds` must have at most 256 entries"), "{refused}");
 }

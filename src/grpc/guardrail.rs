@@ -1,80 +1,68 @@
 //! GuardrailService: limits on accounts and on the whole installation.
 
-use tonic::{Request, Response, Status};
-
-use super::{Front, convert, field, optional, status};
-use crate::domain::command::Action;
+use super::{Front, convert, field, optional};
 use crate::domain::event::{GuardrailKind, GuardrailRef};
 use crate::domain::state::State;
 use crate::identity::{AccountId, Invalid};
-use crate::policy::Policy;
 use crate::proto::v1;
 use crate::proto::v1::guardrail_service_server::GuardrailService;
 use crate::proto::v1::{
     DeleteGuardrailRequest, DeleteGuardrailResponse, Guardrail, ListGuardrailsRequest,
     ListGuardrailsResponse, PutGuardrailRequest, PutGuardrailResponse,
 };
+use crate::service::{RequestInfo, ServiceError};
 
-#[tonic::async_trait]
-impl GuardrailService for Front {
-    async fn put_guardrail(
+calls! {
+    GuardrailService:
+    put_guardrail: guardrail_put(PutGuardrailRequest) -> PutGuardrailResponse;
+    list_guardrails: guardrail_list(ListGuardrailsRequest) -> ListGuardrailsResponse;
+    delete_guardrail: guardrail_delete(DeleteGuardrailRequest) -> DeleteGuardrailResponse;
+}
+
+impl Front {
+    async fn guardrail_put(
         &self,
-        request: Request<PutGuardrailRequest>,
-    ) -> Result<Response<PutGuardrailResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
+        info: &RequestInfo,
+        request: PutGuardrailRequest,
+    ) -> Result<PutGuardrailResponse, ServiceError> {
         let guardrail = reference(request.kind, &request.account_id, &request.name)?;
-        let policy = Policy::parse(&request.policy, guardrail.kind.policy_kind())
-            .map_err(|error| status::of_policy_error("policy", &error))?;
-        let arn = guardrail.arn();
-        let action = Action::PutGuardrail { guardrail, policy: policy.clone() };
-        let token = &request.idempotency_token;
-        let receipt = self.perform_in(&info, token, AccountId::OPERATOR, action).await?;
+        let (arn, token) = (guardrail.arn(), &request.idempotency_token);
+        let done = self.service.put_guardrail(info, token, guardrail, &request.policy).await?;
+        let (receipt, policy) = done;
         let (sequence, warnings) = (receipt.sequence, convert::warnings(&policy));
-        Ok(Response::new(PutGuardrailResponse { sequence, arn, warnings }))
+        Ok(PutGuardrailResponse { sequence, arn, warnings })
     }
 
-    async fn list_guardrails(
+    async fn guardrail_list(
         &self,
-        request: Request<ListGuardrailsRequest>,
-    ) -> Result<Response<ListGuardrailsResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let asked: Option<AccountId> = optional("account_id", &request.account_id)?;
-        let view = self.view(request.min_sequence).await?;
-        // Others' guardrails are the operator's to see.
-        let own = Self::account_of(&info)?;
-        let owner = if asked == Some(own) { own } else { AccountId::OPERATOR };
-        let target = asked.map_or("*".to_owned(), |account| account.to_string());
-        let resource = format!("arn:aws:locum::{owner}:guardrail/*/{target}/*");
-        self.service
-            .require(&view.state, &info, owner, "locum:ListGuardrails", &resource)
-            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))?;
+        info: &RequestInfo,
+        request: ListGuardrailsRequest,
+    ) -> Result<ListGuardrailsResponse, ServiceError> {
+        let asked = optional("account_id", &request.account_id)?;
+        let view = self.service.list_guardrails(info, request.min_sequence, asked).await?;
         let guardrails = shown(&view.state, asked);
-        Ok(Response::new(ListGuardrailsResponse { guardrails, sequence: view.sequence }))
+        Ok(ListGuardrailsResponse { guardrails, sequence: view.sequence })
     }
 
-    async fn delete_guardrail(
+    async fn guardrail_delete(
         &self,
-        request: Request<DeleteGuardrailRequest>,
-    ) -> Result<Response<DeleteGuardrailResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
+        info: &RequestInfo,
+        request: DeleteGuardrailRequest,
+    ) -> Result<DeleteGuardrailResponse, ServiceError> {
         let guardrail = reference(request.kind, &request.account_id, &request.name)?;
-        let action = Action::DeleteGuardrail { guardrail };
         let token = &request.idempotency_token;
-        let receipt = self.perform_in(&info, token, AccountId::OPERATOR, action).await?;
-        Ok(Response::new(DeleteGuardrailResponse { sequence: receipt.sequence }))
+        let done = self.service.delete_guardrail(info, token, guardrail).await?;
+        Ok(DeleteGuardrailResponse { sequence: done.sequence })
     }
 }
 
-fn reference(kind: i32, account: &str, name: &str) -> Result<GuardrailRef, Status> {
+fn reference(kind: i32, account: &str, name: &str) -> Result<GuardrailRef, Invalid> {
     let kind = match v1::GuardrailKind::try_from(kind) {
         Ok(v1::GuardrailKind::ServiceControl) => GuardrailKind::ServiceControl,
         Ok(v1::GuardrailKind::ResourceControl) => GuardrailKind::ResourceControl,
         Ok(v1::GuardrailKind::Unspecified) | Err(_) => {
             let rule = "must be GUARDRAIL_KIND_SERVICE_CONTROL or GUARDRAIL_KIND_RESOURCE_CONTROL";
-            return Err(status::of_invalid(&Invalid::new("kind", rule), ""));
+            return Err(Invalid::new("kind", rule));
         }
     };
     let target = optional("account_id", account)?;

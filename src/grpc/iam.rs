@@ -1,29 +1,11 @@
 //! IamService: every call by name; what each does stands in `iam_users`, `iam_groups`,
 //! `iam_roles`, `iam_policies` and `iam_profiles`.
 
-use tonic::{Request, Response, Status};
-
-use super::Front;
 use crate::proto::v1::iam_service_server::IamService;
 use crate::proto::v1::*;
 
-/// Passes each call with its circumstances to the function of its name in `Front`.
-macro_rules! calls {
-    ($($name:ident: $function:ident($request:ident) -> $response:ident;)*) => {
-        #[tonic::async_trait]
-        impl IamService for Front {
-            $(async fn $name(
-                &self,
-                request: Request<$request>,
-            ) -> Result<Response<$response>, Status> {
-                let info = Self::info(&request)?;
-                self.$function(&info, request.into_inner()).await.map(Response::new)
-            })*
-        }
-    };
-}
-
 calls! {
+    IamService:
     create_user: iam_create_user(CreateUserRequest) -> CreateUserResponse;
     get_user: iam_get_user(GetUserRequest) -> GetUserResponse;
     list_users: iam_list_users(ListUsersRequest) -> ListUsersResponse;

@@ -2,68 +2,63 @@
 
 use std::sync::Arc;
 
-use tonic::Status;
-
 use super::iam_entities::tags;
-use super::iam_users::missing;
-use super::{Front, convert, field, page, status};
-use crate::domain::command::Action;
-use crate::domain::oidc::{KeySource, OidcAction, OidcProvider, RegisteredProvider};
-use crate::identity::{AccountId, Arn, Invalid, IssuerUrl};
+use super::{Front, convert, field, page};
+use crate::domain::oidc::{KeySource, RegisteredProvider};
+use crate::identity::{AccountId, Arn, Invalid};
 use crate::proto::v1;
-use crate::proto::v1::*;
-use crate::sts::RequestInfo;
+use crate::proto::v1::{
+    CreateOpenIdConnectProviderRequest, CreateOpenIdConnectProviderResponse,
+    DeleteOpenIdConnectProviderRequest, DeleteOpenIdConnectProviderResponse,
+    GetOpenIdConnectProviderRequest, GetOpenIdConnectProviderResponse,
+    ListOpenIdConnectProvidersRequest, ListOpenIdConnectProvidersResponse,
+    UpdateOpenIdConnectProviderRequest, UpdateOpenIdConnectProviderResponse,
+};
+use crate::service::{NewProvider, ProviderSettings, RequestInfo, ServiceError};
 
 impl Front {
     pub(super) async fn iam_create_oidc_provider(
         &self,
         info: &RequestInfo,
         request: CreateOpenIdConnectProviderRequest,
-    ) -> Result<CreateOpenIdConnectProviderResponse, Status> {
-        let issuer: IssuerUrl = field("url", &request.url)?;
-        let (account, token) = (Self::account_of(info)?, &request.idempotency_token);
-        let provider = OidcProvider {
-            issuer: issuer.clone(),
-            client_ids: sorted(request.client_ids),
-            thumbprints: sorted(request.thumbprints),
-            keys: keys(request.jwks_url, request.jwks)?,
+    ) -> Result<CreateOpenIdConnectProviderResponse, ServiceError> {
+        let asked = NewProvider {
+            issuer: field("url", &request.url)?,
+            settings: ProviderSettings {
+                client_ids: request.client_ids,
+                thumbprints: request.thumbprints,
+                jwks_url: given(request.jwks_url),
+                jwks: given(request.jwks),
+            },
+            tags: tags(&request.tags)?,
         };
-        let tags = tags(&request.tags)?;
-        let done = self.service.create_oidc_provider(info, token, account, (provider, tags)).await;
-        let sequence = Self::drawn(info, done)?.sequence;
-        let provider = self.oidc_provider(info, &issuer)?;
-        Ok(CreateOpenIdConnectProviderResponse { provider, sequence })
+        let made = self.service.create_provider(info, &request.idempotency_token, asked).await?;
+        let provider = made.entity.as_ref().map(|provider| shown(made.account.id, provider));
+        Ok(CreateOpenIdConnectProviderResponse { provider, sequence: made.sequence })
     }
 
     pub(super) async fn iam_get_oidc_provider(
         &self,
         info: &RequestInfo,
         request: GetOpenIdConnectProviderRequest,
-    ) -> Result<GetOpenIdConnectProviderResponse, Status> {
-        let arn: Arn =
-            field("open_id_connect_provider_arn", &request.open_id_connect_provider_arn)?;
-        let action = "iam:GetOpenIDConnectProvider";
-        let (view, account) = self.read(info, request.min_sequence, action, arn.as_str()).await?;
-        let provider = account.oidc_providers.get(issuer_part(&arn));
-        let provider = provider.filter(|p| Arn::oidc_provider(account.id, &p.issuer) == arn);
-        let provider = provider.ok_or_else(|| missing("OIDC provider", arn.as_str()))?;
-        let (provider, sequence) = (Some(shown(account.id, provider)), view.sequence);
-        Ok(GetOpenIdConnectProviderResponse { provider, sequence })
+    ) -> Result<GetOpenIdConnectProviderResponse, ServiceError> {
+        let arn = provider_arn(&request.open_id_connect_provider_arn)?;
+        let found = self.service.provider(info, request.min_sequence, &arn).await?;
+        let provider = Some(shown(found.account.id, &found.entity));
+        Ok(GetOpenIdConnectProviderResponse { provider, sequence: found.view.sequence })
     }
 
     pub(super) async fn iam_list_oidc_providers(
         &self,
         info: &RequestInfo,
         request: ListOpenIdConnectProvidersRequest,
-    ) -> Result<ListOpenIdConnectProvidersResponse, Status> {
-        let action = "iam:ListOpenIDConnectProviders";
-        let (view, account) = self.read(info, request.min_sequence, action, "*").await?;
+    ) -> Result<ListOpenIdConnectProvidersResponse, ServiceError> {
+        let read = self.service.list_providers(info, request.min_sequence).await?;
         let key = |provider: &&Arc<RegisteredProvider>| provider.issuer.without_scheme().to_owned();
-        let providers = account.oidc_providers.values();
-        let (found, next_page_token) =
-            page(providers, key, request.page_size, &request.page_token)?;
-        let providers = found.into_iter().map(|provider| shown(account.id, provider)).collect();
-        let sequence = view.sequence;
+        let all = read.account.oidc_providers.values();
+        let (found, next_page_token) = page(all, key, request.page_size, &request.page_token)?;
+        let shown = found.into_iter().map(|provider| shown(read.account.id, provider));
+        let (providers, sequence) = (shown.collect(), read.view.sequence);
         Ok(ListOpenIdConnectProvidersResponse { providers, next_page_token, sequence })
     }
 
@@ -71,78 +66,38 @@ impl Front {
         &self,
         info: &RequestInfo,
         request: UpdateOpenIdConnectProviderRequest,
-    ) -> Result<UpdateOpenIdConnectProviderResponse, Status> {
-        let issuer = self.issuer_of(info, &request.open_id_connect_provider_arn)?;
-        let (account, token) = (Self::account_of(info)?, &request.idempotency_token);
-        let provider = OidcProvider {
-            issuer: issuer.clone(),
-            client_ids: sorted(request.client_ids),
-            thumbprints: sorted(request.thumbprints),
-            keys: keys(request.jwks_url, request.jwks)?,
+    ) -> Result<UpdateOpenIdConnectProviderResponse, ServiceError> {
+        let arn = provider_arn(&request.open_id_connect_provider_arn)?;
+        let settings = ProviderSettings {
+            client_ids: request.client_ids,
+            thumbprints: request.thumbprints,
+            jwks_url: given(request.jwks_url),
+            jwks: given(request.jwks),
         };
-        let done = self.service.update_oidc_provider(info, token, account, provider).await;
-        let sequence = Self::drawn(info, done)?.sequence;
-        let provider = self.oidc_provider(info, &issuer)?;
-        Ok(UpdateOpenIdConnectProviderResponse { provider, sequence })
+        let token = &request.idempotency_token;
+        let made = self.service.update_provider(info, token, &arn, settings).await?;
+        let provider = made.entity.as_ref().map(|provider| shown(made.account.id, provider));
+        Ok(UpdateOpenIdConnectProviderResponse { provider, sequence: made.sequence })
     }
 
     pub(super) async fn iam_delete_oidc_provider(
         &self,
         info: &RequestInfo,
         request: DeleteOpenIdConnectProviderRequest,
-    ) -> Result<DeleteOpenIdConnectProviderResponse, Status> {
-        let issuer = self.issuer_of(info, &request.open_id_connect_provider_arn)?;
-        let action = Action::Oidc(OidcAction::Delete(issuer));
-        let receipt = self.perform(info, &request.idempotency_token, action).await?;
+    ) -> Result<DeleteOpenIdConnectProviderResponse, ServiceError> {
+        let arn = provider_arn(&request.open_id_connect_provider_arn)?;
+        let receipt = self.service.delete_provider(info, &request.idempotency_token, &arn).await?;
         Ok(DeleteOpenIdConnectProviderResponse { sequence: receipt.sequence })
     }
-
-    /// The issuer of a provider's ARN; with the scheme that it is registered with, if it is.
-    pub(super) fn issuer_of(&self, info: &RequestInfo, arn: &str) -> Result<IssuerUrl, Status> {
-        let arn: Arn = field("open_id_connect_provider_arn", arn)?;
-        let account = self.own_account(info)?;
-        let part = issuer_part(&arn);
-        if arn.account_id() == Some(account.id)
-            && let Some(provider) = account.oidc_providers.get(part)
-        {
-            return Ok(provider.issuer.clone());
-        }
-        field("open_id_connect_provider_arn", &format!("https://{part}"))
-    }
-
-    fn oidc_provider(
-        &self,
-        info: &RequestInfo,
-        issuer: &IssuerUrl,
-    ) -> Result<Option<v1::OpenIdConnectProvider>, Status> {
-        let account = self.own_account(info)?;
-        let provider = account.oidc_providers.get(issuer.without_scheme());
-        Ok(provider.map(|provider| shown(account.id, provider)))
-    }
 }
 
-/// `HOST/PATH` of a provider's ARN.
-fn issuer_part(arn: &Arn) -> &str {
-    arn.resource().strip_prefix("oidc-provider/").unwrap_or_default()
+fn provider_arn(text: &str) -> Result<Arn, Invalid> {
+    field("open_id_connect_provider_arn", text)
 }
 
-fn sorted(texts: Vec<String>) -> Vec<Arc<str>> {
-    let mut texts: Vec<Arc<str>> = texts.into_iter().map(Arc::from).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    texts
-}
-
-fn keys(url: String, set: String) -> Result<KeySource, Status> {
-    match (url.is_empty(), set.is_empty()) {
-        (true, true) => Ok(KeySource::Discovery),
-        (false, true) => Ok(KeySource::Url(Arc::from(url))),
-        (true, false) => Ok(KeySource::Inline(Arc::from(set))),
-        (false, false) => {
-            let rule = "goes without `jwks_url`";
-            Err(status::of_invalid(&Invalid::new("jwks", rule), ""))
-        }
-    }
+/// Empty is absent.
+fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn shown(account: AccountId, registered: &RegisteredProvider) -> v1::OpenIdConnectProvider {

@@ -1,50 +1,37 @@
-//! Roles and their trust policies.
+//! Roles, their trust policies, and service-linked roles.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use tonic::Status;
 
 use super::iam_entities::tags;
-use super::iam_users::missing;
-use super::{Front, convert, field, optional, page, status};
-use crate::domain::command::Action;
-use crate::domain::entity::TagOwner;
+use super::{Front, convert, field, optional, page};
 use crate::domain::state::Role;
-use crate::identity::{Invalid, RoleName};
-use crate::policy::{Policy, PolicyKind};
+use crate::identity::{Invalid, MaxSession};
 use crate::proto::v1::*;
-use crate::sts::RequestInfo;
+use crate::service::{NewRole, NewServiceLinkedRole, RequestInfo, RoleChange, ServiceError};
 
-/// Characters of a description.
-const DESCRIPTION_MAX: usize = 1000;
-/// The longest session that a role may set, at least and at most.
-const MAX_SESSION_MIN: Duration = Duration::from_secs(3600);
-const MAX_SESSION_MAX: Duration = Duration::from_secs(43_200);
+/// The member that holds a trust policy.
+const TRUST: &str = "trust_policy";
 
 impl Front {
     pub(super) async fn iam_create_role(
         &self,
         info: &RequestInfo,
         request: CreateRoleRequest,
-    ) -> Result<CreateRoleResponse, Status> {
-        let name: RoleName = field("role_name", &request.role_name)?;
-        let trust = trust(&request.trust_policy)?;
-        let action = Action::CreateRole {
-            name: name.clone(),
+    ) -> Result<CreateRoleResponse, ServiceError> {
+        let asked = NewRole {
+            name: field("role_name", &request.role_name)?,
             path: optional("path", &request.path)?.unwrap_or_default(),
-            id: Self::drawn(info, self.service.draw_id("AROA"))?,
-            description: description(&request.description)?,
-            max_session: max_session(request.max_session)?.unwrap_or(MAX_SESSION_MIN),
-            trust: trust.clone(),
+            trust: (TRUST, &request.trust_policy),
+            description: field("description", &request.description)?,
+            max_session: max_session(request.max_session)?.unwrap_or_default(),
             tags: tags(&request.tags)?,
             boundary: optional("permissions_boundary_arn", &request.permissions_boundary_arn)?,
         };
-        let receipt = self.perform(info, &request.idempotency_token, action).await?;
-        let account = self.own_account(info)?;
-        let view = self.service.view();
-        let role = account.role(&name).map(|role| convert::role(&view.state, &account, role));
-        let (sequence, warnings) = (receipt.sequence, convert::warnings(&trust));
+        let token = &request.idempotency_token;
+        let (made, trust) = self.service.create_role(info, token, asked).await?;
+        let role = made.entity.as_ref();
+        let role = role.map(|role| convert::role(&made.view.state, &made.account, role));
+        let (sequence, warnings) = (made.sequence, convert::warnings(&trust));
         Ok(CreateRoleResponse { role, sequence, warnings })
     }
 
@@ -52,41 +39,41 @@ impl Front {
         &self,
         info: &RequestInfo,
         request: GetRoleRequest,
-    ) -> Result<GetRoleResponse, Status> {
-        let name: RoleName = field("role_name", &request.role_name)?;
-        let owner = TagOwner::Role(name.clone());
-        let (view, account) =
-            self.read_entity(info, request.min_sequence, "iam:GetRole", &owner).await?;
-        let role = account.role(&name).ok_or_else(|| missing("role", name.as_str()))?;
-        let role = Some(convert::role(&view.state, &account, role));
-        Ok(GetRoleResponse { role, sequence: view.sequence })
+    ) -> Result<GetRoleResponse, ServiceError> {
+        let name = field("role_name", &request.role_name)?;
+        let found = self.service.role(info, request.min_sequence, &name).await?;
+        let role = Some(convert::role(&found.view.state, &found.account, &found.entity));
+        Ok(GetRoleResponse { role, sequence: found.view.sequence })
     }
 
     pub(super) async fn iam_list_roles(
         &self,
         info: &RequestInfo,
         request: ListRolesRequest,
-    ) -> Result<ListRolesResponse, Status> {
-        let (view, account) = self.read(info, request.min_sequence, "iam:ListRoles", "*").await?;
+    ) -> Result<ListRolesResponse, ServiceError> {
+        let prefix = request.path_prefix.as_str();
+        let read = self.service.list_roles(info, request.min_sequence, prefix).await?;
         let key = |role: &&Arc<Role>| role.name.as_str().to_ascii_lowercase();
-        let wanted = |role: &&Arc<Role>| role.path.as_str().starts_with(&request.path_prefix);
-        let roles = account.roles.values().filter(wanted);
+        let wanted = |role: &&Arc<Role>| role.path.as_str().starts_with(prefix);
+        let roles = read.account.roles.values().filter(wanted);
         let (found, next_page_token) = page(roles, key, request.page_size, &request.page_token)?;
-        let roles = found.into_iter().map(|role| convert::role(&view.state, &account, role));
-        Ok(ListRolesResponse { roles: roles.collect(), next_page_token, sequence: view.sequence })
+        let show = |role: &Arc<Role>| convert::role(&read.view.state, &read.account, role);
+        let (roles, sequence) = (found.into_iter().map(show).collect(), read.view.sequence);
+        Ok(ListRolesResponse { roles, next_page_token, sequence })
     }
 
     pub(super) async fn iam_update_role(
         &self,
         info: &RequestInfo,
         request: UpdateRoleRequest,
-    ) -> Result<UpdateRoleResponse, Status> {
-        let action = Action::UpdateRole {
+    ) -> Result<UpdateRoleResponse, ServiceError> {
+        let description = request.description.as_deref();
+        let asked = RoleChange {
             name: field("role_name", &request.role_name)?,
-            description: request.description.as_deref().map(description).transpose()?,
+            description: description.map(|text| field("description", text)).transpose()?,
             max_session: max_session(request.max_session)?,
         };
-        let receipt = self.perform(info, &request.idempotency_token, action).await?;
+        let receipt = self.service.update_role(info, &request.idempotency_token, asked).await?;
         Ok(UpdateRoleResponse { sequence: receipt.sequence })
     }
 
@@ -94,11 +81,10 @@ impl Front {
         &self,
         info: &RequestInfo,
         request: UpdateTrustPolicyRequest,
-    ) -> Result<UpdateTrustPolicyResponse, Status> {
-        let role = field("role_name", &request.role_name)?;
-        let trust = trust(&request.trust_policy)?;
-        let action = Action::UpdateTrustPolicy { role, trust: trust.clone() };
-        let receipt = self.perform(info, &request.idempotency_token, action).await?;
+    ) -> Result<UpdateTrustPolicyResponse, ServiceError> {
+        let (role, token) = (field("role_name", &request.role_name)?, &request.idempotency_token);
+        let trust = (TRUST, request.trust_policy.as_str());
+        let (receipt, trust) = self.service.update_trust_policy(info, token, role, trust).await?;
         let (sequence, warnings) = (receipt.sequence, convert::warnings(&trust));
         Ok(UpdateTrustPolicyResponse { sequence, warnings })
     }
@@ -107,34 +93,53 @@ impl Front {
         &self,
         info: &RequestInfo,
         request: DeleteRoleRequest,
-    ) -> Result<DeleteRoleResponse, Status> {
-        let action = Action::DeleteRole { name: field("role_name", &request.role_name)? };
-        let receipt = self.perform(info, &request.idempotency_token, action).await?;
+    ) -> Result<DeleteRoleResponse, ServiceError> {
+        let name = field("role_name", &request.role_name)?;
+        let receipt = self.service.delete_role(info, &request.idempotency_token, name).await?;
         Ok(DeleteRoleResponse { sequence: receipt.sequence })
     }
-}
 
-fn trust(text: &str) -> Result<Policy, Status> {
-    let policy = Policy::parse(text, PolicyKind::Trust);
-    policy.map_err(|error| status::of_policy_error("trust_policy", &error))
-}
-
-/// A description within its limit.
-pub(super) fn description(text: &str) -> Result<Arc<str>, Status> {
-    if text.chars().count() > DESCRIPTION_MAX {
-        let rule = format!("must have at most {DESCRIPTION_MAX} characters");
-        return Err(status::of_invalid(&Invalid::new("description", rule), ""));
+    pub(super) async fn iam_create_service_linked_role(
+        &self,
+        info: &RequestInfo,
+        request: CreateServiceLinkedRoleRequest,
+    ) -> Result<CreateServiceLinkedRoleResponse, ServiceError> {
+        let asked = NewServiceLinkedRole {
+            service: request.service_name,
+            suffix: Some(request.custom_suffix).filter(|suffix| !suffix.is_empty()),
+            description: field("description", &request.description)?,
+        };
+        let token = &request.idempotency_token;
+        let made = self.service.create_service_linked_role(info, token, asked).await?;
+        let role = made.entity.as_ref();
+        let role = role.map(|role| convert::role(&made.view.state, &made.account, role));
+        Ok(CreateServiceLinkedRoleResponse { role, sequence: made.sequence })
     }
-    Ok(Arc::from(text))
+
+    pub(super) async fn iam_delete_service_linked_role(
+        &self,
+        info: &RequestInfo,
+        request: DeleteServiceLinkedRoleRequest,
+    ) -> Result<DeleteServiceLinkedRoleResponse, ServiceError> {
+        let (name, token) = (field("role_name", &request.role_name)?, &request.idempotency_token);
+        let (task, receipt) = self.service.delete_service_linked_role(info, token, name).await?;
+        let (deletion_task_id, sequence) = (task.to_string(), receipt.sequence);
+        Ok(DeleteServiceLinkedRoleResponse { deletion_task_id, sequence })
+    }
+
+    pub(super) async fn iam_deletion_status(
+        &self,
+        info: &RequestInfo,
+        request: GetServiceLinkedRoleDeletionStatusRequest,
+    ) -> Result<GetServiceLinkedRoleDeletionStatusResponse, ServiceError> {
+        let (least, id) = (request.min_sequence, &request.deletion_task_id);
+        let read = self.service.deletion_status(info, least, id).await?;
+        let (status, sequence) = (DeletionStatus::Succeeded.into(), read.view.sequence);
+        Ok(GetServiceLinkedRoleDeletionStatusResponse { status, sequence })
+    }
 }
 
-fn max_session(duration: Option<prost_types::Duration>) -> Result<Option<Duration>, Status> {
-    let invalid = |invalid: Invalid| status::of_invalid(&invalid, "");
-    let duration = convert::duration("max_session", duration).map_err(invalid)?;
-    match duration {
-        Some(asked) if !(MAX_SESSION_MIN..=MAX_SESSION_MAX).contains(&asked) => {
-            Err(invalid(Invalid::new("max_session", "must be 3600 to 43200 seconds")))
-        }
-        other => Ok(other),
-    }
+fn max_session(duration: Option<prost_types::Duration>) -> Result<Option<MaxSession>, Invalid> {
+    let duration = convert::duration("max_session", duration)?;
+    duration.map(MaxSession::new).transpose()
 }

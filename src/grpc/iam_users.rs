@@ -2,72 +2,78 @@
 
 use std::sync::Arc;
 
-use tonic::Status;
-
 use super::iam_entities::tags;
-use super::{Front, convert, field, optional, page};
-use crate::domain::command::Action;
-use crate::domain::entity::TagOwner;
-use crate::domain::event::{EventKind, KeyOwner};
-use crate::domain::state::{Account, Agent, User};
-use crate::identity::{Arn, Path, UserName};
-use crate::ledger::Receipt;
+use super::{Front, convert, field, last_use, optional, page};
+use crate::domain::event::KeyOwner;
+use crate::domain::state::{Agent, User};
+use crate::identity::UserName;
 use crate::proto::v1::*;
-use crate::sts::RequestInfo;
+use crate::service::{KeyHolder, NewAccessKey, NewUser, Renaming, RequestInfo, ServiceError};
 
 impl Front {
     pub(super) async fn iam_create_user(
         &self,
         info: &RequestInfo,
         request: CreateUserRequest,
-    ) -> Result<CreateUserResponse, Status> {
-        let name: UserName = field("user_name", &request.user_name)?;
-        let path = optional("path", &request.path)?.unwrap_or_default();
-        let id = Self::drawn(info, self.service.draw_id("AIDA"))?;
-        let boundary = optional("permissions_boundary_arn", &request.permissions_boundary_arn)?;
-        let tags = tags(&request.tags)?;
-        let action = Action::CreateUser { name: name.clone(), path, id, tags, boundary };
-        let receipt = self.perform(info, &request.idempotency_token, action).await?;
-        let account = self.own_account(info)?;
-        let user = account.user(&name).map(|user| convert::user(&account, user));
-        Ok(CreateUserResponse { user, sequence: receipt.sequence })
+    ) -> Result<CreateUserResponse, ServiceError> {
+        let asked = NewUser {
+            name: field("user_name", &request.user_name)?,
+            path: optional("path", &request.path)?.unwrap_or_default(),
+            tags: tags(&request.tags)?,
+            boundary: optional("permissions_boundary_arn", &request.permissions_boundary_arn)?,
+        };
+        let made = self.service.create_user(info, &request.idempotency_token, asked).await?;
+        let user = made.entity.as_ref().map(|user| convert::user(&made.account, user));
+        Ok(CreateUserResponse { user, sequence: made.sequence })
     }
 
     pub(super) async fn iam_get_user(
         &self,
         info: &RequestInfo,
         request: GetUserRequest,
-    ) -> Result<GetUserResponse, Status> {
-        let name: UserName = field("user_name", &request.user_name)?;
-        let owner = TagOwner::User(name.clone());
-        let (view, account) =
-            self.read_entity(info, request.min_sequence, "iam:GetUser", &owner).await?;
-        let user = account.user(&name).ok_or_else(|| missing("user", name.as_str()))?;
-        let (user, sequence) = (Some(convert::user(&account, user)), view.sequence);
-        Ok(GetUserResponse { user, sequence })
+    ) -> Result<GetUserResponse, ServiceError> {
+        let name = field("user_name", &request.user_name)?;
+        let found = self.service.user(info, request.min_sequence, &name).await?;
+        let user = Some(convert::user(&found.account, &found.entity));
+        Ok(GetUserResponse { user, sequence: found.view.sequence })
     }
 
     pub(super) async fn iam_list_users(
         &self,
         info: &RequestInfo,
         request: ListUsersRequest,
-    ) -> Result<ListUsersResponse, Status> {
-        let (view, account) = self.read(info, request.min_sequence, "iam:ListUsers", "*").await?;
+    ) -> Result<ListUsersResponse, ServiceError> {
+        let prefix = &request.path_prefix;
+        let read = self.service.list_users(info, request.min_sequence, prefix).await?;
         let key = |user: &&Arc<User>| user.name.as_str().to_ascii_lowercase();
-        let wanted = |user: &&Arc<User>| user.path.as_str().starts_with(&request.path_prefix);
-        let users = account.users.values().filter(wanted);
+        let wanted = |user: &&Arc<User>| user.path.as_str().starts_with(prefix.as_str());
+        let users = read.account.users.values().filter(wanted);
         let (found, next_page_token) = page(users, key, request.page_size, &request.page_token)?;
-        let users = found.into_iter().map(|user| convert::user(&account, user)).collect();
-        Ok(ListUsersResponse { users, next_page_token, sequence: view.sequence })
+        let users = found.into_iter().map(|user| convert::user(&read.account, user)).collect();
+        Ok(ListUsersResponse { users, next_page_token, sequence: read.view.sequence })
+    }
+
+    pub(super) async fn iam_update_user(
+        &self,
+        info: &RequestInfo,
+        request: UpdateUserRequest,
+    ) -> Result<UpdateUserResponse, ServiceError> {
+        let asked = Renaming {
+            name: field("user_name", &request.user_name)?,
+            new_name: optional("new_user_name", &request.new_user_name)?,
+            new_path: optional("new_path", &request.new_path)?,
+        };
+        let receipt = self.service.update_user(info, &request.idempotency_token, asked).await?;
+        Ok(UpdateUserResponse { sequence: receipt.sequence })
     }
 
     pub(super) async fn iam_delete_user(
         &self,
         info: &RequestInfo,
         request: DeleteUserRequest,
-    ) -> Result<DeleteUserResponse, Status> {
-        let action = Action::DeleteUser { name: field("user_name", &request.user_name)? };
-        let receipt = self.perform(info, &request.idempotency_token, action).await?;
+    ) -> Result<DeleteUserResponse, ServiceError> {
+        let name = field("user_name", &request.user_name)?;
+        let receipt = self.service.delete_user(info, &request.idempotency_token, name).await?;
         Ok(DeleteUserResponse { sequence: receipt.sequence })
     }
 
@@ -75,40 +81,36 @@ impl Front {
         &self,
         info: &RequestInfo,
         request: CreateAccessKeyRequest,
-    ) -> Result<CreateAccessKeyResponse, Status> {
-        let owner = self.key_owner(info, &request.user_name)?;
-        let key = Self::drawn(info, self.service.draw_id("AKIA"))?;
-        let action = Action::CreateAccessKey { owner, key };
-        let receipt = self.perform(info, &request.idempotency_token, action).await?;
-        let access_key = Some(self.made_key(info, &receipt)?);
-        Ok(CreateAccessKeyResponse { access_key, sequence: receipt.sequence })
+    ) -> Result<CreateAccessKeyResponse, ServiceError> {
+        let (holder, token) = (holder(&request.user_name)?, &request.idempotency_token);
+        let made = self.service.create_access_key(info, token, &holder).await?;
+        let access_key = Some(new_key(&made));
+        Ok(CreateAccessKeyResponse { access_key, sequence: made.sequence })
     }
 
     pub(super) async fn iam_list_access_keys(
         &self,
         info: &RequestInfo,
         request: ListAccessKeysRequest,
-    ) -> Result<ListAccessKeysResponse, Status> {
-        let owner = self.key_owner(info, &request.user_name)?;
-        let resource = self.key_owner_arn(info, &owner)?;
-        let action = "iam:ListAccessKeys";
-        let (view, account) =
-            self.read(info, request.min_sequence, action, resource.as_str()).await?;
-        let keys = account.keys_of(&owner);
+    ) -> Result<ListAccessKeysResponse, ServiceError> {
+        let holder = holder(&request.user_name)?;
+        let of = self.service.list_access_keys(info, request.min_sequence, &holder).await?;
+        let keys = of.reading.account.keys_of(&of.owner);
         let keys =
             keys.map(|(id, key)| convert::access_key(id, (key.active, key.created_at), None));
-        Ok(ListAccessKeysResponse { access_keys: keys.collect(), sequence: view.sequence })
+        let (access_keys, sequence) = (keys.collect(), of.reading.view.sequence);
+        Ok(ListAccessKeysResponse { access_keys, sequence })
     }
 
     pub(super) async fn iam_update_access_key(
         &self,
         info: &RequestInfo,
         request: UpdateAccessKeyRequest,
-    ) -> Result<UpdateAccessKeyResponse, Status> {
-        let owner = self.key_owner(info, &request.user_name)?;
+    ) -> Result<UpdateAccessKeyResponse, ServiceError> {
+        let (holder, token) = (holder(&request.user_name)?, &request.idempotency_token);
         let key = field("access_key_id", &request.access_key_id)?;
-        let action = Action::UpdateAccessKey { owner, key, active: request.active };
-        let receipt = self.perform(info, &request.idempotency_token, action).await?;
+        let active = request.active;
+        let receipt = self.service.update_access_key(info, token, &holder, key, active).await?;
         Ok(UpdateAccessKeyResponse { sequence: receipt.sequence })
     }
 
@@ -116,30 +118,40 @@ impl Front {
         &self,
         info: &RequestInfo,
         request: DeleteAccessKeyRequest,
-    ) -> Result<DeleteAccessKeyResponse, Status> {
-        let owner = self.key_owner(info, &request.user_name)?;
+    ) -> Result<DeleteAccessKeyResponse, ServiceError> {
+        let (holder, token) = (holder(&request.user_name)?, &request.idempotency_token);
         let key = field("access_key_id", &request.access_key_id)?;
-        let action = Action::DeleteAccessKey { owner, key };
-        let receipt = self.perform(info, &request.idempotency_token, action).await?;
+        let receipt = self.service.delete_access_key(info, token, &holder, key).await?;
         Ok(DeleteAccessKeyResponse { sequence: receipt.sequence })
+    }
+
+    pub(super) async fn iam_get_access_key_last_used(
+        &self,
+        info: &RequestInfo,
+        request: GetAccessKeyLastUsedRequest,
+    ) -> Result<GetAccessKeyLastUsedResponse, ServiceError> {
+        let key = field("access_key_id", &request.access_key_id)?;
+        let used = self.service.access_key_last_used(info, request.min_sequence, &key).await?;
+        let user_name = match used.owner {
+            KeyOwner::User(name) => name.to_string(),
+            KeyOwner::Root | KeyOwner::Instance(_) | KeyOwner::Agent(_) => String::new(),
+        };
+        let last_use = used.last_use.as_ref().map(last_use::shown);
+        Ok(GetAccessKeyLastUsedResponse { user_name, last_use, sequence: used.sequence })
     }
 
     pub(super) async fn iam_create_agent(
         &self,
         info: &RequestInfo,
         request: CreateAgentRequest,
-    ) -> Result<CreateAgentResponse, Status> {
-        let name: crate::identity::AgentName = field("agent_name", &request.agent_name)?;
-        let id = Self::drawn(info, self.service.draw_id("AGNT"))?;
-        let key = Self::drawn(info, self.service.draw_id("AKIA"))?;
-        let action = Action::CreateAgent { name: name.clone(), id, key };
-        let receipt = self.perform(info, &request.idempotency_token, action).await?;
-        let account = self.own_account(info)?;
-        let agent = account.agents.get(name.as_str().to_ascii_lowercase().as_str());
+    ) -> Result<CreateAgentResponse, ServiceError> {
+        let name = field("agent_name", &request.agent_name)?;
+        let made = self.service.create_agent(info, &request.idempotency_token, name).await?;
+        let agent = made.agent.entity.as_ref();
         Ok(CreateAgentResponse {
-            agent: agent.map(|agent| convert::agent(&account, agent)),
-            access_key: Some(self.made_key(info, &receipt)?),
-            sequence: receipt.sequence,
+            agent: agent.map(|agent| convert::agent(&made.agent.account, agent)),
+            access_key: Some(new_key(&made.key)),
+            sequence: made.agent.sequence,
         })
     }
 
@@ -147,77 +159,33 @@ impl Front {
         &self,
         info: &RequestInfo,
         request: ListAgentsRequest,
-    ) -> Result<ListAgentsResponse, Status> {
-        let (view, account) =
-            self.read(info, request.min_sequence, "locum:ListAgents", "*").await?;
+    ) -> Result<ListAgentsResponse, ServiceError> {
+        let read = self.service.list_agents(info, request.min_sequence).await?;
         let key = |agent: &&Arc<Agent>| agent.name.as_str().to_ascii_lowercase();
-        let agents = account.agents.values();
+        let agents = read.account.agents.values();
         let (found, next_page_token) = page(agents, key, request.page_size, &request.page_token)?;
-        let agents = found.into_iter().map(|agent| convert::agent(&account, agent)).collect();
-        Ok(ListAgentsResponse { agents, next_page_token, sequence: view.sequence })
+        let agents = found.into_iter().map(|agent| convert::agent(&read.account, agent)).collect();
+        Ok(ListAgentsResponse { agents, next_page_token, sequence: read.view.sequence })
     }
 
     pub(super) async fn iam_delete_agent(
         &self,
         info: &RequestInfo,
         request: DeleteAgentRequest,
-    ) -> Result<DeleteAgentResponse, Status> {
-        let action = Action::DeleteAgent { name: field("agent_name", &request.agent_name)? };
-        let receipt = self.perform(info, &request.idempotency_token, action).await?;
+    ) -> Result<DeleteAgentResponse, ServiceError> {
+        let name = field("agent_name", &request.agent_name)?;
+        let receipt = self.service.delete_agent(info, &request.idempotency_token, name).await?;
         Ok(DeleteAgentResponse { sequence: receipt.sequence })
-    }
-
-    /// The caller's account as it is now.
-    pub(super) fn own_account(&self, info: &RequestInfo) -> Result<Arc<Account>, Status> {
-        let account = self.service.view().state.account(Self::account_of(info)?).cloned();
-        account.ok_or_else(|| Status::not_found("the account does not exist"))
-    }
-
-    /// The owner of keys that a request names, as it is spelt in the account.
-    pub(super) fn key_owner(
-        &self,
-        info: &RequestInfo,
-        user_name: &str,
-    ) -> Result<KeyOwner, Status> {
-        let Some(name) = optional::<UserName>("user_name", user_name)? else {
-            return Ok(KeyOwner::Root);
-        };
-        let account = self.own_account(info)?;
-        let name = account.user(&name).map_or(name, |user| user.name.clone());
-        Ok(KeyOwner::User(name))
-    }
-
-    /// The ARN that permissions on an owner's keys and devices are about.
-    pub(super) fn key_owner_arn(
-        &self,
-        info: &RequestInfo,
-        owner: &KeyOwner,
-    ) -> Result<Arn, Status> {
-        let KeyOwner::User(name) = owner else { return Ok(Arn::root(Self::account_of(info)?)) };
-        let account = self.own_account(info)?;
-        let path = account.user(name).map_or(Path::default(), |user| user.path.clone());
-        Ok(Arn::user(account.id, &path, name))
-    }
-
-    /// The key that a receipt tells of, with its secret.
-    fn made_key(&self, info: &RequestInfo, receipt: &Receipt) -> Result<AccessKey, Status> {
-        let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let key = events.find_map(|event| match &event.kind {
-            EventKind::AccessKeyCreated { key, .. } => Some(key),
-            _ => None,
-        });
-        let key = key.ok_or_else(|| Status::internal("no key was made"))?;
-        let account = self.own_account(info)?;
-        let access_key = account.access_keys.get(key);
-        let access_key = access_key.ok_or_else(|| missing("access key", key.as_str()))?;
-        let secret = Self::drawn(info, self.service.secret_of(&account, key))?;
-        Ok(convert::access_key(key, (access_key.active, access_key.created_at), Some(&secret)))
     }
 }
 
-/// What a read answers for a name that is not there.
-pub(super) fn missing(kind: &'static str, name: &str) -> Status {
-    let rejection =
-        crate::domain::rejection::Rejection::NoSuchEntity { kind, name: name.to_owned() };
-    super::status::of_rejection(&rejection, "")
+/// Who holds keys and devices: whoever calls, where no user is named.
+pub(super) fn holder(user_name: &str) -> Result<KeyHolder, ServiceError> {
+    let named: Option<UserName> = optional("user_name", user_name)?;
+    Ok(named.map_or(KeyHolder::Caller, KeyHolder::User))
+}
+
+pub(super) fn new_key(made: &NewAccessKey) -> AccessKey {
+    let NewAccessKey { id, key, secret, sequence: _ } = made;
+    convert::access_key(id, (key.active, key.created_at), Some(secret))
 }

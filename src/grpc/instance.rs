@@ -1,20 +1,17 @@
 //! InstanceService: instances and the profiles they carry.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use tonic::{Request, Response, Status};
-
-use super::{Front, PAGE_SIZE_MAX, convert, field, optional, page, status, usage};
-use crate::domain::command::{Action, Launch, ProfileRef};
-use crate::domain::event::{EventKind, InstanceFacts};
+use super::iam_users::new_key;
+use super::{Front, PAGE_SIZE_MAX, convert, field, optional, page, usage};
+use crate::domain::command::{LaunchNetworking, ProfileRef};
 use crate::domain::fleet::Record;
-use crate::domain::metadata::{HopLimit, MetadataChange, MetadataOptions};
+use crate::domain::metadata::{HopLimit, MetadataChange};
+use crate::domain::rejection::Rejection;
 use crate::domain::state::{Account, Instance};
 use crate::identity::{AssociationId, InstanceId, Invalid, PackedAssociationId, PackedInstanceId};
-use crate::ledger::Receipt;
 use crate::proto::v1;
 use crate::proto::v1::instance_service_server::InstanceService;
 use crate::proto::v1::{
@@ -28,259 +25,190 @@ use crate::proto::v1::{
     ReplaceInstanceProfileAssociationRequest, ReplaceInstanceProfileAssociationResponse,
     TerminateInstanceRequest, TerminateInstanceResponse,
 };
-use crate::sts::RequestInfo;
+use crate::service::{
+    IdentityKey, LaunchRequest, MadeAssociation, NewAccessKey, RequestInfo, ServiceError,
+};
 
-/// Tags of an instance (EC2 User Guide, Using_Tags).
-const TAGS_MAX: usize = 50;
-/// Characters of a free field and of a tag.
-const TEXT_MAX: usize = 256;
+calls! {
+    InstanceService:
+    launch_instance: launch(LaunchInstanceRequest) -> LaunchInstanceResponse;
+    terminate_instance: terminate(TerminateInstanceRequest) -> TerminateInstanceResponse;
+    describe_instances: describe(DescribeInstancesRequest) -> DescribeInstancesResponse;
+    modify_instance_metadata_options: modify_metadata(ModifyInstanceMetadataOptionsRequest) -> ModifyInstanceMetadataOptionsResponse;
+    diagnose_instance_metadata: diagnose(DiagnoseInstanceMetadataRequest) -> DiagnoseInstanceMetadataResponse;
+    associate_instance_profile: associate(AssociateInstanceProfileRequest) -> AssociateInstanceProfileResponse;
+    replace_instance_profile_association: replace_association(ReplaceInstanceProfileAssociationRequest) -> ReplaceInstanceProfileAssociationResponse;
+    disassociate_instance_profile: disassociate(DisassociateInstanceProfileRequest) -> DisassociateInstanceProfileResponse;
+    describe_instance_profile_associations: describe_associations(DescribeInstanceProfileAssociationsRequest) -> DescribeInstanceProfileAssociationsResponse;
+}
 
-#[tonic::async_trait]
-impl InstanceService for Front {
-    async fn launch_instance(
+impl Front {
+    async fn launch(
         &self,
-        request: Request<LaunchInstanceRequest>,
-    ) -> Result<Response<LaunchInstanceResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
+        info: &RequestInfo,
+        request: LaunchInstanceRequest,
+    ) -> Result<LaunchInstanceResponse, ServiceError> {
         let token = request.idempotency_token.clone();
-        let profile = request.instance_profile.clone().map(profile).transpose()?;
-        let launch = Launch {
-            id: Self::drawn(&info, self.service.draw_hex_id("i-"))?,
-            identity_key: Self::drawn(&info, self.service.draw_id("AKIA"))?,
-            private_ip: private_ip(&request.private_ip)?,
-            association: Self::drawn(&info, self.service.draw_hex_id("iip-assoc-"))?,
-            minting: Self::drawn(&info, self.service.draw_minting())?,
-        };
-        let facts = facts(request, &self.service.settings().region)?;
-        let action = Action::LaunchInstances { launches: vec![launch], facts, profile };
-        let receipt = self.perform(&info, &token, action).await?;
-        let mut kinds = kinds(&receipt);
-        let launched = kinds.find_map(|kind| match kind {
-            EventKind::AccessKeyCreated {
-                key,
-                owner: crate::domain::event::KeyOwner::Instance(id),
-            } => Some((key, id)),
-            _ => None,
+        let asked = launch_request(request)?;
+        let launched = self.service.launch_instances(info, &token, asked, false).await?;
+        let (account, instance) = (&launched.account, launched.instances.first());
+        let key = instance.and_then(|instance| self.service.identity_key(account, instance));
+        let sequence = launched.sequence;
+        let key = key.map(|IdentityKey { id, key, secret }| {
+            new_key(&NewAccessKey { id, key, secret, sequence })
         });
-        let (key, id) = launched.ok_or_else(|| Status::internal("nothing was launched"))?;
-        let (account, instance) = self.known(&info, id)?;
-        let secret = Self::drawn(&info, self.service.secret_of(&account, key))?;
-        let view = self.service.view();
-        let access_key = view.state.key(key);
-        Ok(Response::new(LaunchInstanceResponse {
-            instance: Some(convert::instance(&account, &instance)),
-            identity_key: access_key.map(|held| {
-                convert::access_key(key, (held.active, held.created_at), Some(&secret))
-            }),
-            sequence: receipt.sequence,
-        }))
+        Ok(LaunchInstanceResponse {
+            instance: instance.map(|instance| convert::instance(account, instance)),
+            identity_key: key,
+            sequence,
+        })
     }
 
-    async fn terminate_instance(
+    async fn terminate(
         &self,
-        request: Request<TerminateInstanceRequest>,
-    ) -> Result<Response<TerminateInstanceResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let action = Action::TerminateInstance { id: field("instance_id", &request.instance_id)? };
-        let receipt = self.perform(&info, &request.idempotency_token, action).await?;
-        Ok(Response::new(TerminateInstanceResponse { sequence: receipt.sequence }))
+        info: &RequestInfo,
+        request: TerminateInstanceRequest,
+    ) -> Result<TerminateInstanceResponse, ServiceError> {
+        let ids = vec![field("instance_id", &request.instance_id)?];
+        let token = &request.idempotency_token;
+        let (_, receipt) = self.service.terminate_instances(info, token, ids, false).await?;
+        Ok(TerminateInstanceResponse { sequence: receipt.sequence })
     }
 
-    async fn describe_instances(
+    async fn describe(
         &self,
-        request: Request<DescribeInstancesRequest>,
-    ) -> Result<Response<DescribeInstancesResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let (view, account) =
-            self.read(&info, request.min_sequence, "ec2:DescribeInstances", "*").await?;
-        let wanted = ids(&account, &request.instance_ids)?;
-        let instances = records(&account, wanted, &request.page_token)?;
+        info: &RequestInfo,
+        request: DescribeInstancesRequest,
+    ) -> Result<DescribeInstancesResponse, ServiceError> {
+        let read = self.service.describe_instances(info, request.min_sequence, false).await?;
+        let account = &read.account;
+        let wanted = ids(account, &request.instance_ids)?;
+        let instances = records(account, wanted, &request.page_token)?;
         let instances = instances.filter_map(Record::instance);
-        let (found, next) = page(instances, key, request.page_size, "")?;
-        let instances = found.iter().map(|i| convert::instance(&account, i)).collect();
-        let (next_page_token, sequence) = (next, view.sequence);
-        Ok(Response::new(DescribeInstancesResponse { instances, next_page_token, sequence }))
+        let (found, next_page_token) = page(instances, key, request.page_size, "")?;
+        let instances = found.iter().map(|i| convert::instance(account, i)).collect();
+        let sequence = read.view.sequence;
+        Ok(DescribeInstancesResponse { instances, next_page_token, sequence })
     }
 
-    async fn modify_instance_metadata_options(
+    async fn modify_metadata(
         &self,
-        request: Request<ModifyInstanceMetadataOptionsRequest>,
-    ) -> Result<Response<ModifyInstanceMetadataOptionsResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let id: InstanceId = field("instance_id", &request.instance_id)?;
+        info: &RequestInfo,
+        request: ModifyInstanceMetadataOptionsRequest,
+    ) -> Result<ModifyInstanceMetadataOptionsResponse, ServiceError> {
+        let id = field("instance_id", &request.instance_id)?;
         let change = MetadataChange {
             tokens_required: request.http_tokens_optional.map(|optional| !optional),
             enabled: request.http_endpoint_disabled.map(|disabled| !disabled),
             hop_limit: hop_limit(request.http_put_response_hop_limit)?,
             tags: request.instance_metadata_tags,
         };
-        let action = Action::ModifyMetadataOptions { instance: id.clone(), change };
-        let receipt = self.perform(&info, &request.idempotency_token, action).await?;
-        let (account, instance) = self.known(&info, &id)?;
-        Ok(Response::new(ModifyInstanceMetadataOptionsResponse {
+        let token = &request.idempotency_token;
+        let changed = self.service.modify_metadata_options(info, token, id, change, false).await?;
+        let (account, instance, receipt) = changed;
+        Ok(ModifyInstanceMetadataOptionsResponse {
             instance: Some(convert::instance(&account, &instance)),
             sequence: receipt.sequence,
-        }))
+        })
     }
 
-    async fn diagnose_instance_metadata(
+    async fn diagnose(
         &self,
-        request: Request<DiagnoseInstanceMetadataRequest>,
-    ) -> Result<Response<DiagnoseInstanceMetadataResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let (view, account) =
-            self.read(&info, request.min_sequence, "ec2:DescribeInstances", "*").await?;
+        info: &RequestInfo,
+        request: DiagnoseInstanceMetadataRequest,
+    ) -> Result<DiagnoseInstanceMetadataResponse, ServiceError> {
+        let read = self.service.describe_instances(info, request.min_sequence, false).await?;
         let id: InstanceId = field("instance_id", &request.instance_id)?;
-        let instance = account.instances.get(&id).ok_or_else(|| missing(&id))?;
-        Ok(Response::new(usage::diagnosis(&instance, self.service.now(), view.sequence)))
+        let instance = read.account.instances.get(&id);
+        let instance = instance.ok_or_else(|| Rejection::NoSuchInstance(id.to_string()))?;
+        Ok(usage::diagnosis(&instance, self.service.now(), read.view.sequence))
     }
 
-    async fn associate_instance_profile(
+    async fn associate(
         &self,
-        request: Request<AssociateInstanceProfileRequest>,
-    ) -> Result<Response<AssociateInstanceProfileResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let action = Action::AssociateProfile {
-            instance: field("instance_id", &request.instance_id)?,
-            profile: required_profile(request.instance_profile)?,
-            association: Self::drawn(&info, self.service.draw_hex_id("iip-assoc-"))?,
-            minting: Self::drawn(&info, self.service.draw_minting())?,
-        };
-        let receipt = self.perform(&info, &request.idempotency_token, action).await?;
-        Ok(Response::new(AssociateInstanceProfileResponse {
-            association: Some(self.associated(&info, &receipt)?),
-            sequence: receipt.sequence,
-        }))
+        info: &RequestInfo,
+        request: AssociateInstanceProfileRequest,
+    ) -> Result<AssociateInstanceProfileResponse, ServiceError> {
+        let instance = field("instance_id", &request.instance_id)?;
+        let profile = profile(request.instance_profile.unwrap_or_default())?;
+        let token = &request.idempotency_token;
+        let made = self.service.associate_profile(info, token, instance, profile).await?;
+        let association = Some(associated(&made));
+        Ok(AssociateInstanceProfileResponse { association, sequence: made.sequence })
     }
 
-    async fn replace_instance_profile_association(
+    async fn replace_association(
         &self,
-        request: Request<ReplaceInstanceProfileAssociationRequest>,
-    ) -> Result<Response<ReplaceInstanceProfileAssociationResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let action = Action::ReplaceProfile {
-            association: field("association_id", &request.association_id)?,
-            profile: required_profile(request.instance_profile)?,
-            new_association: Self::drawn(&info, self.service.draw_hex_id("iip-assoc-"))?,
-            minting: Self::drawn(&info, self.service.draw_minting())?,
-        };
-        let receipt = self.perform(&info, &request.idempotency_token, action).await?;
-        Ok(Response::new(ReplaceInstanceProfileAssociationResponse {
-            association: Some(self.associated(&info, &receipt)?),
-            sequence: receipt.sequence,
-        }))
-    }
-
-    async fn disassociate_instance_profile(
-        &self,
-        request: Request<DisassociateInstanceProfileRequest>,
-    ) -> Result<Response<DisassociateInstanceProfileResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
+        info: &RequestInfo,
+        request: ReplaceInstanceProfileAssociationRequest,
+    ) -> Result<ReplaceInstanceProfileAssociationResponse, ServiceError> {
         let association = field("association_id", &request.association_id)?;
-        let action = Action::DisassociateProfile { association };
-        let receipt = self.perform(&info, &request.idempotency_token, action).await?;
-        let ended = kinds(&receipt).find_map(|kind| match kind {
-            EventKind::ProfileDisassociated { association, instance, generation } => {
-                Some(InstanceProfileAssociation {
-                    association_id: association.to_string(),
-                    instance_id: instance.to_string(),
-                    state: v1::AssociationState::Disassociated.into(),
-                    since: receipt.fact.as_ref().and_then(|fact| convert::time(fact.time)),
-                    generation: *generation,
-                    ..InstanceProfileAssociation::default()
-                })
-            }
-            _ => None,
-        });
-        let (association, sequence) = (ended, receipt.sequence);
-        Ok(Response::new(DisassociateInstanceProfileResponse { association, sequence }))
+        let profile = profile(request.instance_profile.unwrap_or_default())?;
+        let token = &request.idempotency_token;
+        let made = self.service.replace_association(info, token, association, profile).await?;
+        let association = Some(associated(&made));
+        Ok(ReplaceInstanceProfileAssociationResponse { association, sequence: made.sequence })
     }
 
-    async fn describe_instance_profile_associations(
+    async fn disassociate(
         &self,
-        request: Request<DescribeInstanceProfileAssociationsRequest>,
-    ) -> Result<Response<DescribeInstanceProfileAssociationsResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let action = "ec2:DescribeIamInstanceProfileAssociations";
-        let (view, account) = self.read(&info, request.min_sequence, action, "*").await?;
-        let by_instance = ids(&account, &request.instance_ids)?;
+        info: &RequestInfo,
+        request: DisassociateInstanceProfileRequest,
+    ) -> Result<DisassociateInstanceProfileResponse, ServiceError> {
+        let association = field("association_id", &request.association_id)?;
+        let token = &request.idempotency_token;
+        let ended = self.service.disassociate_profile(info, token, association).await?;
+        let association = Some(InstanceProfileAssociation {
+            association_id: ended.id.to_string(),
+            instance_id: ended.instance.to_string(),
+            state: v1::AssociationState::Disassociated.into(),
+            since: convert::time(ended.since),
+            generation: ended.generation,
+            ..InstanceProfileAssociation::default()
+        });
+        Ok(DisassociateInstanceProfileResponse { association, sequence: ended.sequence })
+    }
+
+    async fn describe_associations(
+        &self,
+        info: &RequestInfo,
+        request: DescribeInstanceProfileAssociationsRequest,
+    ) -> Result<DescribeInstanceProfileAssociationsResponse, ServiceError> {
+        let read = self.service.describe_associations(info, request.min_sequence, false).await?;
+        let account = &read.account;
+        let by_instance = ids(account, &request.instance_ids)?;
         let mut wanted =
-            carriers(&account, &request.association_ids)?.or_else(|| by_instance.clone());
+            carriers(account, &request.association_ids)?.or_else(|| by_instance.clone());
         if let (Some(wanted), Some(named)) = (&mut wanted, &by_instance) {
             wanted.retain(|id| named.binary_search(id).is_ok());
         }
-        let carrying = records(&account, wanted, &request.page_token)?
+        let carrying = records(account, wanted, &request.page_token)?
             .filter(|record| record.association != PackedAssociationId::NONE)
             .filter_map(Record::instance);
-        let (found, next) = page(carrying, key, request.page_size, "")?;
+        let (found, next_page_token) = page(carrying, key, request.page_size, "")?;
         let associations = found.iter().filter_map(|instance| {
             let association = instance.association.as_ref()?;
-            Some(convert::association(&account, instance, association))
+            Some(convert::association(account, instance, association))
         });
-        Ok(Response::new(DescribeInstanceProfileAssociationsResponse {
-            associations: associations.collect(),
-            next_page_token: next,
-            sequence: view.sequence,
-        }))
+        let (associations, sequence) = (associations.collect(), read.view.sequence);
+        Ok(DescribeInstanceProfileAssociationsResponse { associations, next_page_token, sequence })
     }
 }
 
-impl Front {
-    /// An instance of the caller's account, as it is now.
-    fn known(
-        &self,
-        info: &RequestInfo,
-        id: &InstanceId,
-    ) -> Result<(Arc<Account>, Instance), Status> {
-        let view = self.service.view();
-        let account = view.state.account(Self::account_of(info)?).cloned();
-        let account = account.ok_or_else(|| Status::not_found("the account does not exist"))?;
-        let instance = account.instances.get(id);
-        let instance = instance.ok_or_else(|| Status::not_found("the instance does not exist"))?;
-        Ok((account, instance))
+/// An association that was made; a retry may find that it has ended since.
+fn associated(made: &MadeAssociation) -> InstanceProfileAssociation {
+    let held = made.instance.association.as_ref().filter(|now| now.id == made.id);
+    match held {
+        Some(now) => convert::association(&made.account, &made.instance, now),
+        None => InstanceProfileAssociation {
+            association_id: made.id.to_string(),
+            instance_id: made.instance.id.to_string(),
+            instance_profile_id: made.profile_id.to_string(),
+            state: v1::AssociationState::Disassociated.into(),
+            generation: made.generation,
+            ..InstanceProfileAssociation::default()
+        },
     }
-
-    /// The association that a receipt tells of.
-    fn associated(
-        &self,
-        info: &RequestInfo,
-        receipt: &Receipt,
-    ) -> Result<InstanceProfileAssociation, Status> {
-        let made = kinds(receipt).find_map(|kind| match kind {
-            EventKind::ProfileAssociated {
-                association, instance, profile_id, generation, ..
-            } => Some((association, instance, profile_id, *generation)),
-            _ => None,
-        });
-        let (association, id, profile_id, generation) =
-            made.ok_or_else(|| Status::internal("no association was made"))?;
-        let (account, instance) = self.known(info, id)?;
-        match instance.association.as_ref().filter(|now| now.id == *association) {
-            Some(now) => Ok(convert::association(&account, &instance, now)),
-            // A retry, after a later change.
-            None => Ok(InstanceProfileAssociation {
-                association_id: association.to_string(),
-                instance_id: id.to_string(),
-                instance_profile_id: profile_id.to_string(),
-                state: v1::AssociationState::Disassociated.into(),
-                generation,
-                ..InstanceProfileAssociation::default()
-            }),
-        }
-    }
-}
-
-fn kinds(receipt: &Receipt) -> impl Iterator<Item = &EventKind> {
-    receipt.fact.iter().flat_map(|fact| &fact.events).map(|event| &event.kind)
 }
 
 /// What pages of instances are sorted by; a token is the key of the last instance before the page.
@@ -292,10 +220,10 @@ fn key(instance: &Instance) -> String {
 fn listed<T: FromStr<Err = Invalid>>(
     name: &'static str,
     texts: &[String],
-) -> Result<Vec<T>, Status> {
+) -> Result<Vec<T>, Invalid> {
     if texts.len() > PAGE_SIZE_MAX {
         let rule = format!("must have at most {PAGE_SIZE_MAX} entries");
-        return Err(status::of_invalid(&Invalid::new(name, rule), ""));
+        return Err(Invalid::new(name, rule));
     }
     texts.iter().map(|text| field(name, text)).collect()
 }
@@ -308,27 +236,21 @@ fn sorted(mut ids: Vec<PackedInstanceId>) -> Vec<PackedInstanceId> {
 }
 
 /// The instances that a request names, in the order of their ids, all of which have to be there; none if it names none.
-fn ids(account: &Account, texts: &[String]) -> Result<Option<Vec<PackedInstanceId>>, Status> {
+fn ids(account: &Account, texts: &[String]) -> Result<Option<Vec<PackedInstanceId>>, ServiceError> {
     let named: Vec<InstanceId> = listed("instance_ids", texts)?;
     if let Some(id) = named.iter().find(|id| !account.instances.contains(id)) {
-        return Err(missing(id));
+        return Err(Rejection::NoSuchInstance(id.to_string()).into());
     }
     let ids: Vec<_> = named.iter().map(PackedInstanceId::from).collect();
     Ok((!ids.is_empty()).then(|| sorted(ids)))
 }
 
 /// The instances that carry the associations that a request names, in the order of their ids; none if it names none.
-fn carriers(account: &Account, texts: &[String]) -> Result<Option<Vec<PackedInstanceId>>, Status> {
+fn carriers(account: &Account, texts: &[String]) -> Result<Option<Vec<PackedInstanceId>>, Invalid> {
     let named: Vec<AssociationId> = listed("association_ids", texts)?;
     let carriers = named.iter().filter_map(|id| account.instances.carrier(id));
     let carriers: Vec<_> = carriers.map(|instance| (&instance.id).into()).collect();
     Ok((!named.is_empty()).then(|| sorted(carriers)))
-}
-
-/// That an instance which is named is not there.
-fn missing(id: &InstanceId) -> Status {
-    let rejection = crate::domain::rejection::Rejection::NoSuchInstance(id.to_string());
-    status::of_rejection(&rejection, "")
 }
 
 /// The instances after a page's token as they are kept, by id: those that are named, each looked up, or all. An
@@ -337,7 +259,7 @@ fn records<'a>(
     account: &'a Account,
     named: Option<Vec<PackedInstanceId>>,
     token: &str,
-) -> Result<Box<dyn Iterator<Item = &'a Record> + 'a>, Status> {
+) -> Result<Box<dyn Iterator<Item = &'a Record> + 'a>, Invalid> {
     let after: Option<InstanceId> = optional("page_token", token)?;
     let after = after.as_ref().map(PackedInstanceId::from);
     let fleet = &account.instances;
@@ -353,87 +275,56 @@ fn records<'a>(
     })
 }
 
-fn profile(reference: ProfileReference) -> Result<ProfileRef, Status> {
+fn profile(reference: ProfileReference) -> Result<ProfileRef, Invalid> {
     use v1::profile_reference::Reference;
     match reference.reference {
         Some(Reference::Name(name)) => field("instance_profile.name", &name).map(ProfileRef::Name),
         Some(Reference::Arn(arn)) => field("instance_profile.arn", &arn).map(ProfileRef::Arn),
-        None => {
-            let invalid = Invalid::new("instance_profile", "must have a name or an ARN");
-            Err(status::of_invalid(&invalid, ""))
-        }
+        None => Err(Invalid::new("instance_profile", "must have a name or an ARN")),
     }
 }
 
-fn required_profile(reference: Option<ProfileReference>) -> Result<ProfileRef, Status> {
-    profile(reference.unwrap_or_default())
-}
-
-fn facts(request: LaunchInstanceRequest, region: &str) -> Result<InstanceFacts, Status> {
-    let invalid = |invalid: Invalid| status::of_invalid(&invalid, "");
-    let region = if request.region.is_empty() { region.to_owned() } else { request.region };
-    let zone = match request.availability_zone {
-        zone if zone.is_empty() => format!("{region}a"),
-        zone => zone,
-    };
-    Ok(InstanceFacts {
-        image_id: text("image_id", &request.image_id).map_err(invalid)?,
-        instance_type: text("instance_type", &request.instance_type).map_err(invalid)?,
-        region: text("region", &region).map_err(invalid)?,
-        zone: text("availability_zone", &zone).map_err(invalid)?,
+fn launch_request(request: LaunchInstanceRequest) -> Result<LaunchRequest, Invalid> {
+    Ok(LaunchRequest {
+        min_count: 1,
+        max_count: 1,
+        image_id: optional("image_id", &request.image_id)?,
+        instance_type: optional("instance_type", &request.instance_type)?,
+        region: optional("region", &request.region)?,
+        zone: optional("availability_zone", &request.availability_zone)?,
         agent: optional("agent_name", &request.agent_name)?,
-        tags: tags(&request.tags).map_err(invalid)?,
-        metadata: MetadataOptions {
-            tokens_required: !request.http_tokens_optional,
-            enabled: !request.http_endpoint_disabled,
-            hop_limit: hop_limit(request.http_put_response_hop_limit)?.unwrap_or_default(),
-            tags: request.instance_metadata_tags,
+        private_ip: private_ip(&request.private_ip)?,
+        tags: pairs(request.tags),
+        metadata: MetadataChange {
+            tokens_required: Some(!request.http_tokens_optional),
+            enabled: Some(!request.http_endpoint_disabled),
+            hop_limit: hop_limit(request.http_put_response_hop_limit)?,
+            tags: Some(request.instance_metadata_tags),
         },
+        networking: LaunchNetworking::default(),
+        profile: request.instance_profile.map(profile).transpose()?,
     })
 }
 
-fn private_ip(text: &str) -> Result<Option<IpAddr>, Status> {
+/// By key, as maps come in any order.
+fn pairs(tags: HashMap<String, String>) -> Vec<(String, String)> {
+    let mut pairs: Vec<_> = tags.into_iter().collect();
+    pairs.sort_unstable();
+    pairs
+}
+
+fn private_ip(text: &str) -> Result<Option<IpAddr>, Invalid> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| {
-        let invalid = Invalid::new("private_ip", "must be an IPv4 or IPv6 address");
-        status::of_invalid(&invalid, "")
-    })
+    let rule = "must be an IPv4 or IPv6 address";
+    text.parse().map(Some).map_err(|_| Invalid::new("private_ip", rule))
 }
 
 /// 0 is none.
-fn hop_limit(hops: u32) -> Result<Option<HopLimit>, Status> {
+fn hop_limit(hops: u32) -> Result<Option<HopLimit>, Invalid> {
     let read = (hops > 0).then(|| HopLimit::new(hops)).transpose();
-    read.map_err(|mut invalid| {
-        invalid.field = "http_put_response_hop_limit";
-        status::of_invalid(&invalid, "")
-    })
-}
-
-/// A field that metadata shows as it is: short, printable, in one line.
-fn text(field: &'static str, text: &str) -> Result<Arc<str>, Invalid> {
-    if text.len() > TEXT_MAX || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let rule = format!("must be at most {TEXT_MAX} printable ASCII characters");
-        return Err(Invalid::new(field, rule));
-    }
-    Ok(Arc::from(text))
-}
-
-fn tags(tags: &HashMap<String, String>) -> Result<BTreeMap<Arc<str>, Arc<str>>, Invalid> {
-    if tags.len() > TAGS_MAX {
-        return Err(Invalid::new("tags", format!("must have at most {TAGS_MAX} entries")));
-    }
-    let mut checked = BTreeMap::new();
-    for (key, value) in tags {
-        let one_line = |text: &str| text.len() <= TEXT_MAX && !text.contains(char::is_control);
-        if key.is_empty() || !one_line(key) || !one_line(value) {
-            let rule = format!("keys and values have at most {TEXT_MAX} bytes in one line");
-            return Err(Invalid::new("tags", rule));
-        }
-        checked.insert(Arc::from(key.as_str()), Arc::from(value.as_str()));
-    }
-    Ok(checked)
+    read.map_err(|invalid| Invalid { field: "http_put_response_hop_limit", ..invalid })
 }
 
 #[cfg(test)]

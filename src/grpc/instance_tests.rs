@@ -1,6 +1,6 @@
 //! Which instances and associations are described: lists are bounded, looked up, and paged.
 
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::*;
 use crate::domain::testing::{A, TRUST_EC2, World};
@@ -31,11 +31,12 @@ fn lists_of_ids_are_bounded() {
     let world = launched().0;
     let account = world.state.account(A.parse().unwrap()).unwrap();
     let refused = ids(account, &vec!["i-1".to_owned(); PAGE_SIZE_MAX + 1]).unwrap_err();
+    let refused = Status::from(refused);
     assert_eq!(refused.code(), Code::InvalidArgument);
     let rule = "must have at most 1000 entries";
     assert!(refused.message().contains(&format!("`instance_ids` {rule}")), "{refused}");
     let many = vec!["iip-assoc-1".to_owned(); PAGE_SIZE_MAX + 1];
-    let refused = carriers(account, &many).unwrap_err();
+    let refused = Status::from(carriers(account, &many).unwrap_err());
     assert!(refused.message().contains(&format!("`association_ids` {rule}")), "{refused}");
 }
 
@@ -55,6 +56,7 @@ fn pages_go_on_after_their_token() {
     assert_eq!(told(account, named.clone(), ""), [first, third, fourth].map(String::clone));
     assert_eq!(told(account, named, first), [third, fourth].map(String::clone));
     let Err(refused) = records(account, None, "next") else { panic!("no id") };
+    let refused = Status::from(refused);
     assert_eq!(refused.code(), Code::InvalidArgument);
 }
 

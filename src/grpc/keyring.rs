@@ -3,15 +3,15 @@
 use tonic::{Request, Response, Status};
 
 use super::{Front, status};
-use crate::identity::AccountId;
+use crate::domain::access::Permission;
 use crate::proto::v1::keyring_service_server::KeyringService;
 use crate::proto::v1::{
     KeyringVersion, ListKeyringRequest, ListKeyringResponse, ReloadKeyringRequest,
     ReloadKeyringResponse, RetireKeyringVersionRequest, RetireKeyringVersionResponse,
     RotateKeyringRequest, RotateKeyringResponse,
 };
+use crate::service::{RequestInfo, ServiceError, VersionUse};
 use crate::signing::KeyState;
-use crate::sts::{RequestInfo, ServiceError, VersionUse};
 
 #[tonic::async_trait]
 impl KeyringService for Front {
@@ -20,8 +20,8 @@ impl KeyringService for Front {
         request: Request<ListKeyringRequest>,
     ) -> Result<Response<ListKeyringResponse>, Status> {
         let info = Self::info(&request)?;
-        let view = self.view(request.into_inner().min_sequence).await?;
-        self.operator_may(&info, "locum:ListKeyring")?;
+        let view = self.service.view_at(request.into_inner().min_sequence).await?;
+        self.service.require_keyring(&info, Permission::ListKeyring)?;
         Ok(Response::new(ListKeyringResponse {
             versions: self.service.keyring_versions().into_iter().map(shown).collect(),
             sequence: view.sequence,
@@ -35,7 +35,7 @@ impl KeyringService for Front {
         request: Request<RotateKeyringRequest>,
     ) -> Result<Response<RotateKeyringResponse>, Status> {
         let info = Self::info(&request)?;
-        self.operator_may(&info, "locum:RotateKeyring")?;
+        self.service.require_keyring(&info, Permission::RotateKeyring)?;
         let request = request.into_inner();
         let token = &request.idempotency_token;
         let rotated = self.service.rotate_keyring(&info, token, request.prepare_only).await;
@@ -48,7 +48,7 @@ impl KeyringService for Front {
         request: Request<ReloadKeyringRequest>,
     ) -> Result<Response<ReloadKeyringResponse>, Status> {
         let info = Self::info(&request)?;
-        self.operator_may(&info, "locum:ReloadKeyring")?;
+        self.service.require_keyring(&info, Permission::ReloadKeyring)?;
         told(&info, self.service.reload_keyring().await)?;
         let active = |key: &VersionUse| key.version.state == KeyState::Active;
         let version = self.service.keyring_versions().into_iter().find(active);
@@ -61,23 +61,12 @@ impl KeyringService for Front {
         request: Request<RetireKeyringVersionRequest>,
     ) -> Result<Response<RetireKeyringVersionResponse>, Status> {
         let info = Self::info(&request)?;
-        self.operator_may(&info, "locum:RetireKeyringVersion")?;
+        self.service.require_keyring(&info, Permission::RetireKeyringVersion)?;
         let request = request.into_inner();
         let (token, version) = (&request.idempotency_token, request.version);
         let retired = self.service.retire_keyring_version(&info, token, version).await;
         let sequence = told(&info, retired)?.sequence;
         Ok(Response::new(RetireKeyringVersionResponse { sequence }))
-    }
-}
-
-impl Front {
-    /// Before anything is read of the keyring's file, which strangers have no business with.
-    fn operator_may(&self, info: &RequestInfo, action: &str) -> Result<(), Status> {
-        let (view, operator) = (self.service.view(), AccountId::OPERATOR);
-        let resource = format!("arn:aws:locum::{operator}:keyring/*");
-        self.service
-            .require(&view.state, info, operator, action, &resource)
-            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))
     }
 }
 

@@ -8,7 +8,6 @@ use super::watch::{self, Asked, Watching};
 use super::watchers::Scope;
 use super::{Front, convert, field, status};
 use crate::clock::Timestamp;
-use crate::domain::command::Action;
 use crate::domain::event::{Event, EventKind, RoleCredentials};
 use crate::domain::fleet::Record;
 use crate::domain::rotation::{RenewedSet, RotationEvent};
@@ -24,7 +23,7 @@ use crate::proto::v1::{
     InstanceMetadata, ReportMetadataUsageRequest, ReportMetadataUsageResponse,
     WatchInstancesRequest,
 };
-use crate::sts::{RequestInfo, Service, ServiceError, identity_document};
+use crate::service::{RequestInfo, Service, ServiceError, identity_document};
 
 impl Scope {
     fn of(principal: &Principal) -> Result<(AccountId, Self), Status> {
@@ -81,7 +80,7 @@ impl MetadataService for Front {
         let info = Self::info(&request)?;
         let request = request.into_inner();
         let asked = Scope::instance(&info.caller.principal, &request.instance_id)?;
-        let view = self.view(request.min_sequence).await?;
+        let view = self.service.view_at(request.min_sequence).await?;
         let (account, record) = asked.find(&view)?;
         let instance = record.instance().ok_or_else(nothing_there)?;
         let metadata = instance_metadata(&self.service, account, &instance)
@@ -108,7 +107,7 @@ impl MetadataService for Front {
         let info = Self::info(&request)?;
         let request = request.into_inner();
         let asked = Scope::instance(&info.caller.principal, &request.instance_id)?;
-        let view = self.view(request.min_sequence).await?;
+        let view = self.service.view_at(request.min_sequence).await?;
         let (account, record) = asked.find(&view)?;
         let mut answer =
             GetRoleCredentialsResponse { sequence: view.sequence, ..Default::default() };
@@ -137,9 +136,8 @@ impl MetadataService for Front {
         let info = Self::info(&request)?;
         let request = request.into_inner();
         let usage = request.usage.iter().map(read_usage).collect::<Result<_, _>>();
-        let usage = usage.map_err(|invalid| status::of_invalid(&invalid, &info.request_id))?;
-        let action = Action::RecordMetadataUsage { usage };
-        let receipt = self.perform(&info, &request.idempotency_token, action).await?;
+        let (usage, token) = (usage.map_err(Status::from)?, &request.idempotency_token);
+        let receipt = self.service.record_metadata_usage(&info, token, usage).await?;
         Ok(Response::new(ReportMetadataUsageResponse { sequence: receipt.sequence }))
     }
 

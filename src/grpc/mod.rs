@@ -1,6 +1,9 @@
-//! The gRPC edge: decodes requests, hands them to `sts`, and shows what came of it. Callers sign their
+//! The gRPC edge: decodes requests, hands them to `service`, and shows what came of it. Callers sign their
 //! calls (`signing::grpc`); health and reflection are open.
 
+// Before the modules, which use its macro.
+#[macro_use]
+mod dispatch;
 mod account;
 mod auth;
 mod authorization;
@@ -42,11 +45,8 @@ use tokio::net::TcpListener;
 use tonic::transport::Server;
 use tonic::{Request, Status};
 
-use crate::domain::command::Action;
-use crate::domain::state::Account;
 use crate::identity::{AccountId, Invalid};
-use crate::ledger::{Receipt, View};
-use crate::sts::{RequestInfo, Service};
+use crate::service::{RequestInfo, Service, ServiceError};
 
 use watchers::Watchers;
 
@@ -124,79 +124,21 @@ impl Front {
     }
 
     /// The account of the caller.
-    fn account_of(info: &RequestInfo) -> Result<AccountId, Status> {
-        let account = info.caller.principal.account();
-        account.ok_or_else(|| Status::permission_denied("the caller has no account"))
-    }
-
-    /// Does `action` in the caller's account.
-    async fn perform(
-        &self,
-        info: &RequestInfo,
-        token: &str,
-        action: Action,
-    ) -> Result<Receipt, Status> {
-        let account = Self::account_of(info)?;
-        self.perform_in(info, token, account, action).await
-    }
-
-    async fn perform_in(
-        &self,
-        info: &RequestInfo,
-        token: &str,
-        account: AccountId,
-        action: Action,
-    ) -> Result<Receipt, Status> {
-        let done = self.service.perform(info, token, account, action).await;
-        done.map_err(|error| status::of_service_error(&error, &info.request_id))
-    }
-
-    /// The state at `min_sequence` or later.
-    async fn view(&self, min_sequence: u64) -> Result<Arc<View>, Status> {
-        let patience = self.service.settings().read_patience;
-        let view = self.service.ledger().view_at(min_sequence, patience).await;
-        view.map_err(|behind| Status::unavailable(behind.to_string()))
-    }
-
-    /// The state and the caller's account in it, for a caller who may do `action` on `resource`.
-    async fn read(
-        &self,
-        info: &RequestInfo,
-        min_sequence: u64,
-        action: &str,
-        resource: &str,
-    ) -> Result<(Arc<View>, Arc<Account>), Status> {
-        let view = self.view(min_sequence).await?;
-        let id = Self::account_of(info)?;
-        self.service
-            .require(&view.state, info, id, action, resource)
-            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))?;
-        let account = view.state.account(id).cloned();
-        let account = account.ok_or_else(|| Status::not_found("the account does not exist"))?;
-        Ok((view, account))
-    }
-
-    /// A drawn value, or why the system gives none.
-    fn drawn<T>(
-        info: &RequestInfo,
-        drawn: Result<T, crate::sts::ServiceError>,
-    ) -> Result<T, Status> {
-        drawn.map_err(|error| status::of_service_error(&error, &info.request_id))
+    fn account_of(info: &RequestInfo) -> Result<AccountId, ServiceError> {
+        Service::account_of(info)
     }
 }
 
 /// Reads a field of a request as its type.
-fn field<T: FromStr<Err = Invalid>>(name: &'static str, text: &str) -> Result<T, Status> {
-    text.parse().map_err(|invalid: Invalid| {
-        status::of_invalid(&Invalid { field: name, rule: invalid.rule }, "")
-    })
+fn field<T: FromStr<Err = Invalid>>(name: &'static str, text: &str) -> Result<T, Invalid> {
+    text.parse().map_err(|invalid: Invalid| Invalid { field: name, rule: invalid.rule })
 }
 
 /// As `field`; empty means absent.
 fn optional<T: FromStr<Err = Invalid>>(
     name: &'static str,
     text: &str,
-) -> Result<Option<T>, Status> {
+) -> Result<Option<T>, Invalid> {
     if text.is_empty() { Ok(None) } else { field(name, text).map(Some) }
 }
 
@@ -208,13 +150,13 @@ fn page<'a, T: 'a>(
     key: impl Fn(&T) -> String,
     size: u32,
     token: &str,
-) -> Result<(Vec<T>, String), Status> {
+) -> Result<(Vec<T>, String), Invalid> {
     let size = match usize::try_from(size).unwrap_or(usize::MAX) {
         0 => PAGE_SIZE_DEFAULT,
         size if size <= PAGE_SIZE_MAX => size,
         _ => {
             let rule = format!("must be at most {PAGE_SIZE_MAX}");
-            return Err(status::of_invalid(&Invalid::new("page_size", rule), ""));
+            return Err(Invalid::new("page_size", rule));
         }
     };
     let mut rest = entries.skip_while(|entry| !token.is_empty() && key(entry).as_str() <= token);

@@ -1,100 +1,71 @@
 //! QuotaService: what accounts may have and do at most.
 
-use std::sync::Arc;
-
-use tonic::{Request, Response, Status};
-
-use super::{Front, field, status};
-use crate::domain::command::Action;
+use super::{Front, field, optional};
+use crate::domain::access::Permission;
 use crate::domain::quotas::{Bounds, Quota};
 use crate::domain::state::Account;
-use crate::identity::{AccountId, Invalid};
-use crate::ledger::View;
+use crate::identity::Invalid;
 use crate::proto::v1;
 use crate::proto::v1::quota_service_server::QuotaService;
 use crate::proto::v1::{
     DeleteQuotaRequest, DeleteQuotaResponse, GetQuotaRequest, GetQuotaResponse, ListQuotasRequest,
     ListQuotasResponse, PutQuotaRequest, PutQuotaResponse,
 };
-use crate::sts::RequestInfo;
+use crate::service::{RequestInfo, ServiceError};
 
-#[tonic::async_trait]
-impl QuotaService for Front {
-    async fn get_quota(
-        &self,
-        request: Request<GetQuotaRequest>,
-    ) -> Result<Response<GetQuotaResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let view = self.view(request.min_sequence).await?;
-        let account = self.account_to_show(&info, &view, &request.account_id, "locum:GetQuota")?;
-        let quota = read_quota(&info, &request.quota)?;
-        Ok(Response::new(GetQuotaResponse {
-            quota: Some(self.shown(&account, quota)),
-            sequence: view.sequence,
-        }))
-    }
-
-    async fn list_quotas(
-        &self,
-        request: Request<ListQuotasRequest>,
-    ) -> Result<Response<ListQuotasResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let view = self.view(request.min_sequence).await?;
-        let account =
-            self.account_to_show(&info, &view, &request.account_id, "locum:ListQuotas")?;
-        Ok(Response::new(ListQuotasResponse {
-            quotas: Quota::ALL.into_iter().map(|quota| self.shown(&account, quota)).collect(),
-            sequence: view.sequence,
-        }))
-    }
-
-    async fn put_quota(
-        &self,
-        request: Request<PutQuotaRequest>,
-    ) -> Result<Response<PutQuotaResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let id = field("account_id", &request.account_id)?;
-        let quota = read_quota(&info, &request.quota)?;
-        let action = Action::SetQuota { quota, max: Some(request.value) };
-        let receipt = self.perform_in(&info, &request.idempotency_token, id, action).await?;
-        Ok(Response::new(PutQuotaResponse { sequence: receipt.sequence }))
-    }
-
-    async fn delete_quota(
-        &self,
-        request: Request<DeleteQuotaRequest>,
-    ) -> Result<Response<DeleteQuotaResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let id = field("account_id", &request.account_id)?;
-        let quota = read_quota(&info, &request.quota)?;
-        let action = Action::SetQuota { quota, max: None };
-        let receipt = self.perform_in(&info, &request.idempotency_token, id, action).await?;
-        Ok(Response::new(DeleteQuotaResponse { sequence: receipt.sequence }))
-    }
+calls! {
+    QuotaService:
+    get_quota: quota_get(GetQuotaRequest) -> GetQuotaResponse;
+    list_quotas: quota_list(ListQuotasRequest) -> ListQuotasResponse;
+    put_quota: quota_put(PutQuotaRequest) -> PutQuotaResponse;
+    delete_quota: quota_delete(DeleteQuotaRequest) -> DeleteQuotaResponse;
 }
 
 impl Front {
-    /// The account that a read is about, the caller's own for an empty id; others' are the operator's to see.
-    pub(super) fn account_to_show(
+    async fn quota_get(
         &self,
         info: &RequestInfo,
-        view: &View,
-        id: &str,
-        action: &str,
-    ) -> Result<Arc<Account>, Status> {
-        let own = Self::account_of(info)?;
-        let id: AccountId = if id.is_empty() { own } else { field("account_id", id)? };
-        let owner = if id == own { own } else { AccountId::OPERATOR };
-        let resource = format!("arn:aws:locum::{owner}:account/{id}");
-        self.service
-            .require(&view.state, info, owner, action, &resource)
-            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))?;
-        let account = view.state.account(id).cloned();
-        account.ok_or_else(|| Status::not_found("the account does not exist"))
+        request: GetQuotaRequest,
+    ) -> Result<GetQuotaResponse, ServiceError> {
+        let (least, permission) = (request.min_sequence, Permission::GetQuota);
+        let asked = optional("account_id", &request.account_id)?;
+        let read = self.service.read_shown_account(info, least, permission, asked).await?;
+        let quota = Some(self.shown(&read.account, read_quota(&request.quota)?));
+        Ok(GetQuotaResponse { quota, sequence: read.view.sequence })
+    }
+
+    async fn quota_list(
+        &self,
+        info: &RequestInfo,
+        request: ListQuotasRequest,
+    ) -> Result<ListQuotasResponse, ServiceError> {
+        let (least, permission) = (request.min_sequence, Permission::ListQuotas);
+        let asked = optional("account_id", &request.account_id)?;
+        let read = self.service.read_shown_account(info, least, permission, asked).await?;
+        let quotas = Quota::ALL.into_iter().map(|quota| self.shown(&read.account, quota));
+        Ok(ListQuotasResponse { quotas: quotas.collect(), sequence: read.view.sequence })
+    }
+
+    async fn quota_put(
+        &self,
+        info: &RequestInfo,
+        request: PutQuotaRequest,
+    ) -> Result<PutQuotaResponse, ServiceError> {
+        let (id, token) = (field("account_id", &request.account_id)?, &request.idempotency_token);
+        let (quota, max) = (read_quota(&request.quota)?, Some(request.value));
+        let done = self.service.set_quota(info, token, id, quota, max).await?;
+        Ok(PutQuotaResponse { sequence: done.sequence })
+    }
+
+    async fn quota_delete(
+        &self,
+        info: &RequestInfo,
+        request: DeleteQuotaRequest,
+    ) -> Result<DeleteQuotaResponse, ServiceError> {
+        let (id, token) = (field("account_id", &request.account_id)?, &request.idempotency_token);
+        let quota = read_quota(&request.quota)?;
+        let done = self.service.set_quota(info, token, id, quota, None).await?;
+        Ok(DeleteQuotaResponse { sequence: done.sequence })
     }
 
     fn shown(&self, account: &Account, quota: Quota) -> v1::Quota {
@@ -114,10 +85,9 @@ impl Front {
     }
 }
 
-fn read_quota(info: &RequestInfo, name: &str) -> Result<Quota, Status> {
+fn read_quota(name: &str) -> Result<Quota, Invalid> {
     Quota::of_name(name).ok_or_else(|| {
         let names = Quota::ALL.map(Quota::name).join(", ");
-        let invalid = Invalid::new("quota", format!("must be one of {names}"));
-        status::of_invalid(&invalid, &info.request_id)
+        Invalid::new("quota", format!("must be one of {names}"))
     })
 }

@@ -1,11 +1,10 @@
-//! RevocationService: voids sessions, and tells what was issued.
-
-use tonic::{Request, Response, Status};
+//! RevocationService: voids sessions, and lists what was issued.
 
 use super::event::from_log;
-use super::{Front, convert, field, last_use, optional, page, status};
+use super::{Front, convert, field, last_use, optional, page};
 use crate::clock::Timestamp;
-use crate::domain::command::{Action, RevocationTarget};
+use crate::domain::command::RevocationTarget;
+use crate::domain::rejection::Rejection;
 use crate::domain::revocation::{Cutoff, RevocationScope};
 use crate::domain::state::Account;
 use crate::identity::Invalid;
@@ -18,138 +17,125 @@ use crate::proto::v1::{
     RevokeRoleSessionsResponse, RevokeSessionRequest, RevokeSessionResponse,
     RevokeUserSessionsRequest, RevokeUserSessionsResponse,
 };
-use crate::sts::{IssuedSession, RequestInfo, Wanted};
+use crate::service::{IssuedSession, RequestInfo, ServiceError, Wanted};
 
-/// What it takes to look.
-const LIST: &str = "locum:ListSessions";
+calls! {
+    RevocationService:
+    revoke_session: revoke_one(RevokeSessionRequest) -> RevokeSessionResponse;
+    revoke_instance_sessions: revoke_of_instance(RevokeInstanceSessionsRequest) -> RevokeInstanceSessionsResponse;
+    revoke_role_sessions: revoke_of_role(RevokeRoleSessionsRequest) -> RevokeRoleSessionsResponse;
+    revoke_user_sessions: revoke_of_user(RevokeUserSessionsRequest) -> RevokeUserSessionsResponse;
+    list_revocations: revocations(ListRevocationsRequest) -> ListRevocationsResponse;
+    list_sessions: sessions(ListSessionsRequest) -> ListSessionsResponse;
+}
 
-#[tonic::async_trait]
-impl RevocationService for Front {
-    async fn revoke_session(
+impl Front {
+    async fn revoke_one(
         &self,
-        request: Request<RevokeSessionRequest>,
-    ) -> Result<Response<RevokeSessionResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
+        info: &RequestInfo,
+        request: RevokeSessionRequest,
+    ) -> Result<RevokeSessionResponse, ServiceError> {
         let target = RevocationTarget::Session(field("access_key_id", &request.access_key_id)?);
-        let token = &request.idempotency_token;
-        let sequence = self.revoke(&info, token, target, None, request.chained).await?;
-        Ok(Response::new(RevokeSessionResponse { sequence }))
+        let (token, chained) = (&request.idempotency_token, request.chained);
+        let done = self.service.revoke_sessions(info, token, target, None, chained).await?;
+        Ok(RevokeSessionResponse { sequence: done.sequence })
     }
 
-    async fn revoke_instance_sessions(
+    async fn revoke_of_instance(
         &self,
-        request: Request<RevokeInstanceSessionsRequest>,
-    ) -> Result<Response<RevokeInstanceSessionsResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
+        info: &RequestInfo,
+        request: RevokeInstanceSessionsRequest,
+    ) -> Result<RevokeInstanceSessionsResponse, ServiceError> {
         let target = RevocationTarget::Instance(field("instance_id", &request.instance_id)?);
         let before = moment("before", request.before)?;
-        let token = &request.idempotency_token;
-        let sequence = self.revoke(&info, token, target, before, request.chained).await?;
-        Ok(Response::new(RevokeInstanceSessionsResponse { sequence }))
+        let (token, chained) = (&request.idempotency_token, request.chained);
+        let done = self.service.revoke_sessions(info, token, target, before, chained).await?;
+        Ok(RevokeInstanceSessionsResponse { sequence: done.sequence })
     }
 
-    async fn revoke_role_sessions(
+    async fn revoke_of_role(
         &self,
-        request: Request<RevokeRoleSessionsRequest>,
-    ) -> Result<Response<RevokeRoleSessionsResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
+        info: &RequestInfo,
+        request: RevokeRoleSessionsRequest,
+    ) -> Result<RevokeRoleSessionsResponse, ServiceError> {
         let target = RevocationTarget::Role(field("role_name", &request.role_name)?);
         let before = moment("before", request.before)?;
-        let token = &request.idempotency_token;
-        let sequence = self.revoke(&info, token, target, before, request.chained).await?;
-        Ok(Response::new(RevokeRoleSessionsResponse { sequence }))
+        let (token, chained) = (&request.idempotency_token, request.chained);
+        let done = self.service.revoke_sessions(info, token, target, before, chained).await?;
+        Ok(RevokeRoleSessionsResponse { sequence: done.sequence })
     }
 
-    async fn revoke_user_sessions(
+    async fn revoke_of_user(
         &self,
-        request: Request<RevokeUserSessionsRequest>,
-    ) -> Result<Response<RevokeUserSessionsResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
+        info: &RequestInfo,
+        request: RevokeUserSessionsRequest,
+    ) -> Result<RevokeUserSessionsResponse, ServiceError> {
         let target = RevocationTarget::User(field("user_name", &request.user_name)?);
         let before = moment("before", request.before)?;
-        let token = &request.idempotency_token;
-        let sequence = self.revoke(&info, token, target, before, request.chained).await?;
-        Ok(Response::new(RevokeUserSessionsResponse { sequence }))
+        let (token, chained) = (&request.idempotency_token, request.chained);
+        let done = self.service.revoke_sessions(info, token, target, before, chained).await?;
+        Ok(RevokeUserSessionsResponse { sequence: done.sequence })
     }
 
-    async fn list_revocations(
+    async fn revocations(
         &self,
-        request: Request<ListRevocationsRequest>,
-    ) -> Result<Response<ListRevocationsResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let (view, account) = self.read(&info, request.min_sequence, LIST, "*").await?;
-        let mut shown: Vec<_> = account.revocations.entries().map(revocation).collect();
+        info: &RequestInfo,
+        request: ListRevocationsRequest,
+    ) -> Result<ListRevocationsResponse, ServiceError> {
+        let read = self.service.read_sessions(info, request.min_sequence).await?;
+        let mut shown: Vec<_> = read.account.revocations.entries().map(revocation).collect();
         shown.sort_by(|a, b| a.scope.cmp(&b.scope));
         let key = |entry: &v1::Revocation| entry.scope.clone();
         let entries = shown.into_iter();
         let (revocations, next) = page(entries, key, request.page_size, &request.page_token)?;
-        let (next_page_token, sequence) = (next, view.sequence);
-        Ok(Response::new(ListRevocationsResponse { revocations, next_page_token, sequence }))
+        let (next_page_token, sequence) = (next, read.view.sequence);
+        Ok(ListRevocationsResponse { revocations, next_page_token, sequence })
     }
 
-    async fn list_sessions(
+    async fn sessions(
         &self,
-        request: Request<ListSessionsRequest>,
-    ) -> Result<Response<ListSessionsResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let (view, account) = self.read(&info, request.min_sequence, LIST, "*").await?;
-        let wanted = wanted(&account, &request)?;
+        info: &RequestInfo,
+        request: ListSessionsRequest,
+    ) -> Result<ListSessionsResponse, ServiceError> {
+        let read = self.service.read_sessions(info, request.min_sequence).await?;
+        let wanted = wanted(&read.account, &request)?;
         let from = match request.page_token.as_str() {
             "" => None,
-            text => Some(Sequence(text.parse().map_err(|_| {
-                let invalid = Invalid::new("page_token", "must be one that was answered");
-                status::of_invalid(&invalid, &info.request_id)
-            })?)),
+            text => {
+                let rule = "must be one that was answered";
+                let sequence = text.parse().map_err(|_| Invalid::new("page_token", rule))?;
+                Some(Sequence(sequence))
+            }
         };
-        let (service, sequence) = (self.service.clone(), view.sequence);
-        let issued = move || service.issued_sessions(&view.state, &account, &wanted, from);
+        let (service, sequence) = (self.service.clone(), read.view.sequence);
+        let issued =
+            move || service.issued_sessions(&read.view.state, &read.account, &wanted, from);
         let (found, next) = from_log(issued).await?;
-        Ok(Response::new(ListSessionsResponse {
+        Ok(ListSessionsResponse {
             sessions: found.iter().map(session).collect(),
             next_page_token: next.map(|next| next.to_string()).unwrap_or_default(),
             sequence,
-        }))
-    }
-}
-
-impl Front {
-    async fn revoke(
-        &self,
-        info: &RequestInfo,
-        token: &str,
-        target: RevocationTarget,
-        before: Option<Timestamp>,
-        chained: bool,
-    ) -> Result<u64, Status> {
-        let minting = Self::drawn(info, self.service.draw_minting())?;
-        let action = Action::RevokeSessions { target, before, chained, minting };
-        Ok(self.perform(info, token, action).await?.sequence)
+        })
     }
 }
 
 fn moment(
     name: &'static str,
     time: Option<prost_types::Timestamp>,
-) -> Result<Option<Timestamp>, Status> {
+) -> Result<Option<Timestamp>, Invalid> {
     let Some(time) = time else { return Ok(None) };
     let millis = time.seconds.checked_mul(1000);
     let millis = millis.and_then(|millis| millis.checked_add(i64::from(time.nanos) / 1_000_000));
-    let invalid = || status::of_invalid(&Invalid::new(name, "is no time"), "");
+    let invalid = || Invalid::new(name, "is not a valid time");
     millis.map(Timestamp::from_millis).map(Some).ok_or_else(invalid)
 }
 
-fn wanted(account: &Account, request: &ListSessionsRequest) -> Result<Wanted, Status> {
+fn wanted(account: &Account, request: &ListSessionsRequest) -> Result<Wanted, ServiceError> {
     let role = match request.role_name.as_str() {
         "" => None,
         name => {
             let role = account.role(&field("role_name", name)?);
-            let gone = || Status::not_found(format!("the role with name {name} cannot be found"));
+            let gone = || Rejection::missing("role", name);
             Some(role.ok_or_else(gone)?.id.clone())
         }
     };
@@ -157,7 +143,7 @@ fn wanted(account: &Account, request: &ListSessionsRequest) -> Result<Wanted, St
         "" => None,
         name => {
             let user = account.user(&field("user_name", name)?);
-            let gone = || Status::not_found(format!("the user with name {name} cannot be found"));
+            let gone = || Rejection::missing("user", name);
             Some(user.ok_or_else(gone)?.id.clone())
         }
     };

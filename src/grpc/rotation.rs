@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use tonic::{Request, Response, Status};
-
-use super::{Front, convert, field, status};
+use super::{Front, convert, field};
 use crate::clock::Timestamp;
-use crate::domain::command::Action;
 use crate::domain::fleet::Record;
 use crate::domain::rejection::Rejection;
-use crate::domain::rotation::RotationAction;
 use crate::identity::{AssociationId, Invalid, PackedAssociationId};
 use crate::pace::{Pace, SERVED_LIFE_MIN};
 use crate::proto::v1::rotation_service_server::RotationService;
@@ -18,20 +14,26 @@ use crate::proto::v1::{
     GetRotationResponse, PutRotationSettingsRequest, PutRotationSettingsResponse,
     RotateCredentialsRequest, RotateCredentialsResponse, RotationPace,
 };
+use crate::service::{RequestInfo, RotationTarget, ServiceError};
 
-#[tonic::async_trait]
-impl RotationService for Front {
-    async fn get_rotation(
+calls! {
+    RotationService:
+    get_rotation: rotation(GetRotationRequest) -> GetRotationResponse;
+    put_rotation_settings: put_pace(PutRotationSettingsRequest) -> PutRotationSettingsResponse;
+    delete_rotation_settings: delete_pace(DeleteRotationSettingsRequest) -> DeleteRotationSettingsResponse;
+    rotate_credentials: rotate(RotateCredentialsRequest) -> RotateCredentialsResponse;
+}
+
+impl Front {
+    async fn rotation(
         &self,
-        request: Request<GetRotationRequest>,
-    ) -> Result<Response<GetRotationResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let (view, account) =
-            self.read(&info, request.min_sequence, "locum:GetRotation", "*").await?;
+        info: &RequestInfo,
+        request: GetRotationRequest,
+    ) -> Result<GetRotationResponse, ServiceError> {
+        let read = self.service.rotation(info, request.min_sequence).await?;
+        let account = &read.account;
         let carrier = association(&request.association_id)?.map(|id| {
-            let missing =
-                || status::of_rejection(&Rejection::NoSuchAssociation(id.to_string()), "");
+            let missing = || Rejection::NoSuchAssociation(id.to_string());
             account.instances.carrier(&id).ok_or_else(missing)
         });
         let carrier = carrier.transpose()?;
@@ -44,9 +46,9 @@ impl RotationService for Front {
         let only = carrier.map(|instance| (&instance.id).into());
         let records = account.instances.records();
         let records = records.filter(|record| only.is_none_or(|id| record.id == id));
-        let demanded = view.state.renew_before(&account);
+        let demanded = read.view.state.renew_before(account);
         let seen = Seen::of(records, demanded, self.service.now());
-        Ok(Response::new(GetRotationResponse {
+        Ok(GetRotationResponse {
             pace: Some(RotationPace {
                 interval_seconds: pace.interval.as_secs(),
                 lifetime_seconds: pace.lifetime.as_secs(),
@@ -57,65 +59,56 @@ impl RotationService for Front {
             refused: seen.refused,
             late: seen.late,
             first_expiry: seen.first_expiry.and_then(convert::time),
-            sequence: view.sequence,
-        }))
+            sequence: read.view.sequence,
+        })
     }
 
-    async fn put_rotation_settings(
+    async fn put_pace(
         &self,
-        request: Request<PutRotationSettingsRequest>,
-    ) -> Result<Response<PutRotationSettingsResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
+        info: &RequestInfo,
+        request: PutRotationSettingsRequest,
+    ) -> Result<PutRotationSettingsResponse, ServiceError> {
         let association = association(&request.association_id)?;
-        let invalid = |invalid: Invalid| status::of_invalid(&invalid, &info.request_id);
-        let asked = request.pace.ok_or_else(|| invalid(Invalid::new("pace", "must be given")))?;
+        let asked = request.pace.ok_or_else(|| Invalid::new("pace", "must be given"))?;
         let seconds = Duration::from_secs;
-        let pace = Pace::chosen(seconds(asked.interval_seconds), seconds(asked.lifetime_seconds));
-        let pace = Some(pace.map_err(invalid)?);
-        let action = Action::Rotation(RotationAction::Configure { association, pace });
-        let receipt = self.perform(&info, &request.idempotency_token, action).await?;
-        Ok(Response::new(PutRotationSettingsResponse { sequence: receipt.sequence }))
+        let pace = Pace::chosen(seconds(asked.interval_seconds), seconds(asked.lifetime_seconds))?;
+        let token = &request.idempotency_token;
+        let done = self.service.set_rotation_pace(info, token, association, Some(pace)).await?;
+        Ok(PutRotationSettingsResponse { sequence: done.sequence })
     }
 
-    async fn delete_rotation_settings(
+    async fn delete_pace(
         &self,
-        request: Request<DeleteRotationSettingsRequest>,
-    ) -> Result<Response<DeleteRotationSettingsResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
+        info: &RequestInfo,
+        request: DeleteRotationSettingsRequest,
+    ) -> Result<DeleteRotationSettingsResponse, ServiceError> {
         let association = association(&request.association_id)?;
-        let action = Action::Rotation(RotationAction::Configure { association, pace: None });
-        let receipt = self.perform(&info, &request.idempotency_token, action).await?;
-        Ok(Response::new(DeleteRotationSettingsResponse { sequence: receipt.sequence }))
+        let token = &request.idempotency_token;
+        let done = self.service.set_rotation_pace(info, token, association, None).await?;
+        Ok(DeleteRotationSettingsResponse { sequence: done.sequence })
     }
 
-    async fn rotate_credentials(
+    async fn rotate(
         &self,
-        request: Request<RotateCredentialsRequest>,
-    ) -> Result<Response<RotateCredentialsResponse>, Status> {
-        let info = Self::info(&request)?;
-        let request = request.into_inner();
-        let action = match (association(&request.association_id)?, request.all_accounts) {
-            (None, false) => RotationAction::RenewAccount,
-            (None, true) => RotationAction::RenewAll,
-            (Some(association), false) => {
-                let minting = Self::drawn(&info, self.service.draw_minting())?;
-                RotationAction::RenewOne { association, minting }
-            }
+        info: &RequestInfo,
+        request: RotateCredentialsRequest,
+    ) -> Result<RotateCredentialsResponse, ServiceError> {
+        let target = match (association(&request.association_id)?, request.all_accounts) {
+            (None, false) => RotationTarget::Account,
+            (None, true) => RotationTarget::Installation,
+            (Some(association), false) => RotationTarget::Association(association),
             (Some(_), true) => {
                 let rule = "must be empty when all accounts are meant";
-                let invalid = Invalid::new("association_id", rule);
-                return Err(status::of_invalid(&invalid, &info.request_id));
+                return Err(Invalid::new("association_id", rule).into());
             }
         };
         let token = &request.idempotency_token;
-        let receipt = self.perform(&info, token, Action::Rotation(action)).await?;
-        Ok(Response::new(RotateCredentialsResponse { sequence: receipt.sequence }))
+        let done = self.service.rotate_credentials(info, token, target).await?;
+        Ok(RotateCredentialsResponse { sequence: done.sequence })
     }
 }
 
-fn association(text: &str) -> Result<Option<AssociationId>, Status> {
+fn association(text: &str) -> Result<Option<AssociationId>, Invalid> {
     if text.is_empty() { Ok(None) } else { field("association_id", text).map(Some) }
 }
 

@@ -13,8 +13,8 @@ use crate::identity::Invalid;
 use crate::ledger::{OVERLOADED_RETRY, SubmitError};
 use crate::oidc::IdentityError;
 use crate::policy::ParseError;
+use crate::service::{AuthError, ServiceError, Throttled};
 use crate::signing::{KeyringError, TokenError};
-use crate::sts::{AuthError, ServiceError, Throttled};
 
 /// The domain of our reasons.
 const DOMAIN: &str = "locum.v1";
@@ -74,6 +74,44 @@ fn finished(code: Code, message: &str, request_id: &str, mut details: ErrorDetai
         details.set_request_info(request_id, "");
     }
     Status::with_error_details(code, message, details)
+}
+
+/// What went wrong in a function of this edge, on its way out; `AuthLayer` adds the request's id.
+impl From<ServiceError> for Status {
+    fn from(error: ServiceError) -> Self {
+        of_service_error(&error, "")
+    }
+}
+
+impl From<Invalid> for Status {
+    fn from(invalid: Invalid) -> Self {
+        of_invalid(&invalid, "")
+    }
+}
+
+impl From<Rejection> for Status {
+    fn from(rejection: Rejection) -> Self {
+        of_rejection(&rejection, "")
+    }
+}
+
+impl From<AuthError> for Status {
+    fn from(error: AuthError) -> Self {
+        of_auth_error(&error, "")
+    }
+}
+
+/// An error as its caller reads it: with a reason, whatever it came from, and the request's id.
+pub(super) fn with_request_id(error: &Status, request_id: &str) -> Status {
+    let mut details = error.get_error_details();
+    if details.error_info().is_none() {
+        details.set_error_info(reason(error), DOMAIN, HashMap::new());
+    }
+    if details.request_info().is_none() && !request_id.is_empty() {
+        details.set_request_info(request_id, "");
+    }
+    let metadata = error.metadata().clone();
+    Status::with_error_details_and_metadata(error.code(), error.message(), details, metadata)
 }
 
 pub(super) fn of_auth_error(error: &AuthError, request_id: &str) -> Status {
@@ -141,6 +179,7 @@ pub(super) fn of_rejection(rejection: &Rejection, request_id: &str) -> Status {
         Rejection::MalformedPolicy { field, error } => return of_policy_error(field, error),
         Rejection::Validation(_)
         | Rejection::InvalidParameter(_)
+        | Rejection::InvalidCombination(_)
         | Rejection::PackedPolicyTooLarge { .. } => Code::InvalidArgument,
         Rejection::InvalidAuthenticationCode => Code::PermissionDenied,
         Rejection::AccessDenied(_) | Rejection::AccountDisabled(_) => Code::PermissionDenied,
@@ -189,6 +228,19 @@ pub(super) fn of_service_error(error: &ServiceError, request_id: &str) -> Status
             exhausted("WaitingRequests", OVERLOADED_RETRY, &message, request_id)
         }
         ServiceError::Throttled(throttled) => of_throttled(throttled, request_id),
+        ServiceError::Behind(_) => {
+            status(Code::Unavailable, "ServiceUnavailable", &message, request_id)
+        }
+        ServiceError::Reading(_) => {
+            status(Code::Unavailable, "ServiceUnavailable", &message, request_id)
+        }
+        ServiceError::DryRun => {
+            status(Code::FailedPrecondition, "DryRunOperation", &message, request_id)
+        }
+        ServiceError::NoAccount => {
+            status(Code::PermissionDenied, "AccessDenied", &message, request_id)
+        }
+        ServiceError::AccountGone => status(Code::NotFound, "NoSuchEntity", &message, request_id),
         ServiceError::Submit(SubmitError::Stopped(_)) => {
             status(Code::Unavailable, "ServiceUnavailable", &message, request_id)
         }

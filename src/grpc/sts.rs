@@ -3,8 +3,8 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Front, convert, status};
-use crate::identity::WebIdentity;
+use super::{Front, convert};
+use crate::identity::{Invalid, WebIdentity};
 use crate::proto::v1::sts_service_server::StsService;
 use crate::proto::v1::{
     AssumeRoleRequest, AssumeRoleResponse, AssumeRoleWithWebIdentityRequest,
@@ -13,7 +13,7 @@ use crate::proto::v1::{
     GetCallerIdentityRequest, GetCallerIdentityResponse, GetFederationTokenRequest,
     GetFederationTokenResponse, GetSessionTokenRequest, GetSessionTokenResponse, Tag,
 };
-use crate::sts;
+use crate::service;
 
 #[tonic::async_trait]
 impl StsService for Front {
@@ -23,7 +23,7 @@ impl StsService for Front {
     ) -> Result<Response<AssumeRoleResponse>, Status> {
         let info = Self::info(&request)?;
         let request = request.into_inner();
-        let asked = sts::AssumeRole {
+        let asked = service::AssumeRole {
             role_arn: given(request.role_arn),
             role_session_name: given(request.role_session_name),
             policy: given(request.policy),
@@ -36,8 +36,7 @@ impl StsService for Front {
             serial_number: given(request.serial_number),
             token_code: given(request.token_code),
         };
-        let issued = self.service.assume_role(&info, &request.idempotency_token, &asked).await;
-        let issued = Self::drawn(&info, issued)?;
+        let issued = self.service.assume_role(&info, &request.idempotency_token, &asked).await?;
         let source = issued.session.source_identity.as_ref();
         Ok(Response::new(AssumeRoleResponse {
             credentials: Some(convert::credentials(&issued.credentials)),
@@ -67,10 +66,7 @@ impl StsService for Front {
     ) -> Result<Response<DecodeAuthorizationMessageResponse>, Status> {
         let info = Self::info(&request)?;
         let message = request.into_inner().encoded_message;
-        let decoded_message = self
-            .service
-            .decode_authorization_message(&info, &message)
-            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))?;
+        let decoded_message = self.service.decode_authorization_message(&info, &message)?;
         Ok(Response::new(DecodeAuthorizationMessageResponse { decoded_message }))
     }
 
@@ -80,14 +76,13 @@ impl StsService for Front {
     ) -> Result<Response<GetSessionTokenResponse>, Status> {
         let info = Self::info(&request)?;
         let request = request.into_inner();
-        let asked = sts::GetSessionToken {
+        let asked = service::GetSessionToken {
             duration_seconds: seconds(request.duration)?,
             serial_number: given(request.serial_number),
             token_code: given(request.token_code),
         };
         let token = &request.idempotency_token;
-        let issued = self.service.get_session_token(&info, token, &asked).await;
-        let issued = Self::drawn(&info, issued)?;
+        let issued = self.service.get_session_token(&info, token, &asked).await?;
         Ok(Response::new(GetSessionTokenResponse {
             credentials: Some(convert::credentials(&issued.credentials)),
             sequence: issued.sequence,
@@ -100,7 +95,7 @@ impl StsService for Front {
     ) -> Result<Response<GetFederationTokenResponse>, Status> {
         let info = Self::info(&request)?;
         let request = request.into_inner();
-        let asked = sts::GetFederationToken {
+        let asked = service::GetFederationToken {
             name: given(request.name),
             policy: given(request.policy),
             policy_arns: request.policy_arns,
@@ -108,8 +103,7 @@ impl StsService for Front {
             tags: pairs(request.tags),
         };
         let token = &request.idempotency_token;
-        let issued = self.service.get_federation_token(&info, token, &asked).await;
-        let issued = Self::drawn(&info, issued)?;
+        let issued = self.service.get_federation_token(&info, token, &asked).await?;
         Ok(Response::new(GetFederationTokenResponse {
             credentials: Some(convert::credentials(&issued.credentials)),
             federated_user_id: issued.principal.user_id(),
@@ -125,7 +119,7 @@ impl StsService for Front {
     ) -> Result<Response<AssumeRoleWithWebIdentityResponse>, Status> {
         let info = Self::info(&request)?;
         let request = request.into_inner();
-        let asked = sts::AssumeRoleWithWebIdentity {
+        let asked = service::AssumeRoleWithWebIdentity {
             role_arn: given(request.role_arn),
             role_session_name: given(request.role_session_name),
             web_identity_token: given(request.web_identity_token),
@@ -135,8 +129,7 @@ impl StsService for Front {
             duration_seconds: seconds(request.duration)?,
         };
         let token = &request.idempotency_token;
-        let issued = self.service.assume_role_with_web_identity(&info, token, &asked).await;
-        let issued = Self::drawn(&info, issued)?;
+        let issued = self.service.assume_role_with_web_identity(&info, token, &asked).await?;
         let (source, web) = (&issued.session.source_identity, &issued.session.web_identity);
         let of_web = |part: fn(&WebIdentity) -> String| web.as_ref().map(part).unwrap_or_default();
         Ok(Response::new(AssumeRoleWithWebIdentityResponse {
@@ -158,7 +151,7 @@ impl StsService for Front {
     ) -> Result<Response<GetAccessKeyInfoResponse>, Status> {
         let info = Self::info(&request)?;
         let key = given(request.into_inner().access_key_id);
-        let account = Self::drawn(&info, self.service.access_key_account(&info, key.as_deref()))?;
+        let account = self.service.access_key_account(&info, key.as_deref())?;
         Ok(Response::new(GetAccessKeyInfoResponse { account_id: account.to_string() }))
     }
 }
@@ -168,12 +161,11 @@ pub(super) fn given(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-pub(super) fn seconds(duration: Option<prost_types::Duration>) -> Result<Option<i64>, Status> {
+pub(super) fn seconds(duration: Option<prost_types::Duration>) -> Result<Option<i64>, Invalid> {
     let Some(duration) = duration else { return Ok(None) };
     if duration.nanos != 0 {
         let rule = "must be a whole number of seconds";
-        let invalid = crate::identity::Invalid::new("duration", rule);
-        return Err(status::of_invalid(&invalid, ""));
+        return Err(Invalid::new("duration", rule));
     }
     Ok(Some(duration.seconds))
 }

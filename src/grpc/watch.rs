@@ -23,7 +23,7 @@ use crate::metrics::{self, StreamKind};
 use crate::proto::v1::instance_change::Change as Batched;
 use crate::proto::v1::watch_instances_response::Change;
 use crate::proto::v1::{InstanceChange, WatchInstancesResponse, WatchSynced};
-use crate::sts::{Service, ServiceError};
+use crate::service::{Service, ServiceError};
 
 /// Bytes of the changes in one message, but for a single larger one, and how many they are.
 const MESSAGE_BYTES_MAX: usize = 256 << 10;

@@ -10,7 +10,9 @@ use tonic_types::StatusExt as _;
 use super::super::watchers::{STREAMS_MAX, SYNCS_MAX, Watchers};
 use super::*;
 use crate::clock::Clock;
-use crate::domain::command::Action;
+use crate::domain::command::{
+    AccessKeyAction, Action, AgentAction, InstanceAction, ProfileAction, RoleAction,
+};
 use crate::domain::event::KeyOwner;
 use crate::domain::rotation::RotationAction;
 use crate::domain::tags::Tags;
@@ -19,7 +21,7 @@ use crate::identity::{AgentName, Path, ProfileName};
 use crate::ledger::WriterHandle;
 use crate::policy::{Policy, PolicyKind};
 use crate::proto::v1::instance_metadata::RoleCredentials;
-use crate::sts::testing;
+use crate::service::testing;
 
 /// Long enough for a reader who reads, in a process that does nothing else.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -47,7 +49,7 @@ async fn desk() -> Desk {
     let desk = Desk { service, watchers, account, world, _writer: writer, _folder: folder };
     let create = desk.service.draw_account(account, "test").unwrap();
     desk.own(create).await;
-    desk.own(Action::CreateRole {
+    desk.own(Action::Role(RoleAction::Create {
         name: "app".parse().unwrap(),
         path: Path::default(),
         id: desk.service.draw_id("AROA").unwrap(),
@@ -56,13 +58,13 @@ async fn desk() -> Desk {
         trust: Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap(),
         tags: Tags::default(),
         boundary: None,
-    })
+    }))
     .await;
     desk.create_profile("app").await;
     for name in ["host-1", "host-2"] {
         let id = desk.service.draw_id("AGNT").unwrap();
         let key = desk.service.draw_id("AKIA").unwrap();
-        desk.own(Action::CreateAgent { name: name.parse().unwrap(), id, key }).await;
+        desk.own(Action::Agent(AgentAction::Create { name: name.parse().unwrap(), id, key })).await;
     }
     desk
 }
@@ -77,15 +79,21 @@ impl Desk {
     async fn create_profile(&self, name: &str) {
         let (id, tags) = (self.service.draw_id("AIPA").unwrap(), Tags::default());
         let profile: ProfileName = name.parse().unwrap();
-        self.own(Action::CreateProfile { name: profile.clone(), path: Path::default(), id, tags })
+        self.own(Action::Profile(ProfileAction::Create {
+            name: profile.clone(),
+            path: Path::default(),
+            id,
+            tags,
+        }))
+        .await;
+        self.own(Action::Profile(ProfileAction::AddRole { profile, role: "app".parse().unwrap() }))
             .await;
-        self.own(Action::AddRoleToProfile { profile, role: "app".parse().unwrap() }).await;
     }
 
     /// An instance with tags, enough of them never to be in order by chance.
     async fn launch(&mut self, agent: &str) -> InstanceId {
         let (id, mut launch) = self.world.launch(Some("app"));
-        if let Action::LaunchInstances { facts, .. } = &mut launch {
+        if let Action::Instance(InstanceAction::Launch { facts, .. }) = &mut launch {
             facts.agent = Some(agent.parse().unwrap());
             let keys = 'a'..='p';
             facts.tags = keys.map(|key| (key.to_string().into(), Arc::from("value"))).collect();
@@ -110,7 +118,7 @@ impl Desk {
     async fn revoke(&self, agent: &str) {
         let owner = KeyOwner::Agent(agent.parse().unwrap());
         let key = self.key_of(&owner).unwrap();
-        self.own(Action::DeleteAccessKey { owner, key }).await;
+        self.own(Action::AccessKey(AccessKeyAction::Delete { owner, key })).await;
     }
 
     fn key_of(&self, owner: &KeyOwner) -> Option<AccessKeyId> {
@@ -211,7 +219,8 @@ async fn a_slow_reader_is_cut_off_and_misses_nothing() {
     assert_eq!(details.error_info().unwrap().reason, "SlowReader");
     assert!(details.retry_info().is_some());
     keys.insert(ids[0].to_string(), desk.rotate(&ids[0]).await);
-    let last = desk.own(Action::TerminateInstance { id: ids[2].clone() }).await;
+    let last =
+        desk.own(Action::Instance(InstanceAction::Terminate { ids: vec![ids[2].clone()] })).await;
     keys.remove(ids[2].as_str());
     desk.marked(last).await;
     let (known, sequence) = (reader.known, reader.sequence);
@@ -274,7 +283,7 @@ async fn who_is_told_everything_again_waits_for_a_place() {
     let places = u32::try_from(SYNCS_MAX).unwrap();
     let taken = desk.watchers.syncs.acquire_many(places).await.unwrap();
     let (profile, role) = ("app".parse().unwrap(), "app".parse().unwrap());
-    let removed = desk.own(Action::RemoveRoleFromProfile { profile, role }).await;
+    let removed = desk.own(Action::Profile(ProfileAction::RemoveRole { profile, role })).await;
     desk.marked(removed).await;
     let early = tokio::time::timeout(HASTY, waiting.watching.next()).await;
     assert!(early.is_err(), "told without a place");

@@ -368,7 +368,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::command::Action;
+    use crate::domain::command::{Action, InstanceAction};
     use crate::domain::testing::{A, B, World};
 
     /// How long a walk over the table gives a watcher to go.
@@ -398,7 +398,7 @@ mod tests {
 
     fn end(world: &mut World, account: &str, id: &InstanceId) -> Vec<Recorded> {
         let from = world.facts.len();
-        world.root(account, Action::TerminateInstance { id: id.clone() });
+        world.root(account, Action::Instance(InstanceAction::Terminate { ids: vec![id.clone()] }));
         batch(world, from)
     }
 

@@ -11,6 +11,7 @@ mod packed;
 mod principal;
 mod subject;
 mod tag;
+mod text;
 
 pub use arn::Arn;
 pub use id::{
@@ -23,3 +24,4 @@ pub use packed::{PackedAccountId, PackedAssociationId, PackedInstanceId, PackedK
 pub use principal::{Principal, RoleDelivery};
 pub use subject::{Federator, Subject, WebIdentity};
 pub use tag::{TagKey, TagValue};
+pub use text::{Description, MaxSession, PlainText};

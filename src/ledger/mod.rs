@@ -25,7 +25,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{broadcast, oneshot, watch};
 use tracing::Instrument as _;
 
-use crate::domain::command::{Action, Command};
+use crate::domain::command::{AccessKeyAction, Action, Command, InstanceAction};
 use crate::domain::event::Fact;
 use crate::domain::rejection::Rejection;
 use crate::domain::rotation::RotationAction;
@@ -277,10 +277,10 @@ fn class_of(command: &Command) -> Class {
 /// What a command costs beside an ordinary one.
 fn weight_of(action: &Action) -> u32 {
     let count = match action {
-        Action::LaunchInstances { launches, .. } => launches.len(),
-        Action::TerminateInstances { ids } => ids.len(),
-        Action::RecordMetadataUsage { usage } => usage.len(),
-        Action::RecordUses { uses } => uses.len(),
+        Action::Instance(InstanceAction::Launch { launches, .. }) => launches.len(),
+        Action::Instance(InstanceAction::Terminate { ids }) => ids.len(),
+        Action::Instance(InstanceAction::RecordMetadataUsage { usage }) => usage.len(),
+        Action::AccessKey(AccessKeyAction::RecordUses { uses }) => uses.len(),
         Action::Rotation(RotationAction::Renew { renewals, .. }) => renewals.len(),
         _ => 1,
     };

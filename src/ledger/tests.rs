@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::clock::Timestamp;
 use crate::domain::access::Caller;
-use crate::domain::command::Action;
+use crate::domain::command::{AccountAction, Action, RoleAction};
 use crate::domain::event::{Event, EventKind, Idempotency, InstanceFacts};
 use crate::domain::fleet::Record;
 use crate::domain::testing::{A, B, World, account, allow, of_role, trust};
@@ -27,12 +27,12 @@ async fn with_open_role(ledger: &Ledger) -> World {
     let create = |world: &mut World, action| world.command(A, Caller::service(), action);
     let key = crate::domain::account_key::WrappedAccountKey::new(1, &[7; 60]);
     let root_key = "AKIAAAAAAAAAAAAAAAAA".parse().unwrap();
-    let action = Action::CreateAccount { name: Arc::from("test"), key, root_key };
+    let action = Action::Account(AccountAction::Create { name: Arc::from("test"), key, root_key });
     let command = create(&mut world, action);
     ledger.submit(command).await.unwrap();
     let role =
         world.state.account(account(A)).unwrap().role(&"Open".parse().unwrap()).unwrap().clone();
-    let action = Action::CreateRole {
+    let action = Action::Role(RoleAction::Create {
         name: role.name.clone(),
         path: role.path.clone(),
         id: role.id.clone(),
@@ -41,7 +41,7 @@ async fn with_open_role(ledger: &Ledger) -> World {
         trust: role.trust.clone(),
         tags: role.tags.clone(),
         boundary: None,
-    };
+    });
     let command = create(&mut world, action);
     ledger.submit(command).await.unwrap();
     world

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::error::IdentityError;
+use super::exposed;
 use crate::clock::Timestamp;
 
 /// How far the clocks of issuer and service may be apart, in seconds.
@@ -26,6 +27,8 @@ pub struct Identity {
     pub audiences: Vec<String>,
     /// `amr`
     pub methods: Vec<String>,
+    /// Further claims that policies may ask about, by name.
+    pub exposed: Vec<(&'static str, String)>,
     /// Session tags.
     pub tags: SessionTags,
     /// Who stands behind the session.
@@ -56,6 +59,8 @@ pub(super) struct Claims {
     tags: Option<WrittenTags>,
     #[serde(rename = "https://aws.amazon.com/source_identity")]
     source_identity: Option<String>,
+    #[serde(skip)]
+    exposed: Vec<(&'static str, String)>,
 }
 
 #[derive(Deserialize)]
@@ -90,11 +95,12 @@ impl Claims {
     pub(super) fn parse(payload: &[u8]) -> Result<Self, IdentityError> {
         let read = serde_json::from_slice(payload);
         // What serde says may repeat a part of the token.
-        read.map_err(|_| {
+        let claims: Self = read.map_err(|_| {
             IdentityError::invalid(
                 "The claims of the token are not those of an ID Token, or lack `iss`.",
             )
-        })
+        })?;
+        Ok(Self { exposed: exposed::read(&claims.iss, payload), ..claims })
     }
 
     pub(super) fn issuer(&self) -> &str {
@@ -132,8 +138,8 @@ impl Claims {
         let audience =
             audience.ok_or_else(|| IdentityError::invalid("Incorrect token audience"))?;
         let tags = self.tags.map(WrittenTags::read).transpose()?.unwrap_or_default();
-        let source_identity = self.source_identity;
-        Ok(Identity { subject, audience, audiences, methods, tags, source_identity })
+        let (source_identity, exposed) = (self.source_identity, self.exposed);
+        Ok(Identity { subject, audience, audiences, methods, exposed, tags, source_identity })
     }
 
     fn check_times(&self, now: i64) -> Result<(), IdentityError> {

@@ -11,6 +11,7 @@
 mod claims;
 mod endpoint;
 mod error;
+mod exposed;
 mod fetch;
 mod jwk;
 mod jwt;
@@ -21,6 +22,7 @@ mod tests;
 pub use claims::{Identity, SessionTags};
 pub use endpoint::{Endpoint, Reach};
 pub use error::IdentityError;
+pub use exposed::exposed_claims;
 pub use jwk::KeySet;
 pub use jwt::Unverified;
 pub use keys::{KeyCache, Source};

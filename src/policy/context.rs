@@ -131,6 +131,7 @@ impl Context {
         if let Principal::Service(name) = principal {
             self.set(BY_SERVICE, || "true".to_owned());
             self.set(const { Key::known("aws:principalservicename") }, || name.to_string());
+            self.insert_multi("aws:PrincipalServiceNamesList", vec![name.to_string()]);
             return;
         }
         self.set(BY_SERVICE, || "false".to_owned());

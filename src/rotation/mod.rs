@@ -19,7 +19,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 
 use crate::metrics;
-use crate::sts::Service;
+use crate::service::Service;
 use pass::Pass;
 use schedule::Schedule;
 

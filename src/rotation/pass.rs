@@ -18,7 +18,7 @@ use crate::domain::state::State;
 use crate::identity::PackedInstanceId;
 use crate::ledger::{Receipt, SubmitError};
 use crate::metrics::{self, Rotated};
-use crate::sts::{Service, ServiceError};
+use crate::service::{Service, ServiceError};
 
 type Outcome = (Chunk, Result<Receipt, ServiceError>);
 

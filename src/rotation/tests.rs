@@ -15,7 +15,7 @@ use crate::domain::testing::{A, World, account};
 use crate::identity::{AssociationId, InstanceId, PackedInstanceId, PackedKeyId, Path, hex_id};
 use crate::ledger::Recorded;
 use crate::pace::{Pace, SERVED_LIFE_MIN};
-use crate::sts::tests::{Desk, desk};
+use crate::service::tests::{Desk, desk};
 
 const HOUR: i64 = 3600;
 const START: i64 = 1_764_000_000;

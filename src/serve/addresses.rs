@@ -18,7 +18,7 @@ use crate::grpc::{self, Touches};
 use crate::identity::{AccountId, InstanceId, PackedInstanceId};
 use crate::imds::{Found, InstanceSource, Prepared, Serves, UsageBook};
 use crate::ledger::{Recorded, View};
-use crate::sts::Service;
+use crate::service::Service;
 
 /// Instances that are kept prepared; when there are more, all are prepared anew as they ask.
 const PREPARED_MAX: usize = 20_000;

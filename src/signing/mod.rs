@@ -39,7 +39,7 @@
 //! key, or damage one, which is found at the start; neither gives a key.
 //!
 //! *Not covered*: whoever reads the server's memory while it runs. Keys are wiped when dropped, those of an
-//! account when its deletion is applied (`sts::forget`); HMAC and AES key schedules within ring are not, so
+//! account when its deletion is applied (`service::forget`); HMAC and AES key schedules within ring are not, so
 //! that none is kept: each lives for one operation.
 
 mod cache;

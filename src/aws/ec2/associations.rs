@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::end_dry_run;
 use super::filter::{FILTERS_MAX, Filter, filtered};
 use super::shown::{self, Association};
 use crate::aws::call::Call;
@@ -10,12 +9,11 @@ use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
 use crate::aws::shape::Rule::{Items, Length, Value};
 use crate::aws::shape::request;
-use crate::domain::command::{Action, ProfileRef};
-use crate::domain::event::EventKind;
+use crate::domain::command::ProfileRef;
 use crate::domain::rejection::Rejection;
 use crate::domain::state;
 use crate::identity::{Arn, AssociationId, InstanceId, ProfileName};
-use crate::ledger::Receipt;
+use crate::service::MadeAssociation;
 
 request! {
     /// A profile by name or by ARN. Source: Amazon EC2 API Reference, IamInstanceProfileSpecification.
@@ -56,12 +54,11 @@ impl Specification {
             (None, Some(name)) => {
                 ProfileName::parse(name).map(ProfileRef::Name).map_err(|_| invalid(name))
             }
-            (Some(_), Some(_)) => Err(Fault::own(
-                "InvalidParameterCombination",
-                http::StatusCode::BAD_REQUEST,
+            (Some(_), Some(_)) => Err(Rejection::InvalidCombination(
                 "The parameter iamInstanceProfile.name may not be used in combination with \
                  iamInstanceProfile.arn",
-            )),
+            )
+            .into()),
             (None, None) => Err(Fault::missing("IamInstanceProfile.Name")),
         }
     }
@@ -77,64 +74,42 @@ pub(super) async fn associate(
     call: &Call<'_>,
     request: Associate,
 ) -> Result<OneAssociation, Fault> {
-    let action = Action::AssociateProfile {
-        instance: request.instance.clone(),
-        profile: request.profile.reference()?,
-        association: call.service.draw_hex_id("iip-assoc-")?,
-        minting: call.service.draw_minting()?,
-    };
-    let receipt = call.perform("", action).await?;
-    associated(call, &receipt)
+    let (instance, profile) = (request.instance, request.profile.reference()?);
+    let made = call.service.associate_profile(call.info, "", instance, profile).await?;
+    Ok(associated(&made))
 }
 
 pub(super) async fn replace(call: &Call<'_>, request: Replace) -> Result<OneAssociation, Fault> {
-    let action = Action::ReplaceProfile {
-        association: request.association,
-        profile: request.profile.reference()?,
-        new_association: call.service.draw_hex_id("iip-assoc-")?,
-        minting: call.service.draw_minting()?,
-    };
-    let receipt = call.perform("", action).await?;
-    associated(call, &receipt)
+    let (association, profile) = (request.association, request.profile.reference()?);
+    let made = call.service.replace_association(call.info, "", association, profile).await?;
+    Ok(associated(&made))
 }
 
-/// The association that the receipt's fact tells of.
-fn associated(call: &Call<'_>, receipt: &Receipt) -> Result<OneAssociation, Fault> {
-    let (_, account) = call.state()?;
-    let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-    let made = events.find_map(|event| match &event.kind {
-        EventKind::ProfileAssociated { association, instance, profile, profile_id, .. } => {
-            let association = state::Association {
-                id: association.clone(),
-                profile: profile.clone(),
-                profile_id: profile_id.clone(),
-                since: receipt.fact.as_ref()?.time,
-                credentials: None,
-                refused: None,
-                pace: None,
-            };
-            let instance = account.instances.get(instance)?;
-            Some(Association::of(&account, &instance, &association, "associating"))
-        }
-        _ => None,
-    });
-    let association = made.ok_or_else(|| Fault::internal(&"no association was made"))?;
-    Ok(OneAssociation { iam_instance_profile_association: association })
+/// An association that was made.
+fn associated(made: &MadeAssociation) -> OneAssociation {
+    let association = state::Association {
+        id: made.id.clone(),
+        profile: made.profile.clone(),
+        profile_id: made.profile_id.clone(),
+        since: made.since,
+        credentials: None,
+        refused: None,
+        pace: None,
+    };
+    let shown = Association::of(&made.account, &made.instance, &association, "associating");
+    OneAssociation { iam_instance_profile_association: shown }
 }
 
 pub(super) async fn disassociate(
     call: &Call<'_>,
     request: Disassociate,
 ) -> Result<OneAssociation, Fault> {
-    let (_, before) = call.state()?;
-    let found = before.association(&request.association);
+    let ended = call.service.disassociate_profile(call.info, "", request.association).await?;
+    let found = ended.before.association(&ended.id);
     let shown = found.map(|(instance, association)| {
-        Association::of(&before, &instance, &association, "disassociating")
+        Association::of(&ended.before, &instance, &association, "disassociating")
     });
-    let association = request.association.clone();
-    let action = Action::DisassociateProfile { association: request.association };
-    call.perform("", action).await?;
-    let gone = || Rejection::NoSuchAssociation(association.to_string());
+    let gone = || Rejection::NoSuchAssociation(ended.id.to_string());
     Ok(OneAssociation { iam_instance_profile_association: shown.ok_or_else(gone)? })
 }
 
@@ -146,8 +121,8 @@ pub(super) struct DescribeResult {
 }
 
 pub(super) async fn describe(call: &Call<'_>, request: Describe) -> Result<DescribeResult, Fault> {
-    let (_, account) = call.state_for("ec2:DescribeIamInstanceProfileAssociations")?;
-    end_dry_run(request.dry_run)?;
+    let dry_run = request.dry_run == Some(true);
+    let account = call.service.describe_associations(call.info, 0, dry_run).await?.account;
     if let Some(id) = request.associations.iter().find(|id| account.association(id).is_none()) {
         return Err(Rejection::NoSuchAssociation(id.to_string()).into());
     }

@@ -1,8 +1,6 @@
 //! Instances: launched, ended, listed.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -10,27 +8,19 @@ use super::associations::Specification;
 use super::filter::{FILTERS_MAX, Filter, filtered};
 use super::metadata::Asked;
 use super::shown::{self, Instance, InstanceState};
-use super::{end_dry_run, perform};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
 use crate::aws::shape::Rule::{Items, Length, Value};
 use crate::aws::shape::request;
-use crate::domain::command::{Action, Launch};
-use crate::domain::event::{EventKind, InstanceFacts};
-use crate::domain::metadata::MetadataOptions;
+use crate::domain::command::LaunchNetworking;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Account;
-use crate::identity::{AgentName, InstanceId};
-use crate::ledger::Receipt;
+use crate::identity::{AgentName, InstanceId, PlainText};
+use crate::service::LaunchRequest;
 
 /// Instances that one request launches or ends.
 const INSTANCES_MAX: u64 = 100;
-/// Tags of an instance.
-const TAGS_MAX: usize = 50;
-/// What an instance is if its launch says nothing (Amazon EC2 API Reference, RunInstances).
-const TYPE_DEFAULT: &str = "m1.small";
-
 request! {
     /// A tag.
     Tag {
@@ -44,13 +34,13 @@ request! {
     }
     /// Where an instance runs: a host is a host agent.
     Placement {
-        zone: Option<String> = "AvailabilityZone" [Length(1, 64)],
+        zone: Option<PlainText> = "AvailabilityZone" [Length(1, 64)],
         host: Option<AgentName> = "HostId",
     }
     /// Source: Amazon EC2 API Reference, RunInstances.
     Run {
-        image: String = "ImageId" [Length(1, 255)],
-        instance_type: Option<String> = "InstanceType" [Length(1, 64)],
+        image: PlainText = "ImageId" [Length(1, 255)],
+        instance_type: Option<PlainText> = "InstanceType" [Length(1, 64)],
         min: u32 = "MinCount" [Value(1, INSTANCES_MAX)],
         max: u32 = "MaxCount" [Value(1, INSTANCES_MAX)],
         profile: Option<Specification> = "IamInstanceProfile",
@@ -58,6 +48,9 @@ request! {
         metadata: Option<Asked> = "MetadataOptions",
         placement: Option<Placement> = "Placement",
         address: Option<String> = "PrivateIpAddress" [Length(1, 64)],
+        subnet: Option<PlainText> = "SubnetId" [Length(1, 64)],
+        security_groups: Vec<PlainText> = "SecurityGroupId" [Items(0, 16), Length(1, 64)],
+        key_pair: Option<PlainText> = "KeyName" [Length(1, 255)],
         token: Option<String> = "ClientToken" [Length(0, 64)],
         dry_run: Option<bool> = "DryRun",
     }
@@ -85,34 +78,13 @@ pub(super) struct Reservation {
 }
 
 pub(super) async fn run(call: &Call<'_>, request: Run) -> Result<Reservation, Fault> {
-    if request.min > request.max {
-        let message = format!(
-            "Value ({}) for parameter minCount is invalid. It must not be more than maxCount.",
-            request.min
-        );
-        return Err(Fault::validation(message));
-    }
-    let private_ip = address(&request)?;
-    let launch = || -> Result<Launch, Fault> {
-        Ok(Launch {
-            id: call.service.draw_hex_id("i-")?,
-            identity_key: call.service.draw_id("AKIA")?,
-            private_ip,
-            association: call.service.draw_hex_id("iip-assoc-")?,
-            minting: call.service.draw_minting()?,
-        })
-    };
-    let action = Action::LaunchInstances {
-        launches: (0..request.max).map(|_| launch()).collect::<Result<_, _>>()?,
-        profile: request.profile.as_ref().map(Specification::reference).transpose()?,
-        facts: facts(call, &request)?,
-    };
-    let token = request.token.as_deref().unwrap_or_default();
-    let receipt = perform(call, request.dry_run, token, action).await?;
-    let (_, account) = call.state()?;
-    let launched = launched(&receipt).filter_map(|id| account.instances.get(id));
-    let instances = launched.enumerate().map(|(index, i)| Instance::of(&account, &i, index));
-    let instances: Vec<Instance> = instances.collect();
+    let (dry_run, token) = (request.dry_run == Some(true), request.token.clone());
+    let (asked, token) = (launch(request)?, token.unwrap_or_default());
+    let launched = call.service.launch_instances(call.info, &token, asked, dry_run).await?;
+    let account = &launched.account;
+    let shown = launched.instances.iter().enumerate();
+    let shown = shown.map(|(index, instance)| Instance::of(account, instance, index));
+    let instances: Vec<Instance> = shown.collect();
     let first = instances.first().ok_or_else(|| Fault::internal(&"nothing was launched"))?;
     Ok(Reservation {
         reservation_id: first.reservation_id(),
@@ -121,81 +93,39 @@ pub(super) async fn run(call: &Call<'_>, request: Run) -> Result<Reservation, Fa
     })
 }
 
-fn launched(receipt: &Receipt) -> impl Iterator<Item = &InstanceId> {
-    let events = receipt.fact.iter().flat_map(|fact| &fact.events);
-    events.filter_map(|event| match &event.kind {
-        EventKind::InstanceLaunched { id, .. } => Some(id),
-        _ => None,
+/// What a launch is asked for.
+fn launch(request: Run) -> Result<LaunchRequest, Fault> {
+    let Placement { zone, host } =
+        request.placement.unwrap_or(Placement { zone: None, host: None });
+    let of_instances = request.tags.into_iter().filter(|tags| tags.resource_type == "instance");
+    let tags = of_instances.flat_map(|specification| specification.tags);
+    Ok(LaunchRequest {
+        min_count: request.min,
+        max_count: request.max,
+        image_id: Some(request.image),
+        instance_type: request.instance_type,
+        region: None,
+        zone,
+        agent: host,
+        private_ip: request.address.map(|text| address(&text)).transpose()?,
+        tags: tags.map(|Tag { key, value }| (key, value.unwrap_or_default())).collect(),
+        metadata: request.metadata.as_ref().map(Asked::change).transpose()?.unwrap_or_default(),
+        networking: LaunchNetworking {
+            subnet: request.subnet.map(Into::into),
+            security_groups: request.security_groups.into_iter().map(Into::into).collect(),
+            key_pair: request.key_pair.map(Into::into),
+        },
+        profile: request.profile.as_ref().map(Specification::reference).transpose()?,
     })
 }
 
-/// The address that the one instance is to have.
-fn address(request: &Run) -> Result<Option<IpAddr>, Fault> {
-    let Some(text) = &request.address else { return Ok(None) };
-    if request.max > 1 {
-        let message = "PrivateIpAddress can be given for one instance alone";
-        let status = http::StatusCode::BAD_REQUEST;
-        return Err(Fault::own("InvalidParameterCombination", status, message));
-    }
-    text.parse().map(Some).map_err(|_| {
+fn address(text: &str) -> Result<IpAddr, Rejection> {
+    text.parse().map_err(|_| {
         let shown: String = text.chars().take(64).collect();
-        Fault::validation(format!(
+        Rejection::Validation(format!(
             "Value ({shown}) for parameter privateIpAddress is invalid. It must be an address."
         ))
     })
-}
-
-/// What a launch says of its instances.
-fn facts(call: &Call<'_>, request: &Run) -> Result<InstanceFacts, Fault> {
-    let region = call.service.settings().region.clone();
-    let placement = request.placement.as_ref();
-    let zone = placement.and_then(|placement| placement.zone.clone());
-    let change = request.metadata.as_ref().map(Asked::change).transpose()?.unwrap_or_default();
-    Ok(InstanceFacts {
-        image_id: plain("imageId", &request.image)?,
-        instance_type: plain(
-            "instanceType",
-            request.instance_type.as_deref().unwrap_or(TYPE_DEFAULT),
-        )?,
-        zone: plain("availabilityZone", &zone.unwrap_or_else(|| format!("{region}a")))?,
-        region: Arc::from(region),
-        agent: placement.and_then(|placement| placement.host.clone()),
-        tags: tags(&request.tags)?,
-        metadata: MetadataOptions::default().with(change),
-    })
-}
-
-/// A text that metadata shows as it is.
-fn plain(parameter: &str, text: &str) -> Result<Arc<str>, Fault> {
-    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(Arc::from(text));
-    }
-    let message =
-        format!("Value for parameter {parameter} is invalid. It must be printable ASCII.");
-    Err(Fault::validation(message))
-}
-
-fn tags(specifications: &[TagSpecification]) -> Result<BTreeMap<Arc<str>, Arc<str>>, Fault> {
-    let of_instances = specifications.iter().filter(|tags| tags.resource_type == "instance");
-    let mut tags = BTreeMap::new();
-    for Tag { key, value } in of_instances.flat_map(|specification| &specification.tags) {
-        let value = value.as_deref().unwrap_or_default();
-        if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
-            let message = "Tag keys starting with 'aws:' are reserved for internal use";
-            return Err(Fault::validation(message));
-        }
-        if key.contains(char::is_control) || value.contains(char::is_control) {
-            return Err(Fault::validation("Tags are texts of one line."));
-        }
-        if tags.insert(Arc::from(key.as_str()), Arc::from(value)).is_some() {
-            return Err(Fault::validation(format!("Duplicate tag key '{key}' specified.")));
-        }
-    }
-    if tags.len() > TAGS_MAX {
-        let message = format!("The maximum number of tags on a resource is {TAGS_MAX}.");
-        return Err(Fault::own("TagLimitExceeded", http::StatusCode::BAD_REQUEST, message));
-    }
-    Ok(tags)
 }
 
 #[derive(Serialize)]
@@ -216,9 +146,8 @@ pub(super) async fn terminate(
     call: &Call<'_>,
     request: Terminate,
 ) -> Result<TerminateResult, Fault> {
-    let (_, before) = call.state()?;
-    let action = Action::TerminateInstances { ids: request.instances.clone() };
-    perform(call, request.dry_run, "", action).await?;
+    let (ids, dry_run) = (request.instances.clone(), request.dry_run == Some(true));
+    let (before, _) = call.service.terminate_instances(call.info, "", ids, dry_run).await?;
     let changes = request.instances.iter().map(|id| StateChange {
         instance_id: id.to_string(),
         current_state: InstanceState::of(false),
@@ -235,12 +164,11 @@ pub(super) struct DescribeResult {
 }
 
 pub(super) async fn describe(call: &Call<'_>, request: Describe) -> Result<DescribeResult, Fault> {
-    let (_, account) = call.state_for("ec2:DescribeInstances")?;
-    end_dry_run(request.dry_run)?;
+    let dry_run = request.dry_run == Some(true);
+    let account = call.service.describe_instances(call.info, 0, dry_run).await?.account;
     if request.max_results.is_some() && !request.instances.is_empty() {
-        let message = "The parameter instancesSet cannot be used with the parameter maxResults";
-        let status = http::StatusCode::BAD_REQUEST;
-        return Err(Fault::own("InvalidParameterCombination", status, message));
+        let rule = "The parameter instancesSet cannot be used with the parameter maxResults";
+        return Err(Rejection::InvalidCombination(rule).into());
     }
     let instances = wanted(&account, &request.instances)?.into_iter();
     let shown = instances.map(|instance| Instance::of(&account, &instance, 0));

@@ -2,15 +2,12 @@
 
 use serde::Serialize;
 
-use super::perform;
 use super::shown::Options;
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::shape::Rule::Value;
 use crate::aws::shape::{request, words};
-use crate::domain::command::Action;
 use crate::domain::metadata::{HopLimit, MetadataChange};
-use crate::domain::rejection::Rejection;
 use crate::identity::InstanceId;
 
 words! {
@@ -75,13 +72,12 @@ pub(super) struct ModifyResult {
 pub(super) async fn modify(call: &Call<'_>, request: Modify) -> Result<ModifyResult, Fault> {
     let Modify { instance, tokens, hop_limit, endpoint, ipv6, tags, dry_run } = request;
     let change = Asked { tokens, hop_limit, endpoint, ipv6, tags }.change()?;
-    let action = Action::ModifyMetadataOptions { instance: instance.clone(), change };
-    perform(call, dry_run, "", action).await?;
-    let (_, account) = call.state()?;
-    let found = account.instances.get(&instance);
-    let found = found.ok_or_else(|| Rejection::NoSuchInstance(instance.to_string()))?;
+    let (id, dry_run) = (instance.to_string(), dry_run == Some(true));
+    let changed =
+        call.service.modify_metadata_options(call.info, "", instance, change, dry_run).await?;
+    let (_, found, _) = changed;
     Ok(ModifyResult {
-        instance_id: instance.to_string(),
+        instance_id: id,
         instance_metadata_options: Options::of(found.facts.metadata, "pending"),
     })
 }

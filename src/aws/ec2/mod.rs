@@ -6,10 +6,7 @@ mod instances;
 mod metadata;
 mod shown;
 
-use super::call::{Call, operations};
-use super::fault::Fault;
-use crate::domain::command::Action;
-use crate::ledger::Receipt;
+use super::call::operations;
 
 operations! {
     AssociateIamInstanceProfile => associations::associate;
@@ -20,23 +17,4 @@ operations! {
     ReplaceIamInstanceProfileAssociation => associations::replace;
     RunInstances => instances::run;
     TerminateInstances => instances::terminate;
-}
-
-/// Does `action`, or with DryRun tells whether it would be done.
-async fn perform(
-    call: &Call<'_>,
-    dry_run: Option<bool>,
-    token: &str,
-    action: Action,
-) -> Result<Receipt, Fault> {
-    if dry_run == Some(true) {
-        call.service.rehearse(call.info, call.account_id()?, action)?;
-        return Err(Fault::dry_run());
-    }
-    call.perform(token, action).await
-}
-
-/// A read with DryRun ends here, after what may be read was judged.
-fn end_dry_run(dry_run: Option<bool>) -> Result<(), Fault> {
-    if dry_run == Some(true) { Err(Fault::dry_run()) } else { Ok(()) }
 }

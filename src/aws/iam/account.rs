@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::MARKER_CHARS_MAX;
 use super::shown::listed;
-use super::{MARKER_CHARS_MAX, change, reading};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
 use crate::aws::shape::Rule::{Length, Value};
 use crate::aws::shape::request;
-use crate::domain::entity::EntityAction;
+use crate::domain::access::Permission;
 use crate::identity::AccountAlias;
 
 request! {
@@ -40,17 +40,18 @@ pub(super) struct Summary {
 }
 
 pub(super) async fn summary(call: &Call<'_>, _: GetSummary) -> Result<Summary, Fault> {
-    let (_, account) = reading(call)?;
+    let permission = Permission::GetAccountSummary;
+    let account = call.service.read_account(call.info, 0, permission).await?.account;
     Ok(Summary { summary_map: account.summary().into_iter().collect() })
 }
 
 pub(super) async fn create_alias(call: &Call<'_>, request: Alias) -> Result<(), Fault> {
-    change(call, EntityAction::CreateAccountAlias { alias: request.account_alias }).await?;
+    call.service.create_account_alias(call.info, "", request.account_alias).await?;
     Ok(())
 }
 
 pub(super) async fn delete_alias(call: &Call<'_>, request: Alias) -> Result<(), Fault> {
-    change(call, EntityAction::DeleteAccountAlias { alias: request.account_alias }).await?;
+    call.service.delete_account_alias(call.info, "", request.account_alias).await?;
     Ok(())
 }
 
@@ -58,7 +59,8 @@ pub(super) async fn list_aliases(
     call: &Call<'_>,
     request: ListAliases,
 ) -> Result<ListAliasesResult, Fault> {
-    let (_, account) = reading(call)?;
+    let permission = Permission::ListAccountAliases;
+    let account = call.service.read_account(call.info, 0, permission).await?.account;
     let aliases = account.alias.iter().map(AccountAlias::as_str);
     let marker = request.marker.as_deref();
     let listed = page(call.action, aliases, |alias| alias, request.max_items, marker)?;

@@ -8,13 +8,14 @@ use super::policies::{EntityFilter, sort_key};
 use super::shown::{
     AttachedPolicy, Boundary, InstanceProfile, PolicyVersion, RoleLastUsed, Tag, trust,
 };
-use super::{MARKER_CHARS_MAX, document, reading};
+use super::{MARKER_CHARS_MAX, document};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
 use crate::aws::shape::Rule::{Items, Length, Value};
 use crate::aws::shape::request;
 use crate::aws::xml::Time;
+use crate::domain::access::Permission;
 use crate::domain::aws_policies;
 use crate::domain::state::{
     Account, Group, ManagedPolicy, Permissions, PolicyUses, Role, State, User,
@@ -129,7 +130,9 @@ enum Entry<'a> {
 }
 
 pub(super) async fn get(call: &Call<'_>, request: GetDetails) -> Result<Details, Fault> {
-    let (view, account) = reading(call)?;
+    let permission = Permission::GetAccountAuthorizationDetails;
+    let read = call.service.read_account(call.info, 0, permission).await?;
+    let (view, account) = (read.view, read.account);
     let wants = |kind| request.filter.is_empty() || request.filter.contains(&kind);
     let groups = account.groups.iter().filter(|_| wants(EntityFilter::Group));
     let groups = groups.map(|(key, group)| (format!("group/{key}"), Entry::Group(group)));

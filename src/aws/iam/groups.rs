@@ -4,17 +4,14 @@ use serde::Serialize;
 
 use super::owner_policies::owner_policies;
 use super::shown::{Group, User, listed};
-use super::{MARKER_CHARS_MAX, PATH_CHARS_MAX, change, reading, reading_entity, reading_owner};
+use super::{MARKER_CHARS_MAX, PATH_CHARS_MAX};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
 use crate::aws::shape::Rule::{Length, Value};
 use crate::aws::shape::{DOCUMENT, request};
-use crate::domain::command::Action;
-use crate::domain::entity::{EntityAction, TagOwner};
-use crate::domain::event::PolicyOwner;
-use crate::domain::rejection::Rejection;
 use crate::identity::{GroupName, Path, UserName};
+use crate::service::Renaming;
 
 owner_policies!(Group, GroupName, "GroupName");
 
@@ -81,32 +78,28 @@ pub(super) struct GroupWithUsers {
 }
 
 pub(super) async fn create(call: &Call<'_>, request: CreateGroup) -> Result<OneGroup, Fault> {
-    let name = request.group_name;
-    let (path, id) = (request.path.unwrap_or_default(), call.service.draw_id("AGPA")?);
-    call.perform("", Action::CreateGroup { name: name.clone(), path, id }).await?;
-    let (_, account) = call.state()?;
-    let group = account.group(&name).ok_or_else(|| Rejection::missing("group", &name))?;
-    Ok(OneGroup { group: Group::of(&account, group) })
+    let (name, path) = (request.group_name, request.path.unwrap_or_default());
+    let made = call.service.create_group(call.info, "", name, path).await?;
+    Ok(OneGroup { group: Group::of(&made.account, made.entity()?) })
 }
 
 pub(super) async fn get(call: &Call<'_>, request: GetGroup) -> Result<GroupWithUsers, Fault> {
-    let name = request.group_name;
-    let (_, account) = reading_owner(call, &PolicyOwner::Group(name.clone()))?;
-    let group = account.group(&name).ok_or_else(|| Rejection::missing("group", &name))?;
+    let found = call.service.group(call.info, 0, &request.group_name).await?;
+    let (account, group) = (&found.account, &found.entity);
     let users = group.members.iter().filter_map(|key| Some((key, account.users.get(key)?)));
     let marker = request.marker.as_deref();
     let listed = page(call.action, users, |(key, _)| key, request.max_items, marker)?;
     Ok(GroupWithUsers {
-        group: Group::of(&account, group),
-        users: listed.entries.iter().map(|(_, user)| User::brief(&account, user)).collect(),
+        group: Group::of(account, group),
+        users: listed.entries.iter().map(|(_, user)| User::brief(account, user)).collect(),
         is_truncated: listed.next.is_some(),
         marker: listed.next,
     })
 }
 
 pub(super) async fn list(call: &Call<'_>, request: ListGroups) -> Result<ListGroupsResult, Fault> {
-    let (_, account) = reading(call)?;
     let prefix = request.path_prefix.as_deref().unwrap_or("/");
+    let account = call.service.list_groups(call.info, 0, prefix).await?.account;
     let groups = account.groups.iter();
     let groups = groups.filter(|(_, group)| group.path.as_str().starts_with(prefix));
     let marker = request.marker.as_deref();
@@ -118,38 +111,38 @@ pub(super) async fn list_for_user(
     call: &Call<'_>,
     request: ListGroupsForUser,
 ) -> Result<ListGroupsResult, Fault> {
-    let name = request.user_name;
-    let (_, account) = reading_entity(call, &TagOwner::User(name.clone()))?;
-    let user = account.user(&name).ok_or_else(|| Rejection::missing("user", &name))?;
-    let groups = user.groups.iter().filter_map(|key| Some((key, account.groups.get(key)?)));
+    let found = call.service.list_groups_for_user(call.info, 0, &request.user_name).await?;
+    let account = &found.account;
+    let groups = found.entity.groups.iter();
+    let groups = groups.filter_map(|key| Some((key, account.groups.get(key)?)));
     let marker = request.marker.as_deref();
     let listed = page(call.action, groups, |(key, _)| key, request.max_items, marker)?;
-    Ok(ListGroupsResult::of(listed, |(_, group)| Group::of(&account, group)))
+    Ok(ListGroupsResult::of(listed, |(_, group)| Group::of(account, group)))
 }
 
 pub(super) async fn update(call: &Call<'_>, request: UpdateGroup) -> Result<(), Fault> {
-    let action = EntityAction::UpdateGroup {
+    let asked = Renaming {
         name: request.group_name,
         new_name: request.new_group_name,
         new_path: request.new_path,
     };
-    change(call, action).await?;
+    call.service.update_group(call.info, "", asked).await?;
     Ok(())
 }
 
 pub(super) async fn delete(call: &Call<'_>, request: DeleteGroup) -> Result<(), Fault> {
-    call.perform("", Action::DeleteGroup { name: request.group_name }).await?;
+    call.service.delete_group(call.info, "", request.group_name).await?;
     Ok(())
 }
 
 pub(super) async fn add_user(call: &Call<'_>, request: Membership) -> Result<(), Fault> {
     let (group, user) = (request.group_name, request.user_name);
-    call.perform("", Action::AddUserToGroup { group, user }).await?;
+    call.service.add_user_to_group(call.info, "", group, user).await?;
     Ok(())
 }
 
 pub(super) async fn remove_user(call: &Call<'_>, request: Membership) -> Result<(), Fault> {
     let (group, user) = (request.group_name, request.user_name);
-    call.perform("", Action::RemoveUserFromGroup { group, user }).await?;
+    call.service.remove_user_from_group(call.info, "", group, user).await?;
     Ok(())
 }

@@ -4,25 +4,23 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::keys::{self, owner_of, reading_owner, require_on};
+use super::keys::holder;
 use super::shown::Tag;
 use super::tags::{self, GivenTag, owner_tags};
-use super::users::{UserOrRoot, own_name};
-use super::{MARKER_CHARS_MAX, qr, reading};
+use super::users::UserOrRoot;
+use super::{MARKER_CHARS_MAX, qr};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
 use crate::aws::shape::Rule::{self, Items, Length, Value};
 use crate::aws::shape::{request, words};
 use crate::aws::xml::Time;
-use crate::domain::command::Action;
-use crate::domain::entity::TagOwner;
 use crate::domain::event::KeyOwner;
-use crate::domain::mfa::{MfaAction, MfaDevice};
+use crate::domain::mfa::MfaDevice;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Account;
 use crate::identity::{Arn, MfaDeviceName, Path, UserName};
-use crate::sts::{AskedMfaDevice, MfaDeviceOf};
+use crate::service::NewMfaDevice;
 
 /// The pattern of serial numbers.
 const SERIAL: Rule =
@@ -30,7 +28,7 @@ const SERIAL: Rule =
 /// The pattern of codes.
 const DIGITS: Rule = Rule::Pattern("[\\d]+", |c| c.is_ascii_digit());
 
-owner_tags!(String, "SerialNumber", owner);
+owner_tags!(MfaDevice, Arn, "SerialNumber");
 
 request! {
     /// Source: IAM API Reference, CreateVirtualMFADevice.
@@ -150,37 +148,17 @@ fn serial(text: &str) -> Result<Arn, Fault> {
     text.parse().map_err(|_| Rejection::missing("MFA device", text).into())
 }
 
-fn owner(call: &Call<'_>, serial_number: String) -> Result<TagOwner, Fault> {
-    let serial_number = serial(&serial_number)?;
-    let (_, account) = call.state()?;
-    let device = account.mfa_device(&serial_number);
-    let device = device.ok_or_else(|| Rejection::missing("MFA device", &serial_number))?;
-    Ok(TagOwner::MfaDevice(device.name.clone()))
-}
-
-/// The device that a request names, and whose it is to be.
-fn device_of(
-    call: &Call<'_>,
-    user_name: Option<UserName>,
-    serial_number: &str,
-) -> Result<MfaDeviceOf, Fault> {
-    let (_, account) = call.state()?;
-    let owner = keys::owner(call, &account, user_name)?;
-    Ok(MfaDeviceOf { account: account.id, serial_number: serial(serial_number)?, owner })
-}
-
 pub(super) async fn create(call: &Call<'_>, request: CreateDevice) -> Result<CreatedDevice, Fault> {
-    let asked = AskedMfaDevice {
+    let asked = NewMfaDevice {
         name: request.name,
         path: request.path.unwrap_or_default(),
         tags: tags::given(request.tags)?,
     };
-    let account = call.account_id()?;
-    let made = call.service.create_mfa_device(call.info, "", account, asked).await?;
+    let made = call.service.create_mfa_device(call.info, "", asked).await?;
     let image = qr::png(made.uri.expose()).map_err(|error| Fault::internal(&error))?;
     Ok(CreatedDevice {
         device: NewDevice {
-            serial_number: made.device.serial_number(account).to_string(),
+            serial_number: made.device.serial_number(made.account.id).to_string(),
             seed: STANDARD.encode(made.seed.expose()),
             qr_code: STANDARD.encode(image),
             tags: Tag::some(&made.device.tags),
@@ -189,64 +167,46 @@ pub(super) async fn create(call: &Call<'_>, request: CreateDevice) -> Result<Cre
 }
 
 pub(super) async fn delete(call: &Call<'_>, request: DeleteDevice) -> Result<(), Fault> {
-    let serial_number = serial(&request.serial_number)?;
-    call.perform("", Action::Mfa(MfaAction::Delete { serial_number })).await?;
+    call.service.delete_mfa_device(call.info, "", serial(&request.serial_number)?).await?;
     Ok(())
 }
 
 pub(super) async fn enable(call: &Call<'_>, request: DeviceCodes) -> Result<(), Fault> {
-    let of = device_of(call, Some(request.user_name), &request.serial_number)?;
+    let (serial, holder) = (serial(&request.serial_number)?, holder(Some(request.user_name)));
     let codes = [request.first.as_str(), request.second.as_str()];
-    call.service.enable_mfa_device(call.info, "", of, codes).await?;
+    call.service.enable_mfa_device(call.info, "", serial, &holder, codes).await?;
     Ok(())
 }
 
 pub(super) async fn resync(call: &Call<'_>, request: DeviceCodes) -> Result<(), Fault> {
-    let of = device_of(call, Some(request.user_name), &request.serial_number)?;
+    let (serial, holder) = (serial(&request.serial_number)?, holder(Some(request.user_name)));
     let codes = [request.first.as_str(), request.second.as_str()];
-    call.service.resync_mfa_device(call.info, "", of, codes).await?;
+    call.service.resync_mfa_device(call.info, "", serial, &holder, codes).await?;
     Ok(())
 }
 
-/// Without a user's name the device's own user is meant, or the account's root.
 pub(super) async fn deactivate(call: &Call<'_>, request: DeviceOfUser) -> Result<(), Fault> {
-    let serial_number = serial(&request.serial_number)?;
-    let (_, account) = call.state()?;
-    let assigned = account.mfa_device(&serial_number).and_then(|device| device.owner.clone());
-    let owner = match (request.user_name, assigned) {
-        (None, Some(owner)) => owner,
-        (named, _) => keys::owner(call, &account, named)?,
-    };
-    call.perform("", Action::Mfa(MfaAction::Deactivate { serial_number, owner })).await?;
+    let (serial, holder) = (serial(&request.serial_number)?, holder(request.user_name));
+    call.service.deactivate_mfa_device(call.info, "", serial, &holder).await?;
     Ok(())
 }
 
 pub(super) async fn get(call: &Call<'_>, request: DeviceOfUser) -> Result<GotDevice, Fault> {
-    let serial_number = serial(&request.serial_number)?;
-    let (view, account) = call.state()?;
-    let device = account.mfa_device(&serial_number);
-    let user = match (request.user_name, device.and_then(|device| device.owner.as_ref())) {
-        (Some(name), _) => Some(name),
-        (None, Some(KeyOwner::User(name))) => Some(name.clone()),
-        (None, Some(_)) => None,
-        (None, None) => own_name(call)?,
-    };
-    let owner = owner_of(&account, user);
-    require_on(call, &view, &account, &owner)?;
-    let device = device.filter(|device| device.owner.as_ref() == Some(&owner));
-    let device = device.ok_or_else(|| Rejection::missing("MFA device", &serial_number))?;
+    let (serial, holder) = (serial(&request.serial_number)?, holder(request.user_name));
+    let found = call.service.mfa_device(call.info, 0, &serial, &holder).await?;
     Ok(GotDevice {
-        user_name: match &device.owner {
+        user_name: match &found.entity.owner {
             Some(KeyOwner::User(name)) => Some(name.to_string()),
             _ => None,
         },
-        serial_number: serial_number.to_string(),
-        enable_date: device.enabled_at.map(Time),
+        serial_number: serial.to_string(),
+        enable_date: found.entity.enabled_at.map(Time),
     })
 }
 
 pub(super) async fn list(call: &Call<'_>, request: ListDevices) -> Result<Devices, Fault> {
-    let (account, owner) = reading_owner(call, request.user_name)?;
+    let of = call.service.list_mfa_devices(call.info, 0, &holder(request.user_name)).await?;
+    let (account, owner) = (of.reading.account, of.owner);
     let devices = account.mfa_devices.iter();
     let devices = devices.filter(|(_, device)| device.owner.as_ref() == Some(&owner));
     let marker = request.marker.as_deref();
@@ -272,7 +232,7 @@ pub(super) async fn list_virtual(
     call: &Call<'_>,
     request: ListVirtualDevices,
 ) -> Result<VirtualDevices, Fault> {
-    let (_, account) = reading(call)?;
+    let account = call.service.list_virtual_mfa_devices(call.info, 0).await?.account;
     let status = request.status.unwrap_or(Status::Any);
     let devices = account.mfa_devices.iter().filter(|(_, device)| match status {
         Status::Assigned => device.owner.is_some(),

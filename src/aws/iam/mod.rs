@@ -18,19 +18,10 @@ mod simulate;
 mod tags;
 mod users;
 
-use std::sync::Arc;
-
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::call::{Call, operations};
-use super::fault::Fault;
+use super::call::operations;
 use super::shape::Rule;
-use crate::domain::entity::{EntityAction, TagOwner};
-use crate::domain::event::PolicyOwner;
-use crate::domain::state::Account;
-use crate::domain::tags::Tags;
-use crate::ledger::{Receipt, View};
-use crate::policy::{Policy, PolicyKind};
 
 operations! {
     AddClientIDToOpenIDConnectProvider => oidc::add_client_id;
@@ -150,11 +141,6 @@ operations! {
 /// The pattern of names.
 const NAME: Rule =
     Rule::Pattern("[\\w+=,.@-]+", |c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c));
-/// The pattern of descriptions of roles.
-const DESCRIPTION: Rule = Rule::Pattern(
-    "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*",
-    |c| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}'),
-);
 /// Characters of a marker.
 const MARKER_CHARS_MAX: usize = 320;
 /// Characters of a path.
@@ -165,44 +151,4 @@ fn document(text: &str) -> String {
     const ESCAPED: &AsciiSet =
         &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(text, ESCAPED).to_string()
-}
-
-/// A policy of a request.
-fn parsed(text: &str, kind: PolicyKind) -> Result<Policy, Fault> {
-    Policy::parse(text, kind).map_err(|error| Fault::policy(&error))
-}
-
-/// Does what is asked of an entity.
-async fn change(call: &Call<'_>, action: EntityAction) -> Result<Receipt, Fault> {
-    call.perform("", crate::domain::command::Action::Entity(action)).await
-}
-
-/// The newest state, for a caller who may do what the call is named after on everything.
-fn reading(call: &Call<'_>) -> Result<(Arc<View>, Arc<Account>), Fault> {
-    call.state_for(&format!("iam:{}", call.action))
-}
-
-/// The newest state, for a caller who may do what the call is named after on `owner`.
-fn reading_entity(call: &Call<'_>, owner: &TagOwner) -> Result<(Arc<View>, Arc<Account>), Fault> {
-    let (view, account) = call.state()?;
-    let tags = owner.tags(&account).cloned();
-    require(call, &view, owner.arn(&account).as_str(), tags.as_ref())?;
-    Ok((view, account))
-}
-
-/// As `reading_entity`, for who holds policies.
-fn reading_owner(call: &Call<'_>, owner: &PolicyOwner) -> Result<(Arc<View>, Arc<Account>), Fault> {
-    let (view, account) = call.state()?;
-    let tags = owner.tags(&account).cloned();
-    require(call, &view, owner.arn(&account).as_str(), tags.as_ref())?;
-    Ok((view, account))
-}
-
-/// The caller may do what the call is named after on a resource with these tags.
-fn require(call: &Call<'_>, view: &View, resource: &str, tags: Option<&Tags>) -> Result<(), Fault> {
-    let (action, context) = (format!("iam:{}", call.action), Tags::of_resource(tags));
-    let account = call.account_id()?;
-    let allowed =
-        call.service.require_with(&view.state, call.info, account, &action, resource, &context);
-    Ok(allowed?)
 }

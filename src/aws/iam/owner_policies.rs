@@ -3,17 +3,14 @@
 
 use serde::Serialize;
 
+use super::document;
 use super::shown::{AttachedPolicy, listed};
-use super::{document, parsed, reading_owner};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::page;
-use crate::domain::command::Action;
 use crate::domain::event::PolicyOwner;
-use crate::domain::rejection::Rejection;
-use crate::domain::state::{Account, Permissions};
-use crate::identity::{Arn, PolicyName};
-use crate::policy::PolicyKind;
+use crate::domain::state::Account;
+use crate::identity::PolicyName;
 
 /// Where a list begins and how much of it is asked for.
 pub(super) struct Window {
@@ -33,27 +30,21 @@ pub(super) async fn put(
     name: PolicyName,
     text: &str,
 ) -> Result<(), Fault> {
-    let policy = parsed(text, PolicyKind::Identity)?;
-    call.perform("", Action::PutInlinePolicy { owner, name, policy }).await?;
+    let document = ("policyDocument", text);
+    call.service.put_inline_policy(call.info, "", owner, name, document).await?;
     Ok(())
 }
 
 /// The names of owner and policy as they are kept, and the document.
-pub(super) fn get(
+pub(super) async fn get(
     call: &Call<'_>,
     owner: &PolicyOwner,
     name: &PolicyName,
 ) -> Result<(String, String, String), Fault> {
-    let (_, account) = reading_owner(call, owner)?;
-    let permissions = permissions(&account, owner)?;
-    let found = permissions.inline.iter().find(|(other, _)| *other == name);
-    let missing = || match owner {
-        PolicyOwner::User(_) => Rejection::missing("user policy", name),
-        PolicyOwner::Role(_) => Rejection::missing("role policy", name),
-        PolicyOwner::Group(_) => Rejection::missing("group policy", name),
-    };
-    let (name, policy) = found.ok_or_else(missing)?;
-    Ok((spelling(&account, owner), name.to_string(), document(policy.text())))
+    let found = call.service.inline_policy(call.info, 0, owner, name).await?;
+    let policy = found.entity.inline_policy(name);
+    let (name, policy) = policy.ok_or_else(|| Fault::internal(&"the policy is gone"))?;
+    Ok((spelling(&found.account, owner), name.to_string(), document(policy.text())))
 }
 
 /// The owner's name as it was given.
@@ -65,60 +56,32 @@ fn spelling(account: &Account, owner: &PolicyOwner) -> String {
     }
 }
 
-fn permissions<'a>(
-    account: &'a Account,
-    owner: &PolicyOwner,
-) -> Result<&'a Permissions, Rejection> {
-    owner.permissions(account).ok_or_else(|| match owner {
-        PolicyOwner::User(name) => Rejection::missing("user", name),
-        PolicyOwner::Role(name) => Rejection::missing("role", name),
-        PolicyOwner::Group(name) => Rejection::missing("group", name),
-    })
-}
-
-pub(super) fn list(
+pub(super) async fn list(
     call: &Call<'_>,
     owner: &PolicyOwner,
     window: &Window,
 ) -> Result<ListPoliciesResult, Fault> {
-    let (_, account) = reading_owner(call, owner)?;
-    let names = permissions(&account, owner)?.inline.keys().map(PolicyName::as_str);
+    let found = call.service.list_inline_policies(call.info, 0, owner).await?;
+    let names = found.entity.inline.keys().map(PolicyName::as_str);
     let marker = window.marker.as_deref();
     let listed = page(call.action, names, |name| name, window.max_items, marker)?;
     Ok(ListPoliciesResult::of(listed, str::to_owned))
 }
 
-pub(super) fn list_attached(
+pub(super) async fn list_attached(
     call: &Call<'_>,
     owner: &PolicyOwner,
     window: &Window,
 ) -> Result<ListAttachedResult, Fault> {
-    let (_, account) = reading_owner(call, owner)?;
+    let found = call.service.list_attached_policies(call.info, 0, owner).await?;
+    let account = &found.account;
     let prefix = window.path_prefix.as_deref().unwrap_or("/");
-    let attached = permissions(&account, owner)?.attached.iter();
+    let attached = found.entity.attached.iter();
     let attached = attached.filter_map(|key| Some((key, account.managed(key)?)));
     let attached = attached.filter(|(_, policy)| policy.path.as_str().starts_with(prefix));
     let marker = window.marker.as_deref();
     let listed = page(call.action, attached, |(key, _)| key, window.max_items, marker)?;
-    Ok(ListAttachedResult::of(listed, |(_, policy)| AttachedPolicy::of(&account, policy)))
-}
-
-pub(super) async fn attach(
-    call: &Call<'_>,
-    owner: PolicyOwner,
-    policy_arn: Arn,
-) -> Result<(), Fault> {
-    call.perform("", Action::AttachPolicy { owner, policy_arn }).await?;
-    Ok(())
-}
-
-pub(super) async fn detach(
-    call: &Call<'_>,
-    owner: PolicyOwner,
-    policy_arn: Arn,
-) -> Result<(), Fault> {
-    call.perform("", Action::DetachPolicy { owner, policy_arn }).await?;
-    Ok(())
+    Ok(ListAttachedResult::of(listed, |(_, policy)| AttachedPolicy::of(account, policy)))
 }
 
 /// A document with whose it is; each kind has a member of its own for its name.
@@ -176,8 +139,8 @@ macro_rules! owner_policies {
             /// Source: IAM API Reference, ListUserPolicies, ListAttachedUserPolicies and their like.
             ListOwned {
                 owner: $name = $wire,
-                path_prefix: Option<String> = "PathPrefix" [Length(1, PATH_CHARS_MAX)],
-                marker: Option<String> = "Marker" [Length(1, MARKER_CHARS_MAX)],
+                path_prefix: Option<String> = "PathPrefix" [Length(1, $crate::aws::iam::PATH_CHARS_MAX)],
+                marker: Option<String> = "Marker" [Length(1, $crate::aws::iam::MARKER_CHARS_MAX)],
                 max_items: Option<u32> = "MaxItems" [Value(1, PAGE_MAX)],
             }
         }
@@ -185,12 +148,12 @@ macro_rules! owner_policies {
         impl ListOwned {
             fn split(self) -> ($crate::domain::event::PolicyOwner, Window) {
                 let Self { owner, path_prefix, marker, max_items } = self;
-                (PolicyOwner::$kind(owner), Window { path_prefix, marker, max_items })
+                ($crate::domain::event::PolicyOwner::$kind(owner), Window { path_prefix, marker, max_items })
             }
         }
 
         pub(super) async fn put_policy(call: &Call<'_>, request: PutPolicy) -> Result<(), Fault> {
-            let owner = PolicyOwner::$kind(request.owner);
+            let owner = $crate::domain::event::PolicyOwner::$kind(request.owner);
             owner_policies::put(call, owner, request.policy_name, &request.policy_document).await
         }
 
@@ -198,15 +161,15 @@ macro_rules! owner_policies {
             call: &Call<'_>,
             request: OfPolicy,
         ) -> Result<InlinePolicy, Fault> {
-            let owner = PolicyOwner::$kind(request.owner);
-            let found = owner_policies::get(call, &owner, &request.policy_name)?;
+            let owner = $crate::domain::event::PolicyOwner::$kind(request.owner);
+            let found = owner_policies::get(call, &owner, &request.policy_name).await?;
             Ok(InlinePolicy::of(&owner, found))
         }
 
         pub(super) async fn delete_policy(call: &Call<'_>, request: OfPolicy) -> Result<(), Fault> {
-            let owner = PolicyOwner::$kind(request.owner);
-            let action = Action::DeleteInlinePolicy { owner, name: request.policy_name };
-            call.perform("", action).await?;
+            let owner = $crate::domain::event::PolicyOwner::$kind(request.owner);
+            let name = request.policy_name;
+            call.service.delete_inline_policy(call.info, "", owner, name).await?;
             Ok(())
         }
 
@@ -215,7 +178,7 @@ macro_rules! owner_policies {
             request: ListOwned,
         ) -> Result<ListPoliciesResult, Fault> {
             let (owner, window) = request.split();
-            owner_policies::list(call, &owner, &window)
+            owner_policies::list(call, &owner, &window).await
         }
 
         pub(super) async fn list_attached(
@@ -223,23 +186,25 @@ macro_rules! owner_policies {
             request: ListOwned,
         ) -> Result<ListAttachedResult, Fault> {
             let (owner, window) = request.split();
-            owner_policies::list_attached(call, &owner, &window)
+            owner_policies::list_attached(call, &owner, &window).await
         }
 
         pub(super) async fn attach_policy(
             call: &Call<'_>,
             request: OfManaged,
         ) -> Result<(), Fault> {
-            owner_policies::attach(call, PolicyOwner::$kind(request.owner), request.policy_arn)
-                .await
+            let owner = $crate::domain::event::PolicyOwner::$kind(request.owner);
+            call.service.attach_policy(call.info, "", owner, request.policy_arn).await?;
+            Ok(())
         }
 
         pub(super) async fn detach_policy(
             call: &Call<'_>,
             request: OfManaged,
         ) -> Result<(), Fault> {
-            owner_policies::detach(call, PolicyOwner::$kind(request.owner), request.policy_arn)
-                .await
+            let owner = $crate::domain::event::PolicyOwner::$kind(request.owner);
+            call.service.detach_policy(call.info, "", owner, request.policy_arn).await?;
+            Ok(())
         }
     };
 }
@@ -264,9 +229,9 @@ macro_rules! owner_boundary {
             call: &Call<'_>,
             request: PutBoundary,
         ) -> Result<(), Fault> {
-            let owner = PolicyOwner::$kind(request.owner);
-            let policy_arn = request.permissions_boundary;
-            call.perform("", Action::PutBoundary { owner, policy_arn }).await?;
+            let owner = $crate::domain::event::PolicyOwner::$kind(request.owner);
+            let boundary = request.permissions_boundary;
+            call.service.put_boundary(call.info, "", owner, boundary).await?;
             Ok(())
         }
 
@@ -274,8 +239,8 @@ macro_rules! owner_boundary {
             call: &Call<'_>,
             request: DeleteBoundary,
         ) -> Result<(), Fault> {
-            let owner = PolicyOwner::$kind(request.owner);
-            call.perform("", Action::DeleteBoundary { owner }).await?;
+            let owner = $crate::domain::event::PolicyOwner::$kind(request.owner);
+            call.service.delete_boundary(call.info, "", owner).await?;
             Ok(())
         }
     };

@@ -6,22 +6,22 @@ use serde::Serialize;
 
 use super::shown::{Policy, PolicyVersion, listed};
 use super::tags::{self, GivenTag, owner_tags};
-use super::{MARKER_CHARS_MAX, PATH_CHARS_MAX, change, parsed, reading, require};
+use super::{MARKER_CHARS_MAX, PATH_CHARS_MAX};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
 use crate::aws::shape::Rule::{Items, Length, Value};
 use crate::aws::shape::{DOCUMENT, request, words};
 use crate::domain::aws_policies;
-use crate::domain::command::Action;
-use crate::domain::entity::{EntityAction, TagOwner};
-use crate::domain::event::{EventKind, PolicyOwner};
-use crate::domain::rejection::Rejection;
+use crate::domain::event::PolicyOwner;
 use crate::domain::state::{Account, ManagedPolicy, PolicyUses};
-use crate::identity::{Arn, Path, PolicyName};
-use crate::policy::PolicyKind;
+use crate::identity::{Arn, Description, Path, PolicyName};
+use crate::service::NewPolicy;
 
-owner_tags!(Arn, "PolicyArn", owner);
+/// The member that holds a document.
+const DOCUMENT_FIELD: &str = "policyDocument";
+
+owner_tags!(Policy, Arn, "PolicyArn");
 
 request! {
     /// Source: IAM API Reference, CreatePolicy.
@@ -29,7 +29,7 @@ request! {
         policy_name: PolicyName = "PolicyName",
         path: Option<Path> = "Path",
         policy_document: String = "PolicyDocument" [Length(1, 131_072), DOCUMENT],
-        description: Option<String> = "Description" [Length(0, 1000)],
+        description: Option<Description> = "Description",
         tags: Vec<GivenTag> = "Tags" [Items(0, 50)],
     }
     /// Source: IAM API Reference, GetPolicy and DeletePolicy.
@@ -171,29 +171,6 @@ impl Entities {
     }
 }
 
-/// Tags are the account's own policies' alone.
-fn owner(call: &Call<'_>, arn: Arn) -> Result<TagOwner, Fault> {
-    let (_, account) = call.state()?;
-    let policy = account.policy_by_arn(&arn);
-    match policy {
-        Some(policy) if policy.aws && call.action != "ListPolicyTags" => {
-            let message = "Policies that AWS manages carry no tags of an account.".to_owned();
-            Err(Rejection::InvalidInput(message).into())
-        }
-        Some(policy) => Ok(TagOwner::Policy(policy.name.clone())),
-        None => Err(Rejection::missing("policy", arn).into()),
-    }
-}
-
-/// The policy, for a caller who may do what the call is named after on it.
-fn readable(call: &Call<'_>, arn: &Arn) -> Result<(Arc<Account>, Arc<ManagedPolicy>), Fault> {
-    let (view, account) = call.state()?;
-    let policy = account.policy_by_arn(arn).cloned();
-    require(call, &view, arn.as_str(), policy.as_ref().map(|policy| &policy.tags))?;
-    let policy = policy.ok_or_else(|| Rejection::missing("policy", arn))?;
-    Ok((account, policy))
-}
-
 /// The number in `v3`. A version's id may end in `.` and letters, which name none here.
 fn number(version_id: &str) -> Result<u32, Fault> {
     let number = version_id.strip_prefix('v').filter(|digits| !digits.starts_with(['0', '+']));
@@ -207,37 +184,31 @@ fn number(version_id: &str) -> Result<u32, Fault> {
 }
 
 pub(super) async fn create(call: &Call<'_>, request: CreatePolicy) -> Result<OnePolicy, Fault> {
-    let (name, path) = (request.policy_name, request.path.unwrap_or_default());
-    let arn = Arn::policy(call.account_id()?, &path, &name);
-    let action = Action::CreatePolicy {
-        name,
-        path,
-        id: call.service.draw_id("ANPA")?,
-        description: Arc::from(request.description.unwrap_or_default()),
-        policy: parsed(&request.policy_document, PolicyKind::Identity)?,
+    let asked = NewPolicy {
+        name: request.policy_name,
+        path: request.path.unwrap_or_default(),
+        description: request.description.unwrap_or_else(Description::empty),
+        document: (DOCUMENT_FIELD, &request.policy_document),
         tags: tags::given(request.tags)?,
     };
-    call.perform("", action).await?;
-    let (_, account) = call.state()?;
-    let policy = account.policy_by_arn(&arn);
-    let policy = policy.ok_or_else(|| Rejection::missing("policy", &arn))?;
-    Ok(OnePolicy { policy: Policy::full(&account, policy) })
+    let (made, _) = call.service.create_policy(call.info, "", asked).await?;
+    Ok(OnePolicy { policy: Policy::full(&made.account, made.entity()?) })
 }
 
 pub(super) async fn get(call: &Call<'_>, request: NamedPolicy) -> Result<OnePolicy, Fault> {
-    let (account, policy) = readable(call, &request.policy_arn)?;
-    Ok(OnePolicy { policy: Policy::full(&account, &policy) })
+    let found = call.service.policy(call.info, 0, &request.policy_arn).await?;
+    Ok(OnePolicy { policy: Policy::full(&found.account, &found.entity) })
 }
 
 pub(super) async fn list(
     call: &Call<'_>,
     request: ListPolicies,
 ) -> Result<ListPoliciesResult, Fault> {
-    let (_, account) = reading(call)?;
+    let prefix = request.path_prefix.as_deref().unwrap_or("/");
+    let account = call.service.list_policies(call.info, 0, prefix).await?.account;
     let scope = request.scope.unwrap_or(Scope::All);
     let of_aws = aws_policies::all().filter(|_| scope != Scope::Local);
     let local = account.policies.values().filter(|_| scope != Scope::Aws);
-    let prefix = request.path_prefix.as_deref().unwrap_or("/");
     let wanted = |policy: &&Arc<ManagedPolicy>| {
         let uses = account.uses_of(policy);
         let only = request.only_attached.unwrap_or(false);
@@ -257,7 +228,7 @@ pub(super) async fn list(
 }
 
 pub(super) async fn delete(call: &Call<'_>, request: NamedPolicy) -> Result<(), Fault> {
-    call.perform("", Action::DeletePolicy { policy_arn: request.policy_arn }).await?;
+    call.service.delete_policy(call.info, "", request.policy_arn).await?;
     Ok(())
 }
 
@@ -265,21 +236,12 @@ pub(super) async fn create_version(
     call: &Call<'_>,
     request: CreateVersion,
 ) -> Result<OneVersion, Fault> {
-    let policy_arn = request.policy_arn;
-    let policy = parsed(&request.policy_document, PolicyKind::Identity)?;
-    let default = request.set_as_default.unwrap_or(false);
-    let action = Action::CreatePolicyVersion { policy_arn: policy_arn.clone(), policy, default };
-    let receipt = call.perform("", action).await?;
-    let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-    let made = events.find_map(|event| match &event.kind {
-        EventKind::PolicyVersionCreated { version, .. } => Some(*version),
-        _ => None,
-    });
-    let (_, account) = call.state()?;
-    let policy = account.policy_by_arn(&policy_arn);
-    let policy = policy.ok_or_else(|| Rejection::missing("policy", &policy_arn))?;
-    let made = made.and_then(|number| Some((number, policy.versions.get(&number)?)));
-    let (number, version) = made.ok_or_else(|| Fault::internal(&"no version was made"))?;
+    let document = (DOCUMENT_FIELD, request.policy_document.as_str());
+    let (arn, default) = (request.policy_arn, request.set_as_default.unwrap_or(false));
+    let made = call.service.create_policy_version(call.info, "", arn, document, default).await?;
+    let (policy, number) = (made.policy.entity()?, made.version);
+    let version = policy.versions.get(&number);
+    let version = version.ok_or_else(|| Fault::internal(&"the version is gone"))?;
     Ok(OneVersion { policy_version: PolicyVersion::brief(policy, number, version) })
 }
 
@@ -288,24 +250,26 @@ pub(super) async fn get_version(
     request: NamedVersion,
 ) -> Result<OneVersion, Fault> {
     let number = number(&request.version_id)?;
-    let (_, policy) = readable(call, &request.policy_arn)?;
-    let missing = || Rejection::missing("policy version", &request.version_id);
-    let version = policy.versions.get(&number).ok_or_else(missing)?;
-    Ok(OneVersion { policy_version: PolicyVersion::full(&policy, number, version) })
+    let named = (number, request.version_id.as_str());
+    let found = call.service.policy_version(call.info, 0, &request.policy_arn, named).await?;
+    let version = found.entity.versions.get(&number);
+    let version = version.ok_or_else(|| Fault::internal(&"the version is gone"))?;
+    Ok(OneVersion { policy_version: PolicyVersion::full(&found.entity, number, version) })
 }
 
 pub(super) async fn list_versions(
     call: &Call<'_>,
     request: ListVersions,
 ) -> Result<ListVersionsResult, Fault> {
-    let (_, policy) = readable(call, &request.policy_arn)?;
+    let found = call.service.list_policy_versions(call.info, 0, &request.policy_arn).await?;
+    let policy = &found.entity;
     // The newest first; what pages are cut by has to rise.
     let versions = policy.versions.iter().rev();
     let versions =
         versions.map(|(number, version)| (format!("{:010}", u32::MAX - number), *number, version));
     let marker = request.marker.as_deref();
     let listed = page(call.action, versions, |(key, ..)| key, request.max_items, marker)?;
-    let show = |number, version| PolicyVersion::brief(&policy, number, version);
+    let show = |number, version| PolicyVersion::brief(policy, number, version);
     Ok(ListVersionsResult::of(listed, |(_, number, version)| show(number, version)))
 }
 
@@ -313,16 +277,14 @@ pub(super) async fn set_default_version(
     call: &Call<'_>,
     request: NamedVersion,
 ) -> Result<(), Fault> {
-    let version = number(&request.version_id)?;
-    let policy_arn = request.policy_arn;
-    change(call, EntityAction::SetDefaultPolicyVersion { policy_arn, version }).await?;
+    let (arn, version) = (request.policy_arn, number(&request.version_id)?);
+    call.service.set_default_policy_version(call.info, "", arn, version).await?;
     Ok(())
 }
 
 pub(super) async fn delete_version(call: &Call<'_>, request: NamedVersion) -> Result<(), Fault> {
-    let version = number(&request.version_id)?;
-    let policy_arn = request.policy_arn;
-    change(call, EntityAction::DeletePolicyVersion { policy_arn, version }).await?;
+    let (arn, version) = (request.policy_arn, number(&request.version_id)?);
+    call.service.delete_policy_version(call.info, "", arn, version).await?;
     Ok(())
 }
 
@@ -330,8 +292,9 @@ pub(super) async fn list_entities(
     call: &Call<'_>,
     request: ListEntities,
 ) -> Result<Entities, Fault> {
-    let (account, policy) = readable(call, &request.policy_arn)?;
-    let holders = account.holders_of(&policy.reference().key());
+    let found = call.service.list_entities_for_policy(call.info, 0, &request.policy_arn).await?;
+    let account = &found.account;
+    let holders = account.holders_of(&found.entity.reference().key());
     let (attached, bounded) = (holders.attached.into_iter(), holders.bounded.into_iter());
     let usage = request.policy_usage_filter;
     let attached = attached.filter(|_| usage != Some(Usage::Boundary));
@@ -343,12 +306,13 @@ pub(super) async fn list_entities(
             PolicyOwner::Role(_) => EntityFilter::Role,
             PolicyOwner::Group(_) => EntityFilter::Group,
         };
-        let arn = holder.arn(&account);
-        let path = arn
-            .resource()
-            .split_once('/')
-            .map_or("", |(kind, _)| arn.resource().get(kind.len()..).unwrap_or_default());
-        request.entity_filter.is_none_or(|filter| filter == kind) && path.starts_with(prefix)
+        let path = match holder {
+            PolicyOwner::User(name) => account.user(name).map(|user| &user.path),
+            PolicyOwner::Role(name) => account.role(name).map(|role| &role.path),
+            PolicyOwner::Group(name) => account.group(name).map(|group| &group.path),
+        };
+        let is_under = path.is_some_and(|path| path.as_str().starts_with(prefix));
+        request.entity_filter.is_none_or(|filter| filter == kind) && is_under
     };
     let mut found: Vec<_> = attached.chain(bounded).filter(wanted).map(sorted).collect();
     found.sort();
@@ -356,7 +320,7 @@ pub(super) async fn list_entities(
     let marker = request.marker.as_deref();
     let listed = page(call.action, found, |(key, _)| key, request.max_items, marker)?;
     let mut entities = Entities::default();
-    listed.entries.iter().for_each(|(_, holder)| entities.add(&account, holder));
+    listed.entries.iter().for_each(|(_, holder)| entities.add(account, holder));
     entities.is_truncated = listed.next.is_some();
     entities.marker = listed.next;
     Ok(entities)

@@ -4,19 +4,17 @@ use serde::Serialize;
 
 use super::shown::{InstanceProfile, listed};
 use super::tags::{self, GivenTag, owner_tags};
-use super::{MARKER_CHARS_MAX, PATH_CHARS_MAX, reading, reading_entity};
+use super::{MARKER_CHARS_MAX, PATH_CHARS_MAX};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
 use crate::aws::shape::Rule::{Items, Length, Value};
 use crate::aws::shape::request;
-use crate::domain::command::Action;
-use crate::domain::entity::TagOwner;
-use crate::domain::rejection::Rejection;
-use crate::domain::state::{Account, State, key_of};
+use crate::domain::state::key_of;
 use crate::identity::{Path, ProfileName, RoleName};
+use crate::service::NewProfile;
 
-owner_tags!(ProfileName, "InstanceProfileName", owner);
+owner_tags!(Profile, ProfileName, "InstanceProfileName");
 
 request! {
     /// Source: IAM API Reference, CreateInstanceProfile.
@@ -59,46 +57,34 @@ pub(super) struct OneProfile {
     instance_profile: InstanceProfile,
 }
 
-fn owner(_: &Call<'_>, name: ProfileName) -> Result<TagOwner, Fault> {
-    Ok(TagOwner::Profile(name))
-}
-
 pub(super) async fn create(call: &Call<'_>, request: CreateProfile) -> Result<OneProfile, Fault> {
-    let name = request.instance_profile_name;
-    let action = Action::CreateProfile {
-        name: name.clone(),
+    let asked = NewProfile {
+        name: request.instance_profile_name,
         path: request.path.unwrap_or_default(),
-        id: call.service.draw_id("AIPA")?,
         tags: tags::given(request.tags)?,
     };
-    call.perform("", action).await?;
-    let (view, account) = call.state()?;
-    found(&view.state, &account, &name)
+    let made = call.service.create_profile(call.info, "", asked).await?;
+    let (state, account) = (&made.view.state, &made.account);
+    Ok(OneProfile { instance_profile: InstanceProfile::full(state, account, made.entity()?) })
 }
 
 pub(super) async fn get(call: &Call<'_>, request: NamedProfile) -> Result<OneProfile, Fault> {
-    let name = request.instance_profile_name;
-    let (view, account) = reading_entity(call, &TagOwner::Profile(name.clone()))?;
-    found(&view.state, &account, &name)
-}
-
-fn found(state: &State, account: &Account, name: &ProfileName) -> Result<OneProfile, Fault> {
-    let profile = account.profile(name);
-    let profile = profile.ok_or_else(|| Rejection::missing("instance profile", name))?;
-    Ok(OneProfile { instance_profile: InstanceProfile::full(state, account, profile) })
+    let found = call.service.profile(call.info, 0, &request.instance_profile_name).await?;
+    let (state, account) = (&found.view.state, &found.account);
+    Ok(OneProfile { instance_profile: InstanceProfile::full(state, account, &found.entity) })
 }
 
 pub(super) async fn list(
     call: &Call<'_>,
     request: ListProfiles,
 ) -> Result<ListProfilesResult, Fault> {
-    let (view, account) = reading(call)?;
     let prefix = request.path_prefix.as_deref().unwrap_or("/");
-    let profiles = account.profiles.iter();
+    let read = call.service.list_profiles(call.info, 0, prefix).await?;
+    let profiles = read.account.profiles.iter();
     let profiles = profiles.filter(|(_, profile)| profile.path.as_str().starts_with(prefix));
     let marker = request.marker.as_deref();
     let listed = page(call.action, profiles, |(key, _)| key, request.max_items, marker)?;
-    let show = |profile| InstanceProfile::brief(&view.state, &account, profile);
+    let show = |profile| InstanceProfile::brief(&read.view.state, &read.account, profile);
     Ok(ListProfilesResult::of(listed, |(_, profile)| show(profile)))
 }
 
@@ -106,30 +92,28 @@ pub(super) async fn list_for_role(
     call: &Call<'_>,
     request: ListProfilesForRole,
 ) -> Result<ListProfilesResult, Fault> {
-    let name = request.role_name;
-    let (view, account) = reading_entity(call, &TagOwner::Role(name.clone()))?;
-    let role = account.role(&name).ok_or_else(|| Rejection::missing("role", &name))?;
+    let found = call.service.list_profiles_for_role(call.info, 0, &request.role_name).await?;
     let marker = request.marker.as_deref();
-    let profiles = account.profiles_of(role);
+    let profiles = found.account.profiles_of(&found.entity);
     let profiles = profiles.map(|profile| (key_of(profile.name.as_str()), profile));
     let listed = page(call.action, profiles, |(key, _)| key, request.max_items, marker)?;
-    let show = |profile| InstanceProfile::brief(&view.state, &account, profile);
+    let show = |profile| InstanceProfile::brief(&found.view.state, &found.account, profile);
     Ok(ListProfilesResult::of(listed, |(_, profile)| show(profile)))
 }
 
 pub(super) async fn delete(call: &Call<'_>, request: NamedProfile) -> Result<(), Fault> {
-    call.perform("", Action::DeleteProfile { name: request.instance_profile_name }).await?;
+    call.service.delete_profile(call.info, "", request.instance_profile_name).await?;
     Ok(())
 }
 
 pub(super) async fn add_role(call: &Call<'_>, request: RoleInProfile) -> Result<(), Fault> {
     let (profile, role) = (request.instance_profile_name, request.role_name);
-    call.perform("", Action::AddRoleToProfile { profile, role }).await?;
+    call.service.add_role_to_profile(call.info, "", profile, role).await?;
     Ok(())
 }
 
 pub(super) async fn remove_role(call: &Call<'_>, request: RoleInProfile) -> Result<(), Fault> {
     let (profile, role) = (request.instance_profile_name, request.role_name);
-    call.perform("", Action::RemoveRoleFromProfile { profile, role }).await?;
+    call.service.remove_role_from_profile(call.info, "", profile, role).await?;
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! Roles.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,26 +7,18 @@ use serde::Serialize;
 use super::owner_policies::{owner_boundary, owner_policies};
 use super::shown::{Role, listed};
 use super::tags::{self, GivenTag, owner_tags};
-use super::{DESCRIPTION, MARKER_CHARS_MAX, PATH_CHARS_MAX, parsed, reading, reading_entity};
+use super::{MARKER_CHARS_MAX, PATH_CHARS_MAX};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
 use crate::aws::shape::Rule::{Items, Length, Value};
 use crate::aws::shape::{DOCUMENT, request};
-use crate::domain::command::Action;
-use crate::domain::entity::TagOwner;
-use crate::domain::event::PolicyOwner;
-use crate::domain::rejection::Rejection;
-use crate::domain::state::{Account, State};
-use crate::identity::{Arn, Path, RoleName};
-use crate::policy::PolicyKind;
-
-/// How long sessions of a role may be if its maker sets nothing.
-const MAX_SESSION_DEFAULT_SECONDS: u32 = 3600;
+use crate::identity::{Arn, Description, Invalid, MaxSession, Path, RoleName};
+use crate::service::{NewRole, RoleChange};
 
 owner_policies!(Role, RoleName, "RoleName");
 owner_boundary!(Role, RoleName, "RoleName");
-owner_tags!(RoleName, "RoleName", owner);
+owner_tags!(Role, RoleName, "RoleName");
 
 request! {
     /// Source: IAM API Reference, CreateRole.
@@ -36,7 +27,7 @@ request! {
         path: Option<Path> = "Path",
         assume_role_policy_document: String =
             "AssumeRolePolicyDocument" [Length(1, 131_072), DOCUMENT],
-        description: Option<String> = "Description" [Length(0, 1000), DESCRIPTION],
+        description: Option<Description> = "Description",
         max_session_duration: Option<u32> = "MaxSessionDuration" [Value(3600, 43_200)],
         permissions_boundary: Option<Arn> = "PermissionsBoundary" [Length(20, 2048)],
         tags: Vec<GivenTag> = "Tags" [Items(0, 50)],
@@ -54,13 +45,13 @@ request! {
     /// Source: IAM API Reference, UpdateRole.
     UpdateRole {
         role_name: RoleName = "RoleName",
-        description: Option<String> = "Description" [Length(0, 1000), DESCRIPTION],
+        description: Option<Description> = "Description",
         max_session_duration: Option<u32> = "MaxSessionDuration" [Value(3600, 43_200)],
     }
     /// Source: IAM API Reference, UpdateRoleDescription.
     UpdateRoleDescription {
         role_name: RoleName = "RoleName",
-        description: String = "Description" [Length(0, 1000), DESCRIPTION],
+        description: Description = "Description",
     }
     /// Source: IAM API Reference, UpdateAssumeRolePolicy.
     UpdateAssumeRolePolicy {
@@ -87,55 +78,48 @@ pub(super) struct Empty {
     _present: u8,
 }
 
-fn owner(_: &Call<'_>, name: RoleName) -> Result<TagOwner, Fault> {
-    Ok(TagOwner::Role(name))
-}
-
 pub(super) async fn create(call: &Call<'_>, request: CreateRole) -> Result<OneRole, Fault> {
-    let seconds = request.max_session_duration.unwrap_or(MAX_SESSION_DEFAULT_SECONDS);
-    let action = Action::CreateRole {
-        name: request.role_name.clone(),
+    let asked = NewRole {
+        name: request.role_name,
         path: request.path.unwrap_or_default(),
-        id: call.service.draw_id("AROA")?,
-        description: Arc::from(request.description.unwrap_or_default()),
-        max_session: Duration::from_secs(u64::from(seconds)),
-        trust: parsed(&request.assume_role_policy_document, PolicyKind::Trust)?,
+        trust: ("assumeRolePolicyDocument", &request.assume_role_policy_document),
+        description: request.description.unwrap_or_else(Description::empty),
+        max_session: max_session(request.max_session_duration)?.unwrap_or_default(),
         tags: tags::given(request.tags)?,
         boundary: request.permissions_boundary,
     };
-    call.perform("", action).await?;
-    let (view, account) = call.state()?;
-    found(&view.state, &account, &request.role_name)
+    let (made, _) = call.service.create_role(call.info, "", asked).await?;
+    Ok(OneRole { role: Role::full(&made.view.state, &made.account, made.entity()?) })
+}
+
+fn max_session(seconds: Option<u32>) -> Result<Option<MaxSession>, Invalid> {
+    let duration = seconds.map(|seconds| Duration::from_secs(u64::from(seconds)));
+    duration.map(MaxSession::new).transpose()
 }
 
 pub(super) async fn get(call: &Call<'_>, request: NamedRole) -> Result<OneRole, Fault> {
-    let owner = TagOwner::Role(request.role_name.clone());
-    let (view, account) = reading_entity(call, &owner)?;
-    found(&view.state, &account, &request.role_name)
-}
-
-fn found(state: &State, account: &Account, name: &RoleName) -> Result<OneRole, Fault> {
-    let role = account.role(name).ok_or_else(|| Rejection::missing("role", name))?;
-    Ok(OneRole { role: Role::full(state, account, role) })
+    let found = call.service.role(call.info, 0, &request.role_name).await?;
+    Ok(OneRole { role: Role::full(&found.view.state, &found.account, &found.entity) })
 }
 
 pub(super) async fn list(call: &Call<'_>, request: ListRoles) -> Result<ListRolesResult, Fault> {
-    let (view, account) = reading(call)?;
     let prefix = request.path_prefix.as_deref().unwrap_or("/");
-    let roles = account.roles.iter().filter(|(_, role)| role.path.as_str().starts_with(prefix));
+    let read = call.service.list_roles(call.info, 0, prefix).await?;
+    let roles = read.account.roles.iter();
+    let roles = roles.filter(|(_, role)| role.path.as_str().starts_with(prefix));
     let marker = request.marker.as_deref();
     let listed = page(call.action, roles, |(key, _)| key, request.max_items, marker)?;
-    Ok(ListRolesResult::of(listed, |(_, role)| Role::brief(&view.state, &account, role)))
+    let show = |role| Role::brief(&read.view.state, &read.account, role);
+    Ok(ListRolesResult::of(listed, |(_, role)| show(role)))
 }
 
 pub(super) async fn update(call: &Call<'_>, request: UpdateRole) -> Result<Empty, Fault> {
-    let max_session = request.max_session_duration;
-    let action = Action::UpdateRole {
+    let asked = RoleChange {
         name: request.role_name,
-        description: request.description.map(Arc::from),
-        max_session: max_session.map(|seconds| Duration::from_secs(u64::from(seconds))),
+        description: request.description,
+        max_session: max_session(request.max_session_duration)?,
     };
-    call.perform("", action).await?;
+    call.service.update_role(call.info, "", asked).await?;
     Ok(Empty { _present: 0 })
 }
 
@@ -143,26 +127,21 @@ pub(super) async fn update_description(
     call: &Call<'_>,
     request: UpdateRoleDescription,
 ) -> Result<OneRole, Fault> {
-    let action = Action::UpdateRole {
-        name: request.role_name.clone(),
-        description: Some(Arc::from(request.description)),
-        max_session: None,
-    };
-    call.perform("", action).await?;
-    let (view, account) = call.state()?;
-    found(&view.state, &account, &request.role_name)
+    let (name, description) = (request.role_name, request.description);
+    let made = call.service.update_role_description(call.info, "", name, description).await?;
+    Ok(OneRole { role: Role::full(&made.view.state, &made.account, made.entity()?) })
 }
 
 pub(super) async fn update_trust(
     call: &Call<'_>,
     request: UpdateAssumeRolePolicy,
 ) -> Result<(), Fault> {
-    let trust = parsed(&request.policy_document, PolicyKind::Trust)?;
-    call.perform("", Action::UpdateTrustPolicy { role: request.role_name, trust }).await?;
+    let trust = ("policyDocument", request.policy_document.as_str());
+    call.service.update_trust_policy(call.info, "", request.role_name, trust).await?;
     Ok(())
 }
 
 pub(super) async fn delete(call: &Call<'_>, request: NamedRole) -> Result<(), Fault> {
-    call.perform("", Action::DeleteRole { name: request.role_name }).await?;
+    call.service.delete_role(call.info, "", request.role_name).await?;
     Ok(())
 }

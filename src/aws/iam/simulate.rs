@@ -2,18 +2,19 @@
 
 use serde::Serialize;
 
-use super::require;
 use super::scene::{EvaluationResult, Scene, Source};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
 use crate::aws::shape::Rule::{Items, Length, Value};
 use crate::aws::shape::{DOCUMENT, request};
+use crate::domain::access::Permission;
 use crate::domain::event::PolicyOwner;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Account;
 use crate::identity::{AccountId, Arn, Path, Principal, base32_id};
 use crate::policy::{Context, Policy, PolicyKind};
+use crate::service::Reading;
 
 /// Actions or resources of one simulation.
 const ASKED_MAX: usize = 1000;
@@ -75,7 +76,8 @@ pub(super) async fn custom(
     call: &Call<'_>,
     request: Simulate,
 ) -> Result<SimulatePolicyResult, Fault> {
-    let (view, account) = super::reading(call)?;
+    let permission = Permission::SimulateCustomPolicy;
+    let Reading { view, account } = call.service.read_account(call.info, 0, permission).await?;
     if request.policy_input_list.is_empty() {
         return Err(Fault::missing("PolicyInputList"));
     }
@@ -103,8 +105,9 @@ pub(super) async fn principal(
 ) -> Result<SimulatePolicyResult, Fault> {
     let source = request.policy_source_arn.as_ref();
     let source = source.ok_or_else(|| Fault::missing("PolicySourceArn"))?;
-    let (view, account) = call.state()?;
-    let owner = readable_owner(call, source)?;
+    let permission = Permission::SimulatePrincipalPolicy;
+    let (read, owner) = call.service.simulated_principal(call.info, permission, source).await?;
+    let Reading { view, account } = read;
     let own = call.service.caller_of_arn(&view.state, account.id, source);
     let own = own.map(|caller| caller.principal);
     let caller = request.caller_arn.as_ref().map(user_of_arn).transpose()?.or(own);
@@ -135,7 +138,8 @@ pub(super) async fn keys_for_custom(
     call: &Call<'_>,
     request: KeysForCustom,
 ) -> Result<ContextKeys, Fault> {
-    super::reading(call)?;
+    let permission = Permission::GetContextKeysForCustomPolicy;
+    call.service.read_account(call.info, 0, permission).await?;
     let given = inputs("PolicyInputList", &request.policy_input_list, PolicyKind::Identity)?;
     Ok(ContextKeys { context_key_names: keys_of(&given) })
 }
@@ -144,39 +148,13 @@ pub(super) async fn keys_for_principal(
     call: &Call<'_>,
     request: KeysForPrincipal,
 ) -> Result<ContextKeys, Fault> {
-    let (_, account) = call.state()?;
-    let owner = readable_owner(call, &request.policy_source_arn)?;
-    let (mut sources, _) = stored(&account, &owner);
+    let (permission, arn) =
+        (Permission::GetContextKeysForPrincipalPolicy, &request.policy_source_arn);
+    let (read, owner) = call.service.simulated_principal(call.info, permission, arn).await?;
+    let (mut sources, _) = stored(&read.account, &owner);
     let given = inputs("PolicyInputList", &request.policy_input_list, PolicyKind::Identity)?;
     sources.extend(given);
     Ok(ContextKeys { context_key_names: keys_of(&sources) })
-}
-
-/// Whose policies are simulated: a user, role or group of the account, for a caller who may do it.
-fn readable_owner(call: &Call<'_>, arn: &Arn) -> Result<PolicyOwner, Fault> {
-    let (view, account) = call.state()?;
-    let name = arn.resource_name();
-    let owner = match arn.resource().split_once('/') {
-        Some(("user", _)) => PolicyOwner::User(name.parse()?),
-        Some(("role", _)) => PolicyOwner::Role(name.parse()?),
-        Some(("group", _)) => PolicyOwner::Group(name.parse()?),
-        _ => {
-            let message = format!("Invalid Entity Arn: {arn} does not clearly define entity type");
-            return Err(Rejection::InvalidInput(message).into());
-        }
-    };
-    let same = owner.arn(&account) == *arn;
-    let tags = owner.tags(&account).filter(|_| same);
-    require(call, &view, arn.as_str(), tags)?;
-    if !same || owner.permissions(&account).is_none() {
-        let missing = match owner {
-            PolicyOwner::User(_) => Rejection::missing("user", name),
-            PolicyOwner::Role(_) => Rejection::missing("role", name),
-            PolicyOwner::Group(_) => Rejection::missing("group", name),
-        };
-        return Err(missing.into());
-    }
-    Ok(owner)
 }
 
 /// What an entity has: its own policies and, for a user, those of its groups; and its boundary.

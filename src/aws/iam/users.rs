@@ -5,23 +5,21 @@ use serde::Serialize;
 use super::owner_policies::{owner_boundary, owner_policies};
 use super::shown::{User, listed};
 use super::tags::{self, GivenTag, owner_tags};
-use super::{MARKER_CHARS_MAX, PATH_CHARS_MAX, change, reading, reading_entity};
+use super::{MARKER_CHARS_MAX, PATH_CHARS_MAX};
 use crate::aws::call::Call;
 use crate::aws::fault::Fault;
 use crate::aws::page::{PAGE_MAX, page};
 use crate::aws::shape::Rule::{Items, Length, Value};
 use crate::aws::shape::{DOCUMENT, request};
 use crate::aws::xml::Time;
-use crate::domain::command::Action;
-use crate::domain::entity::{EntityAction, TagOwner};
-use crate::domain::event::{KeyOwner, PolicyOwner};
-use crate::domain::rejection::Rejection;
+use crate::domain::event::KeyOwner;
 use crate::domain::state::Account;
-use crate::identity::{Arn, Path, Principal, UserName};
+use crate::identity::{Arn, Path, UserName};
+use crate::service::{NewUser, Renaming, UserOrRootAccount};
 
 owner_policies!(User, UserName, "UserName");
 owner_boundary!(User, UserName, "UserName");
-owner_tags!(UserName, "UserName", owner);
+owner_tags!(User, UserName, "UserName");
 
 request! {
     /// Source: IAM API Reference, CreateUser.
@@ -105,54 +103,30 @@ impl UserOrRoot {
     }
 }
 
-fn owner(_: &Call<'_>, name: UserName) -> Result<TagOwner, Fault> {
-    Ok(TagOwner::User(name))
-}
-
-/// The user that a request means which names none: the one who signed it; none for the account's root.
-pub(super) fn own_name(call: &Call<'_>) -> Result<Option<UserName>, Fault> {
-    match &call.info.caller.principal {
-        Principal::User { name, .. } => Ok(Some(name.clone())),
-        Principal::Root { .. } => Ok(None),
-        _ => {
-            let message = "Must specify userName when calling with non-User credentials";
-            Err(Fault::validation(message))
-        }
-    }
-}
-
 pub(super) async fn create(call: &Call<'_>, request: CreateUser) -> Result<OneUser, Fault> {
-    let action = Action::CreateUser {
-        name: request.user_name.clone(),
+    let asked = NewUser {
+        name: request.user_name,
         path: request.path.unwrap_or_default(),
-        id: call.service.draw_id("AIDA")?,
         tags: tags::given(request.tags)?,
         boundary: request.permissions_boundary,
     };
-    call.perform("", action).await?;
-    let (_, account) = call.state()?;
-    let user = account.user(&request.user_name);
-    let user = user.ok_or_else(|| Rejection::missing("user", &request.user_name))?;
-    Ok(OneUser { user: User::full(&account, user) })
+    let made = call.service.create_user(call.info, "", asked).await?;
+    Ok(OneUser { user: User::full(&made.account, made.entity()?) })
 }
 
 pub(super) async fn get(call: &Call<'_>, request: GetUser) -> Result<GotUser, Fault> {
-    let named = match request.user_name {
-        Some(name) => Some(name),
-        None => own_name(call)?,
+    let user = match call.service.user_or_root(call.info, request.user_name).await? {
+        UserOrRootAccount::User(found) => {
+            UserOrRoot::User(User::full(&found.account, &found.entity))
+        }
+        UserOrRootAccount::Root(account) => UserOrRoot::root(&account),
     };
-    let Some(name) = named else {
-        let (_, account) = call.state()?;
-        return Ok(GotUser { user: UserOrRoot::root(&account) });
-    };
-    let (_, account) = reading_entity(call, &TagOwner::User(name.clone()))?;
-    let user = account.user(&name).ok_or_else(|| Rejection::missing("user", &name))?;
-    Ok(GotUser { user: UserOrRoot::User(User::full(&account, user)) })
+    Ok(GotUser { user })
 }
 
 pub(super) async fn list(call: &Call<'_>, request: ListUsers) -> Result<ListUsersResult, Fault> {
-    let (_, account) = reading(call)?;
     let prefix = request.path_prefix.as_deref().unwrap_or("/");
+    let account = call.service.list_users(call.info, 0, prefix).await?.account;
     let users = account.users.iter().filter(|(_, user)| user.path.as_str().starts_with(prefix));
     let marker = request.marker.as_deref();
     let listed = page(call.action, users, |(key, _)| key, request.max_items, marker)?;
@@ -160,16 +134,16 @@ pub(super) async fn list(call: &Call<'_>, request: ListUsers) -> Result<ListUser
 }
 
 pub(super) async fn update(call: &Call<'_>, request: UpdateUser) -> Result<(), Fault> {
-    let action = EntityAction::UpdateUser {
+    let asked = Renaming {
         name: request.user_name,
         new_name: request.new_user_name,
         new_path: request.new_path,
     };
-    change(call, action).await?;
+    call.service.update_user(call.info, "", asked).await?;
     Ok(())
 }
 
 pub(super) async fn delete(call: &Call<'_>, request: DeleteUser) -> Result<(), Fault> {
-    call.perform("", Action::DeleteUser { name: request.user_name }).await?;
+    call.service.delete_user(call.info, "", request.user_name).await?;
     Ok(())
 }

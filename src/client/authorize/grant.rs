@@ -6,7 +6,7 @@ use super::body::Shown;
 use super::remote::authorized;
 use super::{Asked, Authorized, Refusal, Settings};
 use crate::clock::Timestamp;
-use crate::domain::access::insert_request_keys;
+use crate::domain::access::{Connection, insert_request_keys};
 use crate::identity::{AccountId, Invalid, Principal};
 use crate::policy::{self, Context, Level, Named, Policies, Policy, PolicyKind, Request, Verdict};
 use crate::proto::v1::granted_principal::Kind;
@@ -96,7 +96,10 @@ impl Grant {
         let own = self.own.as_ref()?;
         let verified = own.verify(shown, credential);
         let verified = verified.map_err(|error| Refusal::of_signature(&error));
-        Some(verified.and_then(|()| own.decide(account, settings, shown, asked, now)))
+        Some(verified.and_then(|()| {
+            let region = credential.region();
+            own.decide(account, settings, shown, region, asked, now)
+        }))
     }
 }
 
@@ -144,12 +147,18 @@ impl Own {
         account: AccountId,
         settings: &Settings,
         shown: &Shown,
+        region: &str,
         asked: &Asked,
         now: Timestamp,
     ) -> Result<Authorized, Refusal> {
         let mut context = self.context.clone();
-        let secure = settings.secure_transport;
-        insert_request_keys(&mut context, now, secure, shown.source_ip, &shown.user_agent);
+        let connection = Connection {
+            secure_transport: settings.secure_transport,
+            source_ip: shown.source_ip,
+            user_agent: &shown.user_agent,
+            region: Some(region),
+        };
+        insert_request_keys(&mut context, now, &connection);
         context.insert("aws:ResourceAccount", account.to_string());
         for (key, values) in &asked.context {
             context.insert_multi(key, values.clone());

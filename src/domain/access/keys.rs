@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Caller, CallerSession, Question};
+use super::{Caller, CallerSession, ConditionKeys, Question};
 use crate::clock::Timestamp;
 use crate::domain::state::{Account, State};
 use crate::domain::tags::Tags;
@@ -14,7 +14,7 @@ use crate::policy::{Context, Key, KeySet};
 pub(super) fn context(
     state: &State,
     question: &Question<'_>,
-    extra: &Context,
+    extra: &impl ConditionKeys,
     asked: KeySet,
 ) -> Context {
     let mut context = Context::of(asked);
@@ -34,7 +34,7 @@ pub(super) fn context(
     if let Some(account) = question.resource_account {
         context.set(const { Key::known("aws:resourceaccount") }, || account.to_string());
     }
-    context.extend(extra);
+    extra.insert_into(&mut context);
     context
 }
 
@@ -65,28 +65,76 @@ fn tags_of<'a>(account: &'a Account, principal: &Principal) -> Option<&'a Tags> 
 const PRINCIPAL_TAG: &str = "aws:PrincipalTag";
 
 /// The condition keys that follow from a request, not from who makes it.
-pub const REQUEST_KEYS: [&str; 6] = [
+pub const REQUEST_KEYS: [&str; 8] = [
     "aws:CurrentTime",
     "aws:EpochTime",
     "aws:SecureTransport",
     "aws:SourceIp",
     "aws:UserAgent",
+    "aws:RequestedRegion",
+    "aws:ViaAWSService",
     "aws:ResourceAccount",
 ];
 
-/// Sets those of `REQUEST_KEYS` that do not follow from the resource.
-pub fn insert_request_keys(
-    context: &mut Context,
-    time: Timestamp,
-    secure_transport: bool,
-    source_ip: Option<IpAddr>,
-    user_agent: &str,
-) {
+/// The condition keys that follow from the caller or the request, whatever is asked for
+/// (IAM User Guide, reference_policies_condition-keys). One that ends in a slash is that of a family.
+pub const GLOBAL_KEYS: [&str; 27] = [
+    "aws:CurrentTime",
+    "aws:EC2InstanceSourcePrivateIPv4",
+    "aws:EpochTime",
+    "aws:FederatedProvider",
+    "aws:MultiFactorAuthAge",
+    "aws:MultiFactorAuthPresent",
+    "aws:PrincipalAccount",
+    "aws:PrincipalArn",
+    "aws:PrincipalIsAWSService",
+    "aws:PrincipalServiceName",
+    "aws:PrincipalServiceNamesList",
+    "aws:PrincipalTag/",
+    "aws:PrincipalType",
+    "aws:RequestedRegion",
+    "aws:ResourceAccount",
+    "aws:SecureTransport",
+    "aws:SourceIdentity",
+    "aws:SourceIp",
+    "aws:TokenIssueTime",
+    "aws:UserAgent",
+    "aws:ViaAWSService",
+    "aws:userid",
+    "aws:username",
+    "ec2:RoleDelivery",
+    "ec2:SourceInstanceArn",
+    "ISSUER:aud",
+    "ISSUER:sub",
+];
+
+/// How a request came, as far as policies may ask about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Connection<'a> {
+    /// Whether it came over TLS.
+    pub secure_transport: bool,
+    /// Where it came from.
+    pub source_ip: Option<IpAddr>,
+    /// The client's own name for itself.
+    pub user_agent: &'a str,
+    /// The region that it was made to.
+    pub region: Option<&'a str>,
+}
+
+/// Sets those of `REQUEST_KEYS` that do not follow from the resource. No service here makes requests in another
+/// caller's name, so `aws:ViaAWSService` is always false: it is there all the same, as policies deny by its absence.
+pub fn insert_request_keys(context: &mut Context, time: Timestamp, connection: &Connection<'_>) {
+    let Connection { secure_transport, source_ip, user_agent, region } = *connection;
     context.set(const { Key::known("aws:currenttime") }, || time.iso8601());
     context.set(const { Key::known("aws:epochtime") }, || time.as_unix_seconds().to_string());
     context.set(const { Key::known("aws:securetransport") }, || truth(secure_transport));
+    context.set(const { Key::known("aws:viaawsservice") }, || truth(false));
     if let Some(ip) = source_ip {
-        context.set(const { Key::known("aws:sourceip") }, || ip.to_string());
+        // What comes over IPv4 to a port that takes both is shown as what it is.
+        context.set(const { Key::known("aws:sourceip") }, || ip.to_canonical().to_string());
+    }
+    if let Some(region) = region {
+        context.set(const { Key::known("aws:requestedregion") }, || region.to_owned());
     }
     if !user_agent.is_empty() {
         context.set(const { Key::known("aws:useragent") }, || user_agent.to_owned());
@@ -105,8 +153,13 @@ fn insert_caller_keys(
     time: Timestamp,
 ) {
     context.insert_principal(&caller.principal);
-    let (ip, agent) = (caller.source_ip, &caller.user_agent);
-    insert_request_keys(context, time, caller.secure_transport, ip, agent);
+    let connection = Connection {
+        secure_transport: caller.secure_transport,
+        source_ip: caller.source_ip,
+        user_agent: &caller.user_agent,
+        region: caller.region.as_deref(),
+    };
+    insert_request_keys(context, time, &connection);
     if let Some(tags) = tags {
         // Names of keys ignore the case of ASCII, so that a tag of the session takes the place of one of the role. Two
         // that differ in the case of other letters are one tag in `Tags`, but two keys here.
@@ -171,8 +224,8 @@ mod tests {
 
     use super::*;
     use crate::domain::access::{gathered, judge};
-    use crate::domain::command::Action;
-    use crate::domain::entity::{EntityAction, TagOwner};
+    use crate::domain::command::{Action, TagAction};
+    use crate::domain::entity::TagOwner;
     use crate::domain::testing::*;
     use crate::identity::{Arn, RoleDelivery};
     use crate::policy::{Policy, PolicyKind, Verdict};
@@ -183,7 +236,7 @@ mod tests {
         world.create_role(A, "app", &trust(r#"{"AWS":"111111111111"}"#));
         let owner = TagOwner::Role("app".parse().unwrap());
         let tags = Tags::of_request([("team", "red")]).unwrap();
-        world.root(A, Action::Entity(EntityAction::Tag { owner, tags }));
+        world.root(A, Action::Tag(TagAction::Tag { owner, tags }));
         world.create_profile(A, "app");
         let (id, launch) = world.launch(Some("app"));
         world.root(A, launch);

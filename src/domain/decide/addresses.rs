@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Decider;
 use super::accounts::require_operator;
+use crate::domain::access::Permission;
 use crate::domain::addresses::{ADDRESS_RANGES_MAX, AddressRange};
 use crate::domain::event::EventKind;
 use crate::domain::rejection::Rejection;
@@ -13,7 +14,7 @@ use crate::identity::Invalid;
 impl Decider<'_> {
     /// These ranges, in this order, instead of those that the account had.
     pub(super) fn set_address_ranges(&mut self, ranges: &[AddressRange]) -> Result<(), Rejection> {
-        require_operator(self.state, self.command, "locum:PutAddressRanges")?;
+        require_operator(self.state, self.command, Permission::PutAddressRanges)?;
         let invalid = |rule: String| Rejection::from(Invalid::new("address_ranges", rule));
         if ranges.len() > ADDRESS_RANGES_MAX {
             return Err(invalid(format!("must be at most {ADDRESS_RANGES_MAX}")));

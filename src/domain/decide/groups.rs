@@ -4,19 +4,21 @@ use std::sync::Arc;
 
 use super::policies::check_size;
 use super::{Decider, key_of};
-use crate::domain::command::Action;
+use crate::domain::access::{Permission, Resource};
+use crate::domain::command::GroupAction;
+use crate::domain::entity::EntityEvent;
 use crate::domain::event::EventKind;
 use crate::domain::quotas::{GROUPS_PER_USER_MAX, Quota};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Group, User};
-use crate::identity::{Arn, GroupName, UserName};
+use crate::identity::{GroupName, Path, UserName};
 
 impl Decider<'_> {
-    pub(super) fn groups(&mut self) -> Result<(), Rejection> {
-        match &self.command.action {
-            Action::CreateGroup { name, path, id } => {
-                let arn = Arn::group(self.command.account, path, name);
-                self.require("iam:CreateGroup", arn.as_str())?;
+    pub(super) fn groups(&mut self, action: &GroupAction) -> Result<(), Rejection> {
+        match action {
+            GroupAction::Create { name, path, id } => {
+                let resource = Resource::new_group(self.account.id, path, name);
+                self.require(Permission::CreateGroup, &resource)?;
                 if self.account.group(name).is_some() {
                     return Err(Rejection::exists("group", name));
                 }
@@ -25,8 +27,11 @@ impl Decider<'_> {
                 self.emit(EventKind::GroupCreated { name, path, id });
                 Ok(())
             }
-            Action::DeleteGroup { name } => {
-                let group = self.group("iam:DeleteGroup", name)?;
+            GroupAction::Update { name, new_name, new_path } => {
+                self.update_group(name, new_name.as_ref(), new_path.as_ref())
+            }
+            GroupAction::Delete { name } => {
+                let group = self.group(Permission::DeleteGroup, name)?;
                 if !group.members.is_empty() {
                     return Err(Rejection::DeleteConflict { rule: "remove users from group" });
                 }
@@ -37,8 +42,8 @@ impl Decider<'_> {
                 self.emit(EventKind::GroupDeleted { name: group.name.clone() });
                 Ok(())
             }
-            Action::AddUserToGroup { group, user } => {
-                let group = self.group("iam:AddUserToGroup", group)?;
+            GroupAction::AddUser { group, user } => {
+                let group = self.group(Permission::AddUserToGroup, group)?;
                 let user = self.member(user)?;
                 if user.groups.contains(&*key_of(group.name.as_str())) {
                     return Ok(());
@@ -48,8 +53,8 @@ impl Decider<'_> {
                 self.emit(EventKind::UserAddedToGroup { group, user });
                 Ok(())
             }
-            Action::RemoveUserFromGroup { group, user } => {
-                let group = self.group("iam:RemoveUserFromGroup", group)?;
+            GroupAction::RemoveUser { group, user } => {
+                let group = self.group(Permission::RemoveUserFromGroup, group)?;
                 let user = self.member(user)?;
                 if !user.groups.contains(&*key_of(group.name.as_str())) {
                     return Err(Rejection::missing("user in the group", &user.name));
@@ -58,16 +63,36 @@ impl Decider<'_> {
                 self.emit(EventKind::UserRemovedFromGroup { group, user });
                 Ok(())
             }
-            _ => Ok(()),
         }
     }
 
-    /// The group, if the caller may do `action` on it.
-    pub(super) fn group(&self, action: &str, name: &GroupName) -> Result<Arc<Group>, Rejection> {
-        let found = self.account.group(name);
-        let path = found.map(|group| group.path.clone()).unwrap_or_default();
-        self.require(action, Arn::group(self.command.account, &path, name).as_str())?;
-        found.cloned().ok_or_else(|| Rejection::missing("group", name))
+    /// Who renames needs the permission for the old ARN and for the new one.
+    fn update_group(
+        &mut self,
+        name: &GroupName,
+        new_name: Option<&GroupName>,
+        new_path: Option<&Path>,
+    ) -> Result<(), Rejection> {
+        let group = self.group(Permission::UpdateGroup, name)?;
+        let new_name = new_name.unwrap_or(&group.name).clone();
+        let path = new_path.unwrap_or(&group.path).clone();
+        let renamed = Resource::new_group(self.account.id, &path, &new_name);
+        self.require(Permission::UpdateGroup, &renamed)?;
+        let taken = self.account.group(&new_name);
+        if taken.is_some_and(|taken| taken.id != group.id) {
+            return Err(Rejection::exists("group", new_name));
+        }
+        if (&new_name, &path) != (&group.name, &group.path) {
+            let name = group.name.clone();
+            self.emit_entity(EntityEvent::GroupUpdated { name, new_name, path });
+        }
+        Ok(())
+    }
+
+    /// The group, if the caller has a permission on it.
+    fn group(&self, permission: Permission, name: &GroupName) -> Result<Arc<Group>, Rejection> {
+        self.require(permission, &Resource::group(self.account, name))?;
+        self.account.group(name).cloned().ok_or_else(|| Rejection::missing("group", name))
     }
 
     fn member(&self, name: &UserName) -> Result<Arc<User>, Rejection> {

@@ -4,6 +4,8 @@
 
 use super::Decider;
 use super::policies::{check_document, check_size};
+use crate::domain::access::{Permission, Resource};
+use crate::domain::command::GuardrailAction;
 use crate::domain::event::{EventKind, GuardrailKind, GuardrailRef};
 use crate::domain::rejection::Rejection;
 use crate::identity::{AccountId, Invalid};
@@ -27,12 +29,19 @@ impl GuardrailRef {
 }
 
 impl Decider<'_> {
-    pub(super) fn put_guardrail(
+    pub(super) fn guardrails(&mut self, action: &GuardrailAction) -> Result<(), Rejection> {
+        match action {
+            GuardrailAction::Put { guardrail, policy } => self.put_guardrail(guardrail, policy),
+            GuardrailAction::Delete { guardrail } => self.delete_guardrail(guardrail),
+        }
+    }
+
+    fn put_guardrail(
         &mut self,
         guardrail: &GuardrailRef,
         policy: &Policy,
     ) -> Result<(), Rejection> {
-        self.require("locum:PutGuardrail", &guardrail.arn())?;
+        self.require(Permission::PutGuardrail, &Resource::guardrail(guardrail))?;
         match guardrail.target {
             Some(AccountId::OPERATOR) => {
                 let rule = "must not be the operator account, which guardrails do not bind";
@@ -52,8 +61,8 @@ impl Decider<'_> {
         Ok(())
     }
 
-    pub(super) fn delete_guardrail(&mut self, guardrail: &GuardrailRef) -> Result<(), Rejection> {
-        self.require("locum:DeleteGuardrail", &guardrail.arn())?;
+    fn delete_guardrail(&mut self, guardrail: &GuardrailRef) -> Result<(), Rejection> {
+        self.require(Permission::DeleteGuardrail, &Resource::guardrail(guardrail))?;
         let named = self.state.guardrails(guardrail.kind, guardrail.target);
         if !named.is_some_and(|named| named.contains_key(&guardrail.name)) {
             return Err(Rejection::missing("guardrail", &guardrail.name));

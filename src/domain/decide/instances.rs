@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use super::Decider;
 use crate::clock::Timestamp;
-use crate::domain::command::{Launch, Minting, ProfileRef};
+use crate::domain::access::{Facts, LaunchedBeside, Permission, Resource};
+use crate::domain::command::{InstanceAction, Launch, LaunchNetworking, Minting, ProfileRef};
 use crate::domain::event::{EventKind, InstanceFacts, KeyOwner};
 use crate::domain::metadata::MetadataChange;
 use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Association, Instance, Profile, Role};
-use crate::domain::tags::Tags;
 use crate::domain::usage::{MetadataUsage, REPORT_INSTANCES_MAX};
 use crate::identity::{Arn, AssociationId, InstanceId, Invalid, Principal};
 
@@ -21,87 +21,135 @@ use crate::identity::{Arn, AssociationId, InstanceId, Invalid, Principal};
 pub(super) const EC2_SERVICE: &str = "ec2.amazonaws.com";
 
 impl Decider<'_> {
-    fn launch(
+    pub(super) fn instances(&mut self, action: &InstanceAction) -> Result<(), Rejection> {
+        match action {
+            InstanceAction::Launch { launches, facts, networking, profile } => {
+                self.launch_all(launches, facts, networking, profile.as_ref())
+            }
+            InstanceAction::Terminate { ids } => self.terminate_all(ids),
+            InstanceAction::RecordMetadataUsage { usage } => self.record_usage(usage),
+            InstanceAction::ModifyMetadataOptions { instance, change } => {
+                self.modify_metadata_options(instance, *change)
+            }
+            InstanceAction::AssociateProfile { instance, profile, association, minting } => {
+                self.associate(instance, profile, association, minting)
+            }
+            InstanceAction::ReplaceProfile { association, profile, new_association, minting } => {
+                self.replace(association, profile, new_association, minting)
+            }
+            InstanceAction::DisassociateProfile { association } => self.disassociate(association),
+        }
+    }
+
+    fn launch_all(
         &mut self,
-        launch: &Launch,
+        launches: &[Launch],
         facts: &InstanceFacts,
+        networking: &LaunchNetworking,
         profile: Option<&ProfileRef>,
     ) -> Result<(), Rejection> {
-        let Launch { id, identity_key, private_ip, association, minting } = launch;
-        let arn = Arn::instance(&facts.region, self.command.account, id);
-        self.require_with("ec2:RunInstances", arn.as_str(), &facts.metadata.context())?;
+        let passed = self.require_launch(facts, networking, profile)?;
         facts.metadata.check_tags(&facts.tags)?;
-        if self.account.instances.contains(id) {
-            return Err(Rejection::exists("instance", id));
-        }
         if let Some(agent) = &facts.agent
             && !self.account.agents.contains_key(&*super::key_of(agent.as_str()))
         {
             return Err(Rejection::missing("agent", agent));
         }
-        let passed = profile.map(|profile| self.passable(profile, &arn)).transpose()?;
-        self.check_quota(Quota::Instances, 1)?;
+        self.check_quota(Quota::Instances, launches.len())?;
+        for launch in launches {
+            self.launch(launch, facts, passed.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// Every permission that a launch needs, on each thing that it touches, and the profile that it gives.
+    /// Sources: Service Authorization Reference, Amazon EC2, RunInstances; Amazon EC2 User Guide,
+    /// supported-iam-actions-tagging.
+    fn require_launch(
+        &self,
+        facts: &InstanceFacts,
+        networking: &LaunchNetworking,
+        profile: Option<&ProfileRef>,
+    ) -> Result<Option<(Arc<Profile>, Arc<Role>)>, Rejection> {
+        let id = self.account.id;
+        let given = profile.map(|profile| self.profile_by_ref(profile));
+        let found = given.as_ref().and_then(|given| given.as_ref().ok());
+        let profile_arn = found.map(|p| Arn::profile(id, &p.path, &p.name));
+        let instances = Resource::new_instances(id, facts, profile_arn);
+        let said = Facts::of(&self.command.action).in_region(&facts.region);
+        let run =
+            |resource: &Resource<'_>| self.require_with(Permission::RunInstances, resource, &said);
+        run(&instances)?;
+        run(&Resource::image(facts))?;
+        let LaunchNetworking { subnet, security_groups, key_pair } = networking;
+        let subnet = subnet.as_deref();
+        let beside = |kind| run(&Resource::launched_beside(id, facts, kind));
+        beside(LaunchedBeside::Subnet(subnet))?;
+        beside(LaunchedBeside::NetworkInterface { subnet })?;
+        beside(LaunchedBeside::Volume)?;
+        if security_groups.is_empty() {
+            beside(LaunchedBeside::SecurityGroup(None))?;
+        }
+        for group in security_groups {
+            beside(LaunchedBeside::SecurityGroup(Some(group)))?;
+        }
+        if let Some(name) = key_pair {
+            beside(LaunchedBeside::KeyPair(name))?;
+        }
+        if said.sets_tags() {
+            self.require_with(Permission::CreateTags, &instances, &said)?;
+        }
+        let Some(profile) = given.transpose()? else { return Ok(None) };
+        self.passable(profile, instances.arn()).map(Some)
+    }
+
+    fn launch(
+        &mut self,
+        launch: &Launch,
+        facts: &InstanceFacts,
+        passed: Option<&(Arc<Profile>, Arc<Role>)>,
+    ) -> Result<(), Rejection> {
+        let Launch { id, identity_key, private_ip, association, minting } = launch;
+        if self.account.instances.contains(id) {
+            return Err(Rejection::exists("instance", id));
+        }
         private_ip.map_or(Ok(()), |address| self.check_address(address))?;
         let (facts, private_ip) = (facts.clone(), *private_ip);
         self.emit(EventKind::InstanceLaunched { id: id.clone(), facts, private_ip });
         let owner = KeyOwner::Instance(id.clone());
         self.emit(EventKind::AccessKeyCreated { key: identity_key.clone(), owner });
         if let Some((profile, role)) = passed {
-            self.associate_with(id, association, &profile, &role, 1, minting);
+            self.associate_with(id, association, profile, role, 1, minting);
         }
         Ok(())
-    }
-
-    pub(super) fn launch_all(
-        &mut self,
-        launches: &[Launch],
-        facts: &InstanceFacts,
-        profile: Option<&ProfileRef>,
-    ) -> Result<(), Rejection> {
-        launches.iter().try_for_each(|launch| self.launch(launch, facts, profile))?;
-        self.check_quota(Quota::Instances, launches.len())
     }
 
     /// Source: EC2 API Reference, TerminateInstances: idempotent, and nothing ends if one of them is unknown.
-    pub(super) fn terminate_all(&mut self, ids: &[InstanceId]) -> Result<(), Rejection> {
+    fn terminate_all(&mut self, ids: &[InstanceId]) -> Result<(), Rejection> {
         let ids: BTreeSet<&InstanceId> = ids.iter().collect();
         for id in ids {
             let instance = self.instance(id)?;
-            if instance.running {
-                self.terminate(id)?;
-            } else {
-                let arn = Arn::instance(&instance.facts.region, self.command.account, id);
-                self.require("ec2:TerminateInstances", arn.as_str())?;
+            self.require_on(Permission::TerminateInstances, &instance)?;
+            if !instance.running {
+                continue;
             }
+            if let Some(association) = &instance.association {
+                self.emit(disassociated(&instance, association));
+            }
+            self.emit(EventKind::InstanceTerminated { id: id.clone() });
         }
         Ok(())
     }
 
-    pub(super) fn terminate(&mut self, id: &InstanceId) -> Result<(), Rejection> {
-        let instance = self.instance(id)?;
-        let arn = Arn::instance(&instance.facts.region, self.command.account, id);
-        self.require("ec2:TerminateInstances", arn.as_str())?;
-        if !instance.running {
-            return Err(Rejection::IncorrectState(format!("instance {id} is terminated")));
-        }
-        if let Some(association) = &instance.association {
-            self.emit(disassociated(&instance, association));
-        }
-        self.emit(EventKind::InstanceTerminated { id: id.clone() });
-        Ok(())
-    }
-
-    /// The options that are asked for are the ones that policies are asked about.
-    pub(super) fn modify_metadata_options(
+    /// Policies are asked about the options that the instance has and, as attributes, about those that it is to have.
+    fn modify_metadata_options(
         &mut self,
         id: &InstanceId,
         change: MetadataChange,
     ) -> Result<(), Rejection> {
         let instance = self.instance(id)?;
+        self.require_on(Permission::ModifyInstanceMetadataOptions, &instance)?;
         let options = instance.facts.metadata.with(change);
-        let arn = Arn::instance(&instance.facts.region, self.command.account, id);
-        let action = "ec2:ModifyInstanceMetadataOptions";
-        self.require_with(action, arn.as_str(), &options.context())?;
         if !instance.running {
             return Err(Rejection::IncorrectState(format!("instance {id} is terminated")));
         }
@@ -112,14 +160,33 @@ impl Decider<'_> {
         Ok(())
     }
 
+    /// The caller has a permission of EC2 on an instance.
+    fn require_on(&self, permission: Permission, instance: &Instance) -> Result<(), Rejection> {
+        let facts = Facts::of(&self.command.action).in_region(&instance.facts.region);
+        self.require_with(permission, &Resource::instance(self.account, instance), &facts)
+    }
+
+    /// The profile that an instance is to have, and its role, if the caller may give it to the instance.
+    fn given_profile(
+        &self,
+        permission: Permission,
+        instance: &Instance,
+        profile: &ProfileRef,
+    ) -> Result<(Arc<Profile>, Arc<Role>), Rejection> {
+        let given = self.profile_by_ref(profile);
+        let arn = given.as_ref().ok().map(|p| Arn::profile(self.account.id, &p.path, &p.name));
+        let facts = Facts::of(&self.command.action).in_region(&instance.facts.region);
+        let facts = arn.as_ref().map_or(facts, |arn| facts.with_profile(arn));
+        let resource = Resource::instance(self.account, instance);
+        self.require_with(permission, &resource, &facts)?;
+        self.passable(given?, resource.arn())
+    }
+
     /// Agents and instances report on what they serve; what is not theirs is left out.
-    pub(super) fn record_usage(
-        &mut self,
-        usage: &[(InstanceId, MetadataUsage)],
-    ) -> Result<(), Rejection> {
+    fn record_usage(&mut self, usage: &[(InstanceId, MetadataUsage)]) -> Result<(), Rejection> {
         let caller = &self.command.caller.principal;
         if !matches!(caller, Principal::Agent { .. } | Principal::Instance { .. }) {
-            self.require("locum:RecordMetadataUsage", "*")?;
+            self.require(Permission::RecordMetadataUsage, &Resource::everything())?;
         }
         if usage.len() > REPORT_INSTANCES_MAX {
             let rule = format!("must have at most {REPORT_INSTANCES_MAX} entries");
@@ -141,7 +208,7 @@ impl Decider<'_> {
         Ok(())
     }
 
-    pub(super) fn associate(
+    fn associate(
         &mut self,
         id: &InstanceId,
         profile: &ProfileRef,
@@ -149,9 +216,8 @@ impl Decider<'_> {
         minting: &Minting,
     ) -> Result<(), Rejection> {
         let instance = self.instance(id)?;
-        let arn = Arn::instance(&instance.facts.region, self.command.account, id);
-        self.require("ec2:AssociateIamInstanceProfile", arn.as_str())?;
-        let (profile, role) = self.passable(profile, &arn)?;
+        let permission = Permission::AssociateIamInstanceProfile;
+        let (profile, role) = self.given_profile(permission, &instance, profile)?;
         if !instance.running {
             return Err(Rejection::IncorrectState(format!("instance {id} is terminated")));
         }
@@ -165,7 +231,7 @@ impl Decider<'_> {
         Ok(())
     }
 
-    pub(super) fn replace(
+    fn replace(
         &mut self,
         association: &AssociationId,
         profile: &ProfileRef,
@@ -173,9 +239,8 @@ impl Decider<'_> {
         minting: &Minting,
     ) -> Result<(), Rejection> {
         let instance = self.associated_instance(association)?;
-        let arn = Arn::instance(&instance.facts.region, self.command.account, &instance.id);
-        self.require("ec2:ReplaceIamInstanceProfileAssociation", arn.as_str())?;
-        let (profile, role) = self.passable(profile, &arn)?;
+        let permission = Permission::ReplaceIamInstanceProfileAssociation;
+        let (profile, role) = self.given_profile(permission, &instance, profile)?;
         if let Some(old) = &instance.association {
             self.emit(disassociated(&instance, old));
         }
@@ -184,10 +249,9 @@ impl Decider<'_> {
         Ok(())
     }
 
-    pub(super) fn disassociate(&mut self, association: &AssociationId) -> Result<(), Rejection> {
+    fn disassociate(&mut self, association: &AssociationId) -> Result<(), Rejection> {
         let instance = self.associated_instance(association)?;
-        let arn = Arn::instance(&instance.facts.region, self.command.account, &instance.id);
-        self.require("ec2:DisassociateIamInstanceProfile", arn.as_str())?;
+        self.require_on(Permission::DisassociateIamInstanceProfile, &instance)?;
         if let Some(old) = &instance.association {
             self.emit(disassociated(&instance, old));
         }
@@ -208,21 +272,18 @@ impl Decider<'_> {
     /// Source: IAM User Guide, id_roles_use_passrole.
     fn passable(
         &self,
-        profile: &ProfileRef,
-        instance: &Arn,
+        profile: Arc<Profile>,
+        instance: &str,
     ) -> Result<(Arc<Profile>, Arc<Role>), Rejection> {
-        let profile = self.profile_by_ref(profile)?;
         let Some(role) = profile.role.as_ref().and_then(|role| self.account.role(role)) else {
             return Err(Rejection::IncorrectState(format!(
                 "instance profile {} does not contain a role",
                 profile.name
             )));
         };
-        let mut context = Tags::of_resource(Some(&role.tags));
-        context.insert("iam:PassedToService", EC2_SERVICE.to_owned());
-        context.insert("iam:AssociatedResourceArn", instance.to_string());
-        let role_arn = Arn::role(self.command.account, &role.path, &role.name);
-        self.require_with("iam:PassRole", role_arn.as_str(), &context)?;
+        let facts = Facts::of(&self.command.action).passed_to(EC2_SERVICE, Some(instance));
+        let resource = Resource::role(self.account, &role.name);
+        self.require_with(Permission::PassRole, &resource, &facts)?;
         Ok((profile, role.clone()))
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Decider;
+use crate::domain::access::{Permission, Resource};
 use crate::domain::command::Command;
 use crate::domain::entity::TagOwner;
 use crate::domain::event::{Event, EventKind, KeyOwner};
@@ -15,7 +16,6 @@ use crate::domain::rejection::{Denied, Rejection};
 use crate::domain::session::MfaProof;
 use crate::domain::state::{State, key_of};
 use crate::identity::{Arn, Principal};
-use crate::policy::Context;
 use crate::signing::ConsecutiveCodes;
 
 /// Wrong codes in a row after which none is taken until the window is over.
@@ -95,9 +95,9 @@ impl Decider<'_> {
     pub(super) fn mfa(&mut self, action: &MfaAction) -> Result<(), Rejection> {
         match action {
             MfaAction::Create { name, path, id, tags } => {
-                let arn = Arn::mfa_device(self.command.account, path, name);
-                let actions = ["iam:CreateVirtualMFADevice", "iam:TagMFADevice"];
-                self.require_tagged(actions, &arn, tags, Context::default())?;
+                let resource = Resource::new_mfa_device(self.account.id, path, name, tags);
+                let (create, tag) = (Permission::CreateVirtualMFADevice, Permission::TagMFADevice);
+                self.require_creation(create, tag, &resource)?;
                 if self.account.mfa_devices.contains_key(&*key_of(name.as_str())) {
                     return Err(Rejection::exists("MFA device", name));
                 }
@@ -114,17 +114,18 @@ impl Decider<'_> {
                 self.enable(serial_number, owner, *codes)?;
             }
             MfaAction::Resync { serial_number, owner, codes } => {
-                let device = self.owned("iam:ResyncMFADevice", serial_number, owner)?;
+                let device = self.owned(Permission::ResyncMFADevice, serial_number, owner)?;
                 let (name, codes) = (device.name.clone(), fresh(&device, *codes)?);
                 self.emit(EventKind::Mfa(MfaEvent::Resynced { name, codes }));
             }
             MfaAction::Deactivate { serial_number, owner } => {
-                let device = self.owned("iam:DeactivateMFADevice", serial_number, owner)?;
+                let device = self.owned(Permission::DeactivateMFADevice, serial_number, owner)?;
                 let name = device.name.clone();
                 self.emit(EventKind::Mfa(MfaEvent::Deactivated { name }));
             }
             MfaAction::Delete { serial_number } => {
-                self.require("iam:DeleteVirtualMFADevice", serial_number.as_str())?;
+                let resource = Resource::mfa_device(self.account, serial_number);
+                self.require(Permission::DeleteVirtualMFADevice, &resource)?;
                 let device = self.device(serial_number)?;
                 if device.owner.is_some() {
                     return Err(Rejection::DeleteConflict { rule: "deactivate the MFA device" });
@@ -142,17 +143,16 @@ impl Decider<'_> {
         device.ok_or_else(|| Rejection::missing("MFA device", serial_number))
     }
 
-    /// The device of an owner, for a caller who may do `action` on the owner.
+    /// The device of an owner, for a caller who has a permission on the owner.
     fn owned(
         &self,
-        action: &str,
+        permission: Permission,
         serial_number: &Arn,
         owner: &KeyOwner,
     ) -> Result<Arc<MfaDevice>, Rejection> {
-        let arn = self.owner_arn(owner)?;
-        self.require(action, &arn)?;
+        let owner = self.require_on_owner(permission, owner)?;
         let device = self.device(serial_number)?;
-        if device.owner.as_ref() != Some(owner) {
+        if device.owner.as_ref() != Some(&owner) {
             return Err(Rejection::missing("MFA device", serial_number));
         }
         Ok(device)
@@ -164,17 +164,16 @@ impl Decider<'_> {
         owner: &KeyOwner,
         codes: Option<ConsecutiveCodes>,
     ) -> Result<(), Rejection> {
-        let arn = self.owner_arn(owner)?;
-        self.require("iam:EnableMFADevice", &arn)?;
+        let owner = self.require_on_owner(Permission::EnableMFADevice, owner)?;
         let device = self.device(serial_number)?;
         if device.owner.is_some() {
             return Err(Rejection::exists("MFA device", serial_number));
         }
-        if self.account.mfa_devices_of(owner).count() >= DEVICES_PER_OWNER_MAX {
+        if self.account.mfa_devices_of(&owner).count() >= DEVICES_PER_OWNER_MAX {
             let (quota, max) = ("MFADevicesPerUser", DEVICES_PER_OWNER_MAX);
             return Err(Rejection::LimitExceeded { quota, max });
         }
-        let (name, owner, codes) = (device.name.clone(), owner.clone(), fresh(&device, codes)?);
+        let (name, codes) = (device.name.clone(), fresh(&device, codes)?);
         self.emit(EventKind::Mfa(MfaEvent::Enabled { name, owner, codes }));
         Ok(())
     }

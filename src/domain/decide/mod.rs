@@ -4,10 +4,10 @@
 
 mod accounts;
 mod addresses;
-mod entities;
 mod groups;
 mod guardrails;
 mod instances;
+mod linked;
 mod mfa;
 mod oidc;
 mod policies;
@@ -16,7 +16,9 @@ mod revocations;
 mod roles;
 mod rotation;
 mod sessions;
+mod tags;
 
+pub(super) use accounts::require_operator;
 pub use mfa::{CODE_REFUSED, CODES_REFUSED_WINDOW, DEVICE_REFUSED, mfa_owner, refused};
 pub use sessions::{
     CHAIN_SESSIONS_MAX, ROOT_SESSION_MAX, SESSION_MIN, SESSION_POLICY_ARNS_MAX, SESSION_TAGS_MAX,
@@ -25,14 +27,13 @@ pub use sessions::{
 
 use std::sync::Arc;
 
-use super::access::{Question, authorize};
-use super::command::{Action, Command};
+use super::access::{Facts, Permission, Required, Resource, authorize};
+use super::command::{AccountAction, Action, Command, InstallationAction, SessionAction};
 use super::event::{DocumentKey, Event, EventKind, Fact};
 use super::rejection::Rejection;
 use super::session::{Operation, SessionRequest};
 use super::state::{Account, State, key_of};
 use crate::identity::{AccountId, Principal};
-use crate::policy::Context;
 
 /// Decides `command`. `Ok(None)` means that there is nothing to do.
 ///
@@ -40,15 +41,33 @@ use crate::policy::Context;
 /// Why the command is refused; nothing has changed then.
 pub fn decide(state: &State, command: &Command) -> Result<Option<Fact>, Rejection> {
     let events = match &command.action {
-        Action::CreateAccount { .. } => accounts::create(state, command)?,
-        Action::IssueSession { operation: Operation::AssumeRole(role), session } => {
-            sessions::issue(state, command, role, None, session)?
+        Action::Account(AccountAction::Create { name, key, root_key }) => {
+            accounts::create(state, command, name, key, root_key)?
         }
-        Action::IssueSession {
+        Action::Session(SessionAction::Issue {
+            operation: Operation::AssumeRole(role),
+            session,
+        }) => sessions::issue(state, command, role, None, session)?,
+        Action::Session(SessionAction::Issue {
             operation: Operation::AssumeRoleWithWebIdentity(role, proven),
             session,
-        } => sessions::issue(state, command, role, Some(proven), session)?,
-        _ => decide_in_account(state, command)?,
+        }) => sessions::issue(state, command, role, Some(proven), session)?,
+        Action::Account(_)
+        | Action::Installation(_)
+        | Action::Guardrail(_)
+        | Action::User(_)
+        | Action::Group(_)
+        | Action::AccessKey(_)
+        | Action::Role(_)
+        | Action::Policy(_)
+        | Action::Tag(_)
+        | Action::Profile(_)
+        | Action::Agent(_)
+        | Action::Instance(_)
+        | Action::Rotation(_)
+        | Action::Session(_)
+        | Action::Mfa(_)
+        | Action::Oidc(_) => decide_in_account(state, command)?,
     };
     if events.is_empty() {
         return Ok(None);
@@ -66,8 +85,10 @@ pub fn decide(state: &State, command: &Command) -> Result<Option<Fact>, Rejectio
 fn decide_in_account(state: &State, command: &Command) -> Result<Vec<Event>, Rejection> {
     let Some(account) = state.account(command.account) else {
         // Which accounts there are is the operator's to know.
-        if let Some(action) = operators_action(&command.action) {
-            accounts::require_operator(state, command, action)?;
+        if let Action::Account(action) = &command.action
+            && let Some(permission) = accounts::operators_permission(action)
+        {
+            accounts::require_operator(state, command, permission)?;
         }
         return Err(Rejection::missing("account", command.account));
     };
@@ -75,19 +96,6 @@ fn decide_in_account(state: &State, command: &Command) -> Result<Vec<Event>, Rej
     let mut decider = Decider { state, account, command, events: Vec::with_capacity(1) };
     decider.run()?;
     Ok(decider.events)
-}
-
-/// What the operator alone may do to an account that need not be their own.
-fn operators_action(action: &Action) -> Option<&'static str> {
-    Some(match action {
-        Action::DisableAccount => "locum:DisableAccount",
-        Action::EnableAccount => "locum:EnableAccount",
-        Action::DeleteAccount => "locum:DeleteAccount",
-        Action::SetQuota { max: Some(_), .. } => "locum:PutQuota",
-        Action::SetQuota { max: None, .. } => "locum:DeleteQuota",
-        Action::SetAddressRanges { .. } => "locum:PutAddressRanges",
-        _ => return None,
-    })
 }
 
 /// One decision under way.
@@ -103,18 +111,24 @@ impl Decider<'_> {
         self.events.push(Event { account: self.command.account, kind });
     }
 
-    /// The caller may do `action` on `resource` of this account.
-    pub(super) fn require(&self, action: &str, resource: &str) -> Result<(), Rejection> {
-        self.require_with(action, resource, &Context::default())
+    /// The caller has `permission` on `resource` of this account.
+    pub(super) fn require(
+        &self,
+        permission: Permission,
+        resource: &Resource<'_>,
+    ) -> Result<(), Rejection> {
+        self.require_with(permission, resource, &Facts::of(&self.command.action))
     }
 
-    fn require_with(
+    /// As `require`, with more than the action alone says.
+    pub(super) fn require_with(
         &self,
-        action: &str,
-        resource: &str,
-        context: &Context,
+        permission: Permission,
+        resource: &Resource<'_>,
+        facts: &Facts<'_>,
     ) -> Result<(), Rejection> {
-        require(self.state, self.command, self.command.account, action, resource, context)
+        let required = Required { permission, resource, facts };
+        require(self.state, self.command, self.command.account, &required)
     }
 
     fn run(&mut self) -> Result<(), Rejection> {
@@ -122,75 +136,41 @@ impl Decider<'_> {
             return Err(Rejection::AccountDisabled(self.command.account));
         }
         match &self.command.action {
-            Action::CreateAccount { .. } => Ok(()),
-            Action::DisableAccount | Action::EnableAccount => self.set_enabled(),
-            Action::SetQuota { quota, max } => self.set_quota(*quota, *max),
-            Action::SetAddressRanges { ranges } => self.set_address_ranges(ranges),
-            Action::CreateDocumentKey { key } => self.create_document_key(key),
-            Action::DeleteAccount
-            | Action::RewrapAccountKey { .. }
-            | Action::RotateKeyring { .. }
-            | Action::RetireKeyringVersion { .. }
-            | Action::RevokeSessions { .. }
-            | Action::RecordUses { .. } => self.keys_and_sessions(),
-            Action::CreateUser { .. }
-            | Action::DeleteUser { .. }
-            | Action::CreateAccessKey { .. }
-            | Action::UpdateAccessKey { .. }
-            | Action::DeleteAccessKey { .. }
-            | Action::CreateAgent { .. }
-            | Action::DeleteAgent { .. } => self.key_holders(),
-            Action::CreateGroup { .. }
-            | Action::DeleteGroup { .. }
-            | Action::AddUserToGroup { .. }
-            | Action::RemoveUserFromGroup { .. } => self.groups(),
-            Action::Entity(action) => self.entities(action),
-            Action::PutGuardrail { guardrail, policy } => self.put_guardrail(guardrail, policy),
-            Action::DeleteGuardrail { guardrail } => self.delete_guardrail(guardrail),
-            Action::CreateRole { .. }
-            | Action::UpdateRole { .. }
-            | Action::UpdateTrustPolicy { .. }
-            | Action::DeleteRole { .. }
-            | Action::CreateProfile { .. }
-            | Action::DeleteProfile { .. }
-            | Action::AddRoleToProfile { .. }
-            | Action::RemoveRoleFromProfile { .. } => self.roles_and_profiles(),
-            Action::PutInlinePolicy { .. }
-            | Action::DeleteInlinePolicy { .. }
-            | Action::CreatePolicy { .. }
-            | Action::CreatePolicyVersion { .. }
-            | Action::DeletePolicy { .. }
-            | Action::AttachPolicy { .. }
-            | Action::DetachPolicy { .. }
-            | Action::PutBoundary { .. }
-            | Action::DeleteBoundary { .. } => self.policies(),
+            Action::Account(action) => self.account(action),
+            Action::Installation(action) => self.installation(action),
+            Action::Guardrail(action) => self.guardrails(action),
+            Action::User(action) => self.users(action),
+            Action::Group(action) => self.groups(action),
+            Action::AccessKey(action) => self.access_keys(action),
+            Action::Role(action) => self.roles(action),
+            Action::Policy(action) => self.policies(action),
+            Action::Tag(action) => self.tags(action),
+            Action::Profile(action) => self.profiles(action),
+            Action::Agent(action) => self.agents(action),
+            Action::Instance(action) => self.instances(action),
+            Action::Rotation(action) => self.rotation(action),
+            Action::Session(action) => self.sessions(action),
             Action::Mfa(action) => self.mfa(action),
             Action::Oidc(action) => self.oidc(action),
-            Action::Rotation(action) => self.rotation(action),
-            Action::IssueSession { operation, session } => self.issue_session(operation, session),
-            _ => self.instances(),
         }
     }
 
-    fn instances(&mut self) -> Result<(), Rejection> {
-        match &self.command.action {
-            Action::LaunchInstances { launches, facts, profile } => {
-                self.launch_all(launches, facts, profile.as_ref())
+    fn installation(&mut self, action: &InstallationAction) -> Result<(), Rejection> {
+        match action {
+            InstallationAction::RotateKeyring { version } => self.rotate_keyring(*version),
+            InstallationAction::RetireKeyringVersion { version } => {
+                self.retire_keyring_version(*version)
             }
-            Action::TerminateInstance { id } => self.terminate(id),
-            Action::TerminateInstances { ids } => self.terminate_all(ids),
-            Action::RecordMetadataUsage { usage } => self.record_usage(usage),
-            Action::ModifyMetadataOptions { instance, change } => {
-                self.modify_metadata_options(instance, *change)
+            InstallationAction::CreateDocumentKey { key } => self.create_document_key(key),
+        }
+    }
+
+    fn sessions(&mut self, action: &SessionAction) -> Result<(), Rejection> {
+        match action {
+            SessionAction::Revoke { target, before, chained, minting } => {
+                self.revoke(target, *before, *chained, minting)
             }
-            Action::AssociateProfile { instance, profile, association, minting } => {
-                self.associate(instance, profile, association, minting)
-            }
-            Action::ReplaceProfile { association, profile, new_association, minting } => {
-                self.replace(association, profile, new_association, minting)
-            }
-            Action::DisassociateProfile { association } => self.disassociate(association),
-            _ => Ok(()),
+            SessionAction::Issue { operation, session } => self.issue_session(operation, session),
         }
     }
 
@@ -211,62 +191,38 @@ impl Decider<'_> {
     fn needs_no_enabled_account(&self) -> bool {
         matches!(
             self.command.action,
-            Action::EnableAccount
-                | Action::DisableAccount
-                | Action::DeleteAccount
-                | Action::SetQuota { .. }
-                | Action::SetAddressRanges { .. }
-                | Action::RewrapAccountKey { .. }
+            Action::Account(
+                AccountAction::Enable
+                    | AccountAction::Disable
+                    | AccountAction::Delete
+                    | AccountAction::SetQuota { .. }
+                    | AccountAction::SetAddressRanges { .. }
+                    | AccountAction::RewrapKey { .. }
+            )
         )
     }
 
     /// Two nodes that start at once may both draw one; the first stays.
     fn create_document_key(&mut self, key: &DocumentKey) -> Result<(), Rejection> {
-        self.require("locum:CreateDocumentKey", "*")?;
+        self.require(Permission::CreateDocumentKey, &Resource::everything())?;
         if self.command.account == AccountId::OPERATOR && self.state.document_key.is_none() {
             self.emit(EventKind::DocumentKeyCreated { key: key.clone() });
         }
         Ok(())
     }
-
-    fn set_enabled(&mut self) -> Result<(), Rejection> {
-        let (action, kind) = match self.command.action {
-            Action::DisableAccount => ("locum:DisableAccount", EventKind::AccountDisabled),
-            _ => ("locum:EnableAccount", EventKind::AccountEnabled),
-        };
-        accounts::require_operator(self.state, self.command, action)?;
-        if self.command.account == AccountId::OPERATOR {
-            let message = "the operator account cannot be disabled".to_owned();
-            return Err(Rejection::IncorrectState(message));
-        }
-        if self.account.enabled != matches!(kind, EventKind::AccountEnabled) {
-            self.emit(kind);
-        }
-        Ok(())
-    }
 }
 
-/// The caller may do `action` on `resource` of `account`; the service's own tasks always may.
+/// The caller has a permission in `account`; the service's own tasks always have.
 pub(super) fn require(
     state: &State,
     command: &Command,
     account: AccountId,
-    action: &str,
-    resource: &str,
-    context: &Context,
+    required: &Required<'_>,
 ) -> Result<(), Rejection> {
     if matches!(&command.caller.principal, Principal::Service(name) if &**name == "locum.internal")
     {
         return Ok(());
     }
-    let question = Question {
-        caller: &command.caller,
-        action,
-        resource,
-        resource_account: Some(account),
-        resource_policy: None,
-        role_trust: false,
-        time: command.time,
-    };
-    authorize(state, &question, context).map_err(Rejection::AccessDenied)
+    let question = required.question(&command.caller, account, command.time);
+    authorize(state, &question, required).map_err(Rejection::AccessDenied)
 }

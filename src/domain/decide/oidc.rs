@@ -1,12 +1,13 @@
 //! OpenID Connect providers.
 
 use super::Decider;
+use crate::domain::access::{Permission, Resource};
 use crate::domain::entity::TagOwner;
 use crate::domain::event::EventKind;
 use crate::domain::oidc::{KeySource, OidcAction, OidcEvent, OidcProvider};
 use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
-use crate::identity::{Arn, IssuerUrl};
+use crate::identity::IssuerUrl;
 
 /// Audiences of one provider (reference_iam-quotas).
 const CLIENT_IDS_MAX: usize = 100;
@@ -25,8 +26,10 @@ impl Decider<'_> {
     pub(super) fn oidc(&mut self, action: &OidcAction) -> Result<(), Rejection> {
         match action {
             OidcAction::Create(provider, tags) => {
-                let arn = Arn::oidc_provider(self.command.account, &provider.issuer);
-                self.require_creation("OpenIDConnectProvider", &arn, tags, None)?;
+                let resource = Resource::new_provider(self.account.id, &provider.issuer, tags);
+                let (create, tag) =
+                    (Permission::CreateOpenIDConnectProvider, Permission::TagOpenIDConnectProvider);
+                self.require_creation(create, tag, &resource)?;
                 check(provider)?;
                 let providers = &self.account.oidc_providers;
                 if providers.contains_key(provider.issuer.without_scheme()) {
@@ -37,19 +40,19 @@ impl Decider<'_> {
                 self.tag_created(TagOwner::OidcProvider(provider.issuer.clone()), tags)?;
             }
             OidcAction::Update(provider) => {
-                self.require_provider("iam:UpdateOpenIDConnectProvider", &provider.issuer)?;
+                self.require_provider(Permission::UpdateOpenIDConnectProvider, &provider.issuer)?;
                 self.known(&provider.issuer)?;
                 check(provider)?;
                 self.emit(EventKind::Oidc(OidcEvent::Updated(provider.clone())));
             }
             OidcAction::Delete(issuer) => {
-                self.require_provider("iam:DeleteOpenIDConnectProvider", issuer)?;
+                self.require_provider(Permission::DeleteOpenIDConnectProvider, issuer)?;
                 self.known(issuer)?;
                 self.emit(EventKind::Oidc(OidcEvent::Deleted(issuer.clone())));
             }
             OidcAction::AddClientId { issuer, client_id } => {
-                let action = "iam:AddClientIDToOpenIDConnectProvider";
-                return self.change_provider(action, issuer, |provider| {
+                let permission = Permission::AddClientIDToOpenIDConnectProvider;
+                return self.change_provider(permission, issuer, |provider| {
                     if !provider.client_ids.contains(client_id) {
                         provider.client_ids.push(client_id.clone());
                         provider.client_ids.sort_unstable();
@@ -57,14 +60,14 @@ impl Decider<'_> {
                 });
             }
             OidcAction::RemoveClientId { issuer, client_id } => {
-                let action = "iam:RemoveClientIDFromOpenIDConnectProvider";
-                return self.change_provider(action, issuer, |provider| {
+                let permission = Permission::RemoveClientIDFromOpenIDConnectProvider;
+                return self.change_provider(permission, issuer, |provider| {
                     provider.client_ids.retain(|other| other != client_id);
                 });
             }
             OidcAction::SetThumbprints { issuer, thumbprints } => {
-                let action = "iam:UpdateOpenIDConnectProviderThumbprint";
-                return self.change_provider(action, issuer, |provider| {
+                let permission = Permission::UpdateOpenIDConnectProviderThumbprint;
+                return self.change_provider(permission, issuer, |provider| {
                     provider.thumbprints.clone_from(thumbprints);
                 });
             }
@@ -75,11 +78,11 @@ impl Decider<'_> {
     /// Changes a part of a provider; nothing happens if it is so already.
     fn change_provider(
         &mut self,
-        action: &str,
+        permission: Permission,
         issuer: &IssuerUrl,
         change: impl FnOnce(&mut OidcProvider),
     ) -> Result<(), Rejection> {
-        self.require_provider(action, issuer)?;
+        self.require_provider(permission, issuer)?;
         self.known(issuer)?;
         let registered = self.account.oidc_providers.get(issuer.without_scheme());
         let before = registered.map(|registered| registered.provider.clone());
@@ -95,8 +98,12 @@ impl Decider<'_> {
         Ok(())
     }
 
-    fn require_provider(&self, action: &str, issuer: &IssuerUrl) -> Result<(), Rejection> {
-        self.require_on(action, &TagOwner::OidcProvider(issuer.clone()))
+    fn require_provider(
+        &self,
+        permission: Permission,
+        issuer: &IssuerUrl,
+    ) -> Result<(), Rejection> {
+        self.require(permission, &Resource::provider(self.account, issuer))
     }
 
     fn known(&self, issuer: &IssuerUrl) -> Result<(), Rejection> {

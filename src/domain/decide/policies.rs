@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{Decider, key_of};
-use crate::domain::command::Action;
-use crate::domain::entity::TagOwner;
+use crate::domain::access::{Permission, Resource};
+use crate::domain::command::PolicyAction;
+use crate::domain::entity::{EntityEvent, TagOwner};
 use crate::domain::event::{EventKind, PolicyOwner};
 use crate::domain::quotas::{
     ATTACHED_MAX, INLINE_GROUP_CHARS_MAX, INLINE_ROLE_CHARS_MAX, INLINE_USER_CHARS_MAX, Quota,
@@ -12,29 +13,37 @@ use crate::domain::quotas::{
 };
 use crate::domain::rejection::{Denied, Rejection};
 use crate::domain::state::{ManagedPolicy, Permissions};
-use crate::domain::tags::Tags;
 use crate::identity::{Arn, Invalid, PolicyName};
-use crate::policy::{Context, Policy};
+use crate::policy::Policy;
 
 /// How the ARNs of policies begin that AWS manages.
 const AWS_POLICIES: &str = "arn:aws:iam::aws:policy/";
 
 impl Decider<'_> {
-    pub(super) fn policies(&mut self) -> Result<(), Rejection> {
-        match &self.command.action {
-            Action::PutInlinePolicy { owner, name, policy } => self.put_inline(owner, name, policy),
-            Action::DeleteInlinePolicy { owner, name } => {
-                let permissions = self.owner("Delete", "Policy", owner, &Context::default())?;
-                if !permissions.inline.contains_key(name) {
-                    return Err(Rejection::missing("policy", name));
+    pub(super) fn policies(&mut self, action: &PolicyAction) -> Result<(), Rejection> {
+        match action {
+            PolicyAction::PutInline { owner, name, policy } => self.put_inline(owner, name, policy),
+            PolicyAction::DeleteInline { owner, name } => self.delete_inline(owner, name),
+            PolicyAction::Create { name, path, id, description, policy, tags } => {
+                let resource = Resource::new_policy(self.account.id, path, name, tags);
+                let (create, tag) = (Permission::CreatePolicy, Permission::TagPolicy);
+                self.require_creation(create, tag, &resource)?;
+                if self.account.policies.contains_key(&*key_of(name.as_str())) {
+                    return Err(Rejection::exists("policy", name));
                 }
-                let (owner, name) = (owner.clone(), name.clone());
-                self.emit(EventKind::InlinePolicyDeleted { owner, name });
-                Ok(())
+                self.check_quota(Quota::Policies, 1)?;
+                check_document("PolicySize", policy)?;
+                self.emit(EventKind::PolicyCreated {
+                    name: name.clone(),
+                    path: path.clone(),
+                    id: id.clone(),
+                    description: description.clone(),
+                    policy: policy.clone(),
+                });
+                self.tag_created(TagOwner::Policy(name.clone()), tags)
             }
-            Action::CreatePolicy { .. } => self.create_policy(),
-            Action::CreatePolicyVersion { policy_arn, policy, default } => {
-                let managed = self.managed("iam:CreatePolicyVersion", policy_arn)?;
+            PolicyAction::CreateVersion { policy_arn, policy, default } => {
+                let managed = self.managed(Permission::CreatePolicyVersion, policy_arn)?;
                 check_document("PolicySize", policy)?;
                 check_size("VersionsPerPolicy", VERSIONS_MAX, managed.versions.len() + 1)?;
                 self.emit(EventKind::PolicyVersionCreated {
@@ -45,105 +54,100 @@ impl Decider<'_> {
                 });
                 Ok(())
             }
-            Action::DeletePolicy { policy_arn } => {
-                let managed = self.managed("iam:DeletePolicy", policy_arn)?;
-                let uses = self.account.uses_of(&managed);
-                if uses.attachments > 0 || uses.boundaries > 0 {
-                    return Err(Rejection::DeleteConflict { rule: "detach policy" });
-                }
-                if managed.versions.len() > 1 {
-                    let rule = "delete the versions that are not the default one";
+            PolicyAction::SetDefaultVersion { policy_arn, version } => {
+                let permission = Permission::SetDefaultPolicyVersion;
+                let policy = self.policy_version(permission, policy_arn, *version)?.name.clone();
+                let version = *version;
+                self.emit_entity(EntityEvent::DefaultPolicyVersionSet { policy, version });
+                Ok(())
+            }
+            PolicyAction::DeleteVersion { policy_arn, version } => {
+                let permission = Permission::DeletePolicyVersion;
+                let managed = self.policy_version(permission, policy_arn, *version)?;
+                if managed.version == *version {
+                    let rule = "make another version the default one";
                     return Err(Rejection::DeleteConflict { rule });
                 }
-                self.emit(EventKind::PolicyDeleted { name: managed.name.clone() });
+                let (policy, version) = (managed.name.clone(), *version);
+                self.emit_entity(EntityEvent::PolicyVersionDeleted { policy, version });
                 Ok(())
             }
-            _ => self.attachments(),
-        }
-    }
-
-    fn create_policy(&mut self) -> Result<(), Rejection> {
-        let Action::CreatePolicy { name, path, id, description, policy, tags } =
-            &self.command.action
-        else {
-            return Ok(());
-        };
-        let arn = Arn::policy(self.command.account, path, name);
-        self.require_creation("Policy", &arn, tags, None)?;
-        if self.account.policies.contains_key(&*key_of(name.as_str())) {
-            return Err(Rejection::exists("policy", name));
-        }
-        self.check_quota(Quota::Policies, 1)?;
-        check_document("PolicySize", policy)?;
-        self.emit(EventKind::PolicyCreated {
-            name: name.clone(),
-            path: path.clone(),
-            id: id.clone(),
-            description: description.clone(),
-            policy: policy.clone(),
-        });
-        self.tag_created(TagOwner::Policy(name.clone()), tags)
-    }
-
-    fn attachments(&mut self) -> Result<(), Rejection> {
-        let of_policy = |arn: &Arn| {
-            let mut context = Context::default();
-            context.insert("iam:PolicyARN", arn.to_string());
-            context
-        };
-        match &self.command.action {
-            Action::AttachPolicy { owner, policy_arn } => {
-                let context = of_policy(policy_arn);
-                let permissions = self.owner("Attach", "Policy", owner, &context)?;
+            PolicyAction::Delete { policy_arn } => self.delete_policy(policy_arn),
+            PolicyAction::Attach { owner, policy_arn } => self.attach(owner, policy_arn),
+            PolicyAction::Detach { owner, policy_arn } => self.detach(owner, policy_arn),
+            PolicyAction::PutBoundary { owner, policy_arn } => {
+                let permission = Permission::put_boundary(owner).ok_or_else(no_boundary)?;
+                self.owner(permission, owner)?;
                 let policy = self.existing(policy_arn)?.reference();
-                if permissions.attached.contains(&policy.key()) {
-                    return Ok(());
-                }
-                check_size("AttachedPolicies", ATTACHED_MAX, permissions.attached.len() + 1)?;
-                self.emit(EventKind::PolicyAttached { owner: owner.clone(), policy });
+                self.emit(EventKind::BoundaryPut { owner: self.spelt(owner), policy });
                 Ok(())
             }
-            Action::DetachPolicy { owner, policy_arn } => {
-                let context = of_policy(policy_arn);
-                let permissions = self.owner("Detach", "Policy", owner, &context)?;
-                let policy = self.existing(policy_arn)?.reference();
-                if !permissions.attached.contains(&policy.key()) {
-                    return Err(Rejection::missing("policy", policy_arn));
-                }
-                self.emit(EventKind::PolicyDetached { owner: owner.clone(), policy });
-                Ok(())
-            }
-            Action::PutBoundary { owner, policy_arn } => {
-                refuse_group(owner)?;
-                let mut context = Context::default();
-                context.insert("iam:PermissionsBoundary", policy_arn.to_string());
-                self.owner("Put", "PermissionsBoundary", owner, &context)?;
-                let policy = self.existing(policy_arn)?.reference();
-                self.emit(EventKind::BoundaryPut { owner: owner.clone(), policy });
-                Ok(())
-            }
-            Action::DeleteBoundary { owner } => {
-                refuse_group(owner)?;
-                let context = Context::default();
-                let permissions = self.owner("Delete", "PermissionsBoundary", owner, &context)?;
+            PolicyAction::DeleteBoundary { owner } => {
+                let permission = Permission::delete_boundary(owner).ok_or_else(no_boundary)?;
+                let permissions = self.owner(permission, owner)?;
                 if permissions.boundary.is_none() {
                     return Err(Rejection::missing("permissions boundary", "of this entity"));
                 }
-                self.emit(EventKind::BoundaryDeleted { owner: owner.clone() });
+                self.emit(EventKind::BoundaryDeleted { owner: self.spelt(owner) });
                 Ok(())
             }
-            _ => Ok(()),
         }
     }
 
+    fn delete_policy(&mut self, policy_arn: &Arn) -> Result<(), Rejection> {
+        let managed = self.managed(Permission::DeletePolicy, policy_arn)?;
+        let uses = self.account.uses_of(&managed);
+        if uses.attachments > 0 || uses.boundaries > 0 {
+            return Err(Rejection::DeleteConflict { rule: "detach policy" });
+        }
+        if managed.versions.len() > 1 {
+            let rule = "delete the versions that are not the default one";
+            return Err(Rejection::DeleteConflict { rule });
+        }
+        self.emit(EventKind::PolicyDeleted { name: managed.name.clone() });
+        Ok(())
+    }
+
+    fn attach(&mut self, owner: &PolicyOwner, policy_arn: &Arn) -> Result<(), Rejection> {
+        let permissions = self.owner(Permission::attach_policy(owner), owner)?;
+        let policy = self.existing(policy_arn)?.reference();
+        if permissions.attached.contains(&policy.key()) {
+            return Ok(());
+        }
+        check_size("AttachedPolicies", ATTACHED_MAX, permissions.attached.len() + 1)?;
+        self.emit(EventKind::PolicyAttached { owner: self.spelt(owner), policy });
+        Ok(())
+    }
+
+    fn detach(&mut self, owner: &PolicyOwner, policy_arn: &Arn) -> Result<(), Rejection> {
+        let permissions = self.owner(Permission::detach_policy(owner), owner)?;
+        let policy = self.existing(policy_arn)?.reference();
+        if !permissions.attached.contains(&policy.key()) {
+            return Err(Rejection::missing("policy", policy_arn));
+        }
+        self.emit(EventKind::PolicyDetached { owner: self.spelt(owner), policy });
+        Ok(())
+    }
+
+    fn delete_inline(&mut self, owner: &PolicyOwner, name: &PolicyName) -> Result<(), Rejection> {
+        let permissions = self.owner(Permission::delete_policy(owner), owner)?;
+        let (name, _) =
+            permissions.inline_policy(name).ok_or_else(|| Rejection::missing("policy", name))?;
+        let name = name.clone();
+        self.emit(EventKind::InlinePolicyDeleted { owner: self.spelt(owner), name });
+        Ok(())
+    }
+
+    /// A policy of the same name in another case is replaced; the first spelling stays.
     fn put_inline(
         &mut self,
         owner: &PolicyOwner,
         name: &PolicyName,
         policy: &Policy,
     ) -> Result<(), Rejection> {
-        let permissions = self.owner("Put", "Policy", owner, &Context::default())?;
-        let others = permissions.inline.iter().filter(|(other, _)| *other != name);
+        let permissions = self.owner(Permission::put_policy(owner), owner)?;
+        let name = permissions.inline_policy(name).map_or(name, |(name, _)| name).clone();
+        let others = permissions.inline.iter().filter(|(other, _)| **other != name);
         let size = others.map(|(_, policy)| policy.size_without_whitespace()).sum::<usize>()
             + policy.size_without_whitespace();
         let max = match owner {
@@ -152,54 +156,63 @@ impl Decider<'_> {
             PolicyOwner::Group(_) => INLINE_GROUP_CHARS_MAX,
         };
         check_size("InlinePolicySize", max, size)?;
-        let (owner, name, policy) = (owner.clone(), name.clone(), policy.clone());
+        let (owner, policy) = (self.spelt(owner), policy.clone());
         self.emit(EventKind::InlinePolicyPut { owner, name, policy });
         Ok(())
     }
 
-    /// The permissions of an owner, if the caller may do the action, which is named after the owner's
-    /// kind: `Put` and `Policy` make iam:PutUserPolicy for a user. Policies may ask about the owner's tags
-    /// and, unless `extra` tells of another one, its boundary.
-    fn owner(
-        &self,
-        verb: &str,
-        object: &str,
-        owner: &PolicyOwner,
-        extra: &Context,
-    ) -> Result<Permissions, Rejection> {
-        let (kind, arn) = (owner.kind(), owner.arn(self.account));
-        let found = owner.permissions(self.account);
-        let mut context = Tags::of_resource(owner.tags(self.account));
-        let boundary = found.and_then(|permissions| permissions.boundary.as_deref());
-        if let Some(boundary) = boundary.and_then(|key| self.account.managed(key)) {
-            context.insert("iam:PermissionsBoundary", boundary.arn(self.account.id).to_string());
-        }
-        context.extend(extra);
-        self.require_with(&format!("iam:{verb}{kind}{object}"), arn.as_str(), &context)?;
-        let found = found.ok_or_else(|| match owner {
-            PolicyOwner::User(name) => Rejection::missing("user", name),
-            PolicyOwner::Role(name) => Rejection::missing("role", name),
-            PolicyOwner::Group(name) => Rejection::missing("group", name),
-        })?;
+    /// The permissions of an owner, if the caller has the permission on it.
+    fn owner(&self, permission: Permission, owner: &PolicyOwner) -> Result<Permissions, Rejection> {
+        self.require(permission, &Resource::policy_owner(self.account, owner))?;
+        let found = owner.permissions(self.account).ok_or_else(|| owner.missing())?;
         if let PolicyOwner::Role(name) = owner {
             self.refuse_service_linked(name)?;
         }
         Ok(found.clone())
     }
 
-    /// A managed policy of the account, if the caller may do `action` on it.
-    pub(super) fn managed(&self, action: &str, arn: &Arn) -> Result<Arc<ManagedPolicy>, Rejection> {
-        if arn.as_str().starts_with(AWS_POLICIES) {
-            return Err(self.refuse_aws_policy(action, arn));
+    /// An owner as the account spells its name.
+    fn spelt(&self, owner: &PolicyOwner) -> PolicyOwner {
+        let found = match owner {
+            PolicyOwner::User(name) => {
+                self.account.user(name).map(|user| PolicyOwner::User(user.name.clone()))
+            }
+            PolicyOwner::Role(name) => {
+                self.account.role(name).map(|role| PolicyOwner::Role(role.name.clone()))
+            }
+            PolicyOwner::Group(name) => {
+                self.account.group(name).map(|group| PolicyOwner::Group(group.name.clone()))
+            }
+        };
+        found.unwrap_or_else(|| owner.clone())
+    }
+
+    /// A managed policy that has this version, if the caller has the permission on it.
+    fn policy_version(
+        &self,
+        permission: Permission,
+        policy_arn: &Arn,
+        version: u32,
+    ) -> Result<Arc<ManagedPolicy>, Rejection> {
+        let managed = self.managed(permission, policy_arn)?;
+        if !managed.versions.contains_key(&version) {
+            return Err(Rejection::missing("policy version", format!("v{version}")));
         }
-        let found = self.account.policy_by_arn(arn);
-        let context = Tags::of_resource(found.map(|policy| &policy.tags));
-        self.require_with(action, arn.as_str(), &context)?;
-        found.cloned().ok_or_else(|| Rejection::missing("policy", arn))
+        Ok(managed)
+    }
+
+    /// A managed policy of the account, if the caller has the permission on it.
+    fn managed(&self, permission: Permission, arn: &Arn) -> Result<Arc<ManagedPolicy>, Rejection> {
+        if arn.as_str().starts_with(AWS_POLICIES) {
+            return Err(self.refuse_aws_policy(permission, arn));
+        }
+        self.require(permission, &Resource::policy(self.account, arn))?;
+        self.existing(arn)
     }
 
     /// Nobody changes what AWS manages, and no policy could allow it: the refusal names no reason.
-    fn refuse_aws_policy(&self, action: &str, arn: &Arn) -> Rejection {
+    fn refuse_aws_policy(&self, permission: Permission, arn: &Arn) -> Rejection {
+        let action = permission.action();
         let principal = self.command.caller.principal.arn();
         let message = format!(
             "User: {principal} is not authorized to perform: {action} on resource: policy {arn}"
@@ -235,12 +248,7 @@ pub(super) fn check_document(quota: &'static str, policy: &Policy) -> Result<(),
 }
 
 /// Boundaries are for users and roles (IAM User Guide, access_policies_boundaries).
-fn refuse_group(owner: &PolicyOwner) -> Result<(), Rejection> {
-    match owner {
-        PolicyOwner::Group(_) => {
-            let rule = "must be a user or role: a group has no permissions boundary";
-            Err(Invalid::new("owner", rule).into())
-        }
-        PolicyOwner::User(_) | PolicyOwner::Role(_) => Ok(()),
-    }
+fn no_boundary() -> Rejection {
+    let rule = "must be a user or role: a group has no permissions boundary";
+    Invalid::new("owner", rule).into()
 }

@@ -2,6 +2,7 @@
 
 use super::Decider;
 use super::accounts::require_operator;
+use crate::domain::access::Permission;
 use crate::domain::event::EventKind;
 use crate::domain::quotas::{Bounds, Quota};
 use crate::domain::rejection::Rejection;
@@ -11,8 +12,8 @@ impl Decider<'_> {
     /// Of a rate, zero would shut the account out, for which there is DisableAccount. Setting what is set already
     /// does nothing.
     pub(super) fn set_quota(&mut self, quota: Quota, max: Option<u32>) -> Result<(), Rejection> {
-        let action = if max.is_some() { "locum:PutQuota" } else { "locum:DeleteQuota" };
-        require_operator(self.state, self.command, action)?;
+        let permission = if max.is_some() { Permission::PutQuota } else { Permission::DeleteQuota };
+        require_operator(self.state, self.command, permission)?;
         if quota.bounds() == Bounds::Rate && max == Some(0) {
             let rule = "must be at least 1 for a rate; DisableAccount shuts an account out";
             return Err(Invalid::new("value", rule.to_owned()).into());

@@ -9,25 +9,25 @@ use std::time::Duration;
 
 use super::Decider;
 use crate::clock::Timestamp;
+use crate::domain::access::{Permission, Resource};
 use crate::domain::command::{Minting, RevocationTarget};
 use crate::domain::event::EventKind;
 use crate::domain::rejection::Rejection;
 use crate::domain::revocation::{REVOCATIONS_MAX, RevocationScope, SESSION_LIFE_MAX};
-use crate::identity::{Arn, InstanceId, Invalid};
+use crate::identity::{InstanceId, Invalid};
 
 /// Sessions are issued at whole seconds: what is to be later than those of a second is of the next.
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 impl Decider<'_> {
-    pub(in crate::domain) fn revoke(
+    pub(super) fn revoke(
         &mut self,
         target: &RevocationTarget,
         before: Option<Timestamp>,
         chained: bool,
         minting: &Minting,
     ) -> Result<(), Rejection> {
-        let (scope, resource) = self.revocable(target)?;
-        self.require("locum:RevokeSessions", &resource)?;
+        let scope = self.revocable(target)?;
         if matches!(target, RevocationTarget::Session(key) if !key.is_temporary()) {
             let rule = "must be that of a session, `ASIA...`; a long-term key is switched off";
             return Err(Invalid::new("access_key_id", rule).into());
@@ -76,31 +76,31 @@ impl Decider<'_> {
         self.command.time.floor_to_second().max(put_off).plus(SECOND)
     }
 
-    /// What is revoked, and the resource that the permission is about.
-    fn revocable(&self, target: &RevocationTarget) -> Result<(RevocationScope, String), Rejection> {
-        let account = self.command.account;
+    /// What is revoked, if the caller has the permission on it.
+    fn revocable(&self, target: &RevocationTarget) -> Result<RevocationScope, Rejection> {
+        let permission = Permission::RevokeSessions;
         Ok(match target {
             RevocationTarget::Session(key) => {
-                let resource = format!("arn:aws:locum::{account}:session/{key}");
-                (RevocationScope::Session(key.clone()), resource)
+                self.require(permission, &Resource::session(self.account.id, key))?;
+                RevocationScope::Session(key.clone())
             }
             RevocationTarget::Instance(id) => {
                 let instance = self.account.instances.get(id);
                 let instance = instance.ok_or_else(|| Rejection::NoSuchInstance(id.to_string()))?;
-                let arn = Arn::instance(&instance.facts.region, account, id);
-                (RevocationScope::Instance(id.clone()), arn.to_string())
+                self.require(permission, &Resource::instance(self.account, &instance))?;
+                RevocationScope::Instance(id.clone())
             }
             RevocationTarget::Role(name) => {
+                self.require(permission, &Resource::role(self.account, name))?;
                 let role = self.account.role(name);
                 let role = role.ok_or_else(|| Rejection::missing("role", name))?;
-                let arn = Arn::role(account, &role.path, &role.name);
-                (RevocationScope::Role(role.id.clone()), arn.to_string())
+                RevocationScope::Role(role.id.clone())
             }
             RevocationTarget::User(name) => {
+                self.require(permission, &Resource::user(self.account, name))?;
                 let user = self.account.user(name);
                 let user = user.ok_or_else(|| Rejection::missing("user", name))?;
-                let arn = Arn::user(account, &user.path, &user.name);
-                (RevocationScope::User(user.id.clone()), arn.to_string())
+                RevocationScope::User(user.id.clone())
             }
         })
     }

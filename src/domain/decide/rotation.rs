@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::Decider;
 use super::revocations::SECOND;
 use crate::clock::Timestamp;
-use crate::domain::access::{Caller, Question, judge};
+use crate::domain::access::{
+    Caller, Facts, Permission, Question, Required, Resource, SessionFacts, asks_about, judge,
+};
 use crate::domain::command::Minting;
 use crate::domain::event::{EventKind, RoleCredentials};
 use crate::domain::fleet::Record;
@@ -15,22 +17,31 @@ use crate::domain::rejection::Rejection;
 use crate::domain::rotation::{
     IssuingRole, RENEWALS_MAX, RenewedSet, RotationAction, RotationEvent,
 };
+use crate::domain::session;
 use crate::domain::state::Role;
 use crate::identity::{
-    AccountId, Arn, AssociationId, InstanceId, Invalid, PackedAssociationId, PackedInstanceId,
-    PackedKeyId, Principal,
+    AccountId, AssociationId, InstanceId, Invalid, PackedAssociationId, PackedInstanceId,
+    PackedKeyId, Principal, SessionName,
 };
 use crate::pace::{Pace, SERVED_LIFE_MIN};
-use crate::policy::{Context, Verdict};
+use crate::policy::Verdict;
 
 /// What metadata answers when the role does not trust the EC2 service.
 const UNAUTHORIZED_CODE: &str = "AssumeRoleUnauthorizedAccess";
 
+/// Whether the EC2 service may assume a role.
+#[derive(Clone, Copy)]
+enum Trust {
+    /// For every instance alike.
+    Same(bool),
+    /// A policy asks for which instance.
+    ByInstance,
+}
+
 /// Sets of one role with one time, as they are gathered.
 struct Batch {
     role: Arc<Role>,
-    /// Whether the EC2 service may assume the role.
-    trusted: bool,
+    trust: Trust,
     issued_at: Timestamp,
     lifetime: Duration,
     sets: Vec<RenewedSet>,
@@ -47,16 +58,13 @@ impl Decider<'_> {
                 self.renew_one(association, minting)
             }
             RotationAction::RenewAccount => {
-                self.require("locum:RotateCredentials", "*")?;
+                self.require(Permission::RotateCredentials, &Resource::everything())?;
                 self.demand(false);
                 Ok(())
             }
             RotationAction::RenewAll => {
-                super::accounts::require_operator(
-                    self.state,
-                    self.command,
-                    "locum:RotateAllCredentials",
-                )?;
+                let permission = Permission::RotateAllCredentials;
+                super::accounts::require_operator(self.state, self.command, permission)?;
                 if self.command.account == AccountId::OPERATOR {
                     self.demand(true);
                 }
@@ -77,13 +85,13 @@ impl Decider<'_> {
     ) -> Result<(), Rejection> {
         let before = match association {
             None => {
-                self.require("locum:PutRotationSettings", "*")?;
+                self.require(Permission::PutRotationSettings, &Resource::everything())?;
                 self.account.pace
             }
             Some(id) => {
                 let instance = self.associated_instance(id)?;
-                let arn = Arn::instance(&instance.facts.region, self.command.account, &instance.id);
-                self.require("locum:PutRotationSettings", arn.as_str())?;
+                let resource = Resource::instance(self.account, &instance);
+                self.require(Permission::PutRotationSettings, &resource)?;
                 instance.association.and_then(|association| association.pace)
             }
         };
@@ -96,8 +104,8 @@ impl Decider<'_> {
 
     fn renew_one(&mut self, id: &AssociationId, minting: &Minting) -> Result<(), Rejection> {
         let instance = self.associated_instance(id)?;
-        let arn = Arn::instance(&instance.facts.region, self.command.account, &instance.id);
-        self.require("locum:RotateCredentials", arn.as_str())?;
+        let resource = Resource::instance(self.account, &instance);
+        self.require(Permission::RotateCredentials, &resource)?;
         let association = instance.association.as_ref().filter(|_| instance.running);
         let Some(association) = association else { return Ok(()) };
         let Some(role) = self.account.associated_role(association).cloned() else {
@@ -117,7 +125,7 @@ impl Decider<'_> {
         renewals: &[(PackedInstanceId, PackedKeyId)],
         lifetime: Duration,
     ) -> Result<(), Rejection> {
-        self.require("locum:RotateCredentials", "*")?;
+        self.require(Permission::RotateCredentials, &Resource::everything())?;
         if renewals.len() > RENEWALS_MAX {
             let rule = format!("must have at most {RENEWALS_MAX} entries");
             return Err(Invalid::new("renewals", rule).into());
@@ -132,7 +140,13 @@ impl Decider<'_> {
             };
             let Some(at) = self.batch_of(record, lifetime, &mut batches) else { continue };
             let Some(batch) = batches.get_mut(at) else { continue };
-            if !batch.trusted {
+            let trusted = match batch.trust {
+                Trust::Same(trusted) => trusted,
+                Trust::ByInstance => {
+                    record.id.id().is_some_and(|id| self.ec2_may_assume(&batch.role, &id))
+                }
+            };
+            if !trusted {
                 self.refuse(record, &batch.role.clone());
                 continue;
             }
@@ -184,9 +198,9 @@ impl Decider<'_> {
             return Some(at);
         }
         let known = batches.iter().find(|batch| Arc::ptr_eq(&batch.role, role));
-        let trusted = known.map_or_else(|| self.ec2_may_assume(role), |batch| batch.trusted);
+        let trust = known.map_or_else(|| self.trust_of(role), |batch| batch.trust);
         let role = role.clone();
-        batches.push(Batch { role, trusted, issued_at, lifetime, sets: Vec::new() });
+        batches.push(Batch { role, trust, issued_at, lifetime, sets: Vec::new() });
         Some(batches.len().saturating_sub(1))
     }
 
@@ -224,7 +238,7 @@ impl Decider<'_> {
         minting: &Minting,
         earliest: Timestamp,
     ) {
-        if !self.ec2_may_assume(role) {
+        if !self.ec2_may_assume(role, instance) {
             self.emit(refusal(association.clone(), instance.clone(), role));
             return;
         }
@@ -247,21 +261,46 @@ impl Decider<'_> {
         self.emit(EventKind::CredentialsRotated { association, instance, credentials });
     }
 
-    fn ec2_may_assume(&self, role: &Role) -> bool {
+    fn ec2_may_assume(&self, role: &Role, instance: &InstanceId) -> bool {
+        self.ask_for_ec2(role, Some(instance), |question, required| {
+            judge(self.state, question, required).verdict() == Verdict::Allow
+        })
+    }
+
+    /// Whether the EC2 service may assume a role for every instance alike.
+    fn trust_of(&self, role: &Role) -> Trust {
+        self.ask_for_ec2(role, None, |question, required| {
+            if asks_about(self.state, question, "sts:RoleSessionName") {
+                return Trust::ByInstance;
+            }
+            Trust::Same(judge(self.state, question, required).verdict() == Verdict::Allow)
+        })
+    }
+
+    /// Puts the question whether the EC2 service may assume a role, for a session that is named after its instance.
+    fn ask_for_ec2<T>(
+        &self,
+        role: &Role,
+        instance: Option<&InstanceId>,
+        answer: impl FnOnce(&Question<'_>, &Required<'_>) -> T,
+    ) -> T {
         let caller = Caller { principal: Principal::ec2(), ..Caller::service() };
-        let arn = Arn::role(self.command.account, &role.path, &role.name);
+        let name = instance.and_then(|id| SessionName::parse(id.as_str()).ok());
+        let facts = Facts::of_session(SessionFacts::named(name.as_ref(), &NO_TAGS));
+        let resource = Resource::role(self.account, &role.name);
+        let permission = Permission::AssumeRole;
+        let required = Required { permission, resource: &resource, facts: &facts };
         let question = Question {
-            caller: &caller,
-            action: "sts:AssumeRole",
-            resource: arn.as_str(),
-            resource_account: Some(self.command.account),
             resource_policy: Some(&role.trust),
             role_trust: true,
-            time: self.command.time,
+            ..required.question(&caller, self.command.account, self.command.time)
         };
-        judge(self.state, &question, &Context::default()).verdict() == Verdict::Allow
+        answer(&question, &required)
     }
 }
+
+/// A service's session carries no tags.
+static NO_TAGS: session::Tags = session::Tags::new();
 
 /// What was left of a set that metadata went on handing out past the promise; none for sets that are too short for
 /// the promise anyway.

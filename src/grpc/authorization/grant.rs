@@ -10,6 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::{Answers, Front, identity, question};
+use crate::domain::access::{Permission, Resource};
 use crate::domain::event::EventKind;
 use crate::grpc::{convert, status};
 use crate::identity::{AccountId, Principal};
@@ -22,10 +23,10 @@ use crate::proto::v1::{
     FollowInvalidationsResponse as Told, GrantVerificationRequest, GrantVerificationResponse,
     GrantedLevel, GrantedPolicies, GrantedPolicy, GrantedPrincipal, GrantedRole, GrantedUser,
 };
-use crate::sts::{GrantError, RequestInfo};
+use crate::service::{GrantError, RequestInfo};
 
 /// What a service needs for grants.
-pub(super) const GRANT: &str = "locum:GrantVerification";
+pub(super) const GRANT: Permission = Permission::GrantVerification;
 /// Messages that wait for a slow follower.
 const FOLLOWER_QUEUE: usize = 64;
 /// How often a follower hears that all is as it was.
@@ -41,7 +42,8 @@ pub(super) fn grant(
     let asking = Front::account_of(info)?;
     let service = request.request.as_ref().map(|request| request.service.as_str());
     let service = service.unwrap_or_default();
-    front.may_ask(info, GRANT, &format!("arn:aws:locum::{asking}:service/{service}"))?;
+    let resource = Resource::resource_service(asking, service);
+    front.may_ask_on(info, GRANT, &resource)?;
     let granted = question::with_shown(&front.service, request.request.as_ref(), |shown| {
         let granted = front.service.grant(asking, shown, |context, policies| {
             (granted_context(context), granted_policies(policies))
@@ -149,7 +151,7 @@ pub(super) fn invalidations(front: Front, info: RequestInfo) -> Result<Answers<T
             // What the service may do, and whether its credentials count, can change while it follows.
             let stands = front.service.stands(&front.service.view().state, &info.caller);
             let told = if stands {
-                front.may_ask(&info, GRANT, "*").map(|()| told)
+                front.may_ask(&info, GRANT).map(|()| told).map_err(Status::from)
             } else {
                 Err(Status::unauthenticated("the caller's credentials have ended"))
             };

@@ -15,8 +15,8 @@ use crate::grpc::{convert, status};
 use crate::proto::v1::{
     SignedHeader, SignedRequest, VerifyIdentityTokenRequest, VerifyIdentityTokenResponse,
 };
+use crate::service::RequestInfo;
 use crate::signing::sigv4::{EMPTY_SHA256, body_sha256, parse};
-use crate::sts::RequestInfo;
 
 /// How long a token lasts from its date.
 const TOKEN_LIFE: Duration = Duration::from_secs(900);

@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tonic_types::StatusExt as _;
 
 use super::{Front, convert, field, status};
+use crate::domain::access::{Permission, Resource};
 use crate::domain::state::State;
 use crate::identity::{AccountId, Arn};
 use crate::proto::v1;
@@ -25,12 +26,12 @@ use crate::proto::v1::{
     GrantVerificationRequest, GrantVerificationResponse, StreamAuthorizeSignedRequestsRequest,
     StreamAuthorizeSignedRequestsResponse, VerifyIdentityTokenRequest, VerifyIdentityTokenResponse,
 };
-use crate::sts::{Answer, Judged, RequestInfo, ResourceError, Service, Signed};
+use crate::service::{Answer, Judged, RequestInfo, ResourceError, Service, ServiceError, Signed};
 
 /// Requests of one batch.
 const BATCH_MAX: usize = 256;
 /// What asking about signed requests needs.
-const AUTHORIZE: &str = "locum:Authorize";
+const AUTHORIZE: Permission = Permission::Authorize;
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -41,7 +42,7 @@ impl AuthorizationService for Front {
         request: Request<AuthenticateRequestRequest>,
     ) -> Result<Response<AuthenticateRequestResponse>, Status> {
         let info = Self::info(&request)?;
-        self.may_ask(&info, "locum:AuthenticateRequest", "*")?;
+        self.may_ask(&info, Permission::AuthenticateRequest)?;
         let signed =
             question::with_shown(&self.service, request.get_ref().request.as_ref(), |shown| {
                 let signed = self.service.authenticate_shown(shown);
@@ -55,7 +56,7 @@ impl AuthorizationService for Front {
         request: Request<AuthorizeRequest>,
     ) -> Result<Response<AuthorizeResponse>, Status> {
         let info = Self::info(&request)?;
-        self.may_ask(&info, AUTHORIZE, "*")?;
+        self.may_ask(&info, AUTHORIZE)?;
         let request = request.into_inner();
         let arn: Arn = field("principal_arn", &request.principal_arn)?;
         let view = self.service.view();
@@ -78,7 +79,7 @@ impl AuthorizationService for Front {
         request: Request<AuthorizeSignedRequestRequest>,
     ) -> Result<Response<AuthorizeSignedRequestResponse>, Status> {
         let info = Self::info(&request)?;
-        self.may_ask(&info, AUTHORIZE, "*")?;
+        self.may_ask(&info, AUTHORIZE)?;
         let asking = Self::account_of(&info)?;
         let view = self.service.view();
         let answer = self.answer(&info, asking, &view.state, request.into_inner())?;
@@ -90,7 +91,7 @@ impl AuthorizationService for Front {
         request: Request<BatchAuthorizeSignedRequestsRequest>,
     ) -> Result<Response<BatchAuthorizeSignedRequestsResponse>, Status> {
         let info = Self::info(&request)?;
-        self.may_ask(&info, AUTHORIZE, "*")?;
+        self.may_ask(&info, AUTHORIZE)?;
         let asking = Self::account_of(&info)?;
         let requests = request.into_inner().requests;
         if requests.len() > BATCH_MAX {
@@ -113,7 +114,7 @@ impl AuthorizationService for Front {
         request: Request<Streaming<StreamAuthorizeSignedRequestsRequest>>,
     ) -> Result<Response<Self::StreamAuthorizeSignedRequestsStream>, Status> {
         let info = Self::info(&request)?;
-        self.may_ask(&info, AUTHORIZE, "*")?;
+        self.may_ask(&info, AUTHORIZE)?;
         Ok(Response::new(stream::answers(self.clone(), info, request.into_inner())))
     }
 
@@ -132,7 +133,7 @@ impl AuthorizationService for Front {
         request: Request<FollowInvalidationsRequest>,
     ) -> Result<Response<Self::FollowInvalidationsStream>, Status> {
         let info = Self::info(&request)?;
-        self.may_ask(&info, grant::GRANT, "*")?;
+        self.may_ask(&info, grant::GRANT)?;
         Ok(Response::new(grant::invalidations(self.clone(), info)?))
     }
 
@@ -141,18 +142,24 @@ impl AuthorizationService for Front {
         request: Request<VerifyIdentityTokenRequest>,
     ) -> Result<Response<VerifyIdentityTokenResponse>, Status> {
         let info = Self::info(&request)?;
-        self.may_ask(&info, "locum:VerifyIdentityToken", "*")?;
+        self.may_ask(&info, Permission::VerifyIdentityToken)?;
         identity::verify(self, &info, request.get_ref()).map(Response::new)
     }
 }
 
 impl Front {
-    fn may_ask(&self, info: &RequestInfo, action: &str, resource: &str) -> Result<(), Status> {
-        let account = Self::account_of(info)?;
-        let view = self.service.view();
-        self.service
-            .require(&view.state, info, account, action, resource)
-            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))
+    fn may_ask(&self, info: &RequestInfo, permission: Permission) -> Result<(), ServiceError> {
+        self.may_ask_on(info, permission, &Resource::everything())
+    }
+
+    fn may_ask_on(
+        &self,
+        info: &RequestInfo,
+        permission: Permission,
+        resource: &Resource<'_>,
+    ) -> Result<(), ServiceError> {
+        let (view, account) = (self.service.view(), Self::account_of(info)?);
+        Ok(self.service.require(&view.state, info, account, permission, resource)?)
     }
 
     /// Counts a question as a request of its own. The first of a call needs none: the call was counted when it came.

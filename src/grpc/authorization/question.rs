@@ -11,8 +11,8 @@ use crate::policy::{Context, Policy, PolicyKind};
 use crate::proto::v1::{
     AuthorizeRequest, AuthorizeSignedRequestRequest, ContextValues, SignedChunk, SignedRequest,
 };
+use crate::service::{Ask, Chunk, Service, Shown, Wish};
 use crate::signing::sigv4::{Expectations, PathStyle, Signable};
-use crate::sts::{Ask, Chunk, Service, Shown, Wish};
 
 /// Actions of one question.
 const FURTHER_ACTIONS_MAX: usize = 16;

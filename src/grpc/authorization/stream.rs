@@ -13,7 +13,7 @@ use super::{AUTHORIZE, Answers, Front, outcome};
 use crate::proto::v1::{
     StreamAuthorizeSignedRequestsRequest as Asked, StreamAuthorizeSignedRequestsResponse as Told,
 };
-use crate::sts::RequestInfo;
+use crate::service::RequestInfo;
 
 /// Answers that wait for the service to read them.
 const ANSWERS_MAX: usize = 256;
@@ -51,7 +51,7 @@ async fn answer_all(
             front.admit_further(info)?;
         }
         // What the service may do can change while it asks.
-        front.may_ask(info, AUTHORIZE, "*")?;
+        front.may_ask(info, AUTHORIZE)?;
         let view = front.service.view();
         let answer = front.answer(info, asking, &view.state, request.unwrap_or_default());
         if sender.send(Ok(Told { id, outcome: Some(outcome(answer)) })).await.is_err() {

@@ -1,16 +1,14 @@
 //! ExplainAssumeRole: chains of roles, walked and shown.
 
-use tonic::Status;
-
+use super::super::Front;
 use super::super::sts::{given, pairs, seconds};
-use super::super::{Front, status};
 use super::shown::{result, shown_policy, verdict};
 use crate::domain::access::Caller;
 use crate::identity::{AccountId, Invalid};
 use crate::policy::Verdict;
 use crate::proto::v1;
 use crate::proto::v1::{AssumeRoleStep, ExplainAssumeRoleRequest};
-use crate::sts::{AssumeRole, RequestInfo, Step};
+use crate::service::{AssumeRole, RequestInfo, ServiceError, Step};
 
 /// Roles of one chain.
 const CHAIN_MAX: usize = 10;
@@ -21,10 +19,10 @@ impl Front {
         info: &RequestInfo,
         caller: Caller,
         request: &ExplainAssumeRoleRequest,
-    ) -> Result<Vec<Step>, Status> {
+    ) -> Result<Vec<Step>, ServiceError> {
         if !(1..=CHAIN_MAX).contains(&request.role_arns.len()) {
-            let rule = Invalid::new("role_arns", format!("must have 1 to {CHAIN_MAX} entries"));
-            return Err(status::of_invalid(&rule, &info.request_id));
+            let rule = format!("must have 1 to {CHAIN_MAX} entries");
+            return Err(Invalid::new("role_arns", rule).into());
         }
         let name = given(request.role_session_name.clone());
         let asked = AssumeRole {
@@ -37,8 +35,7 @@ impl Front {
             source_identity: given(request.source_identity.clone()),
             ..AssumeRole::default()
         };
-        let steps = self.service.explain_chain(info, caller, &request.role_arns, &asked);
-        Self::drawn(info, steps)
+        self.service.explain_chain(info, caller, &request.role_arns, &asked)
     }
 }
 

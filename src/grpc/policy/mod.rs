@@ -6,8 +6,9 @@ mod simulate;
 
 use tonic::{Request, Response, Status};
 
-use super::{Front, convert, field, status};
-use crate::domain::access::Caller;
+use super::{Front, convert, field};
+use crate::domain::access::{Caller, Permission, Resource};
+use crate::domain::rejection::Rejection;
 use crate::identity::{Arn, Invalid};
 use crate::policy::simulate::resource_must_allow;
 use crate::policy::{Policy, PolicyKind, lint};
@@ -18,7 +19,7 @@ use crate::proto::v1::{
     SimulateCustomPolicyResponse, SimulatePrincipalPolicyRequest, SimulatePrincipalPolicyResponse,
     ValidatePolicyRequest, ValidatePolicyResponse, WhoCanRequest, WhoCanResponse,
 };
-use crate::sts::{RequestInfo, WhoCan};
+use crate::service::{RequestInfo, ServiceError, WhoCan};
 
 pub(super) use shown::verdict;
 use simulate::{Asked, check_action, check_resource, context_of, one, policies, simulate_custom};
@@ -30,7 +31,7 @@ impl PolicyService for Front {
         request: Request<ValidatePolicyRequest>,
     ) -> Result<Response<ValidatePolicyResponse>, Status> {
         let info = Self::info(&request)?;
-        self.may(&info, "locum:ValidatePolicy", "*")?;
+        self.may(&info, Permission::ValidatePolicy, &Resource::everything())?;
         let request = request.into_inner();
         let kind = policy_kind(request.kind, &request.policy)?;
         let findings = lint::lint(&request.policy, kind).into_iter().map(convert::finding);
@@ -45,8 +46,7 @@ impl PolicyService for Front {
         let info = Self::info(&request)?;
         let request = request.into_inner();
         let arn: Arn = field("principal_arn", &request.principal_arn)?;
-        self.may(&info, "iam:SimulatePrincipalPolicy", arn.as_str())?;
-        let caller = self.known_principal(&info, &arn)?;
+        let caller = self.simulated_principal(&info, &arn)?;
         let asked = Asked::read(&request.actions, &request.resources, &request.resource_account)?;
         let extra = context_of(request.context);
         let more = policies("additional_policies", &request.additional_policies)?;
@@ -57,7 +57,7 @@ impl PolicyService for Front {
             let judged = self.service.simulate(
                 &view.state,
                 &caller,
-                &crate::sts::Simulated {
+                &crate::service::Simulated {
                     action,
                     resource,
                     resource_account: asked.owner(resource, caller.principal.account()),
@@ -77,7 +77,7 @@ impl PolicyService for Front {
         request: Request<SimulateCustomPolicyRequest>,
     ) -> Result<Response<SimulateCustomPolicyResponse>, Status> {
         let info = Self::info(&request)?;
-        self.may(&info, "iam:SimulateCustomPolicy", "*")?;
+        self.may(&info, Permission::SimulateCustomPolicy, &Resource::everything())?;
         let request = request.into_inner();
         let results = simulate_custom(Self::account_of(&info)?, request)?;
         Ok(Response::new(SimulateCustomPolicyResponse { results }))
@@ -93,13 +93,12 @@ impl PolicyService for Front {
             "" => info.caller.clone(),
             text => {
                 let arn: Arn = field("principal_arn", text)?;
-                self.may(&info, "iam:SimulatePrincipalPolicy", arn.as_str())?;
-                self.known_principal(&info, &arn)?
+                self.simulated_principal(&info, &arn)?
             }
         };
         if request.principal_arn.is_empty() {
-            let own = caller.principal.principal_arn();
-            self.may(&info, "iam:SimulatePrincipalPolicy", &own)?;
+            let own: Arn = caller.principal.principal_arn().parse().map_err(Status::from)?;
+            self.may_simulate(&info, &own)?;
         }
         let steps = self.walk(&info, caller, &request)?;
         let own = Self::account_of(&info)?;
@@ -117,7 +116,7 @@ impl PolicyService for Front {
         let request = request.into_inner();
         check_action(&request.action)?;
         check_resource(&request.resource)?;
-        self.may(&info, "locum:WhoCan", &request.resource)?;
+        self.may(&info, Permission::WhoCan, &Resource::named(&request.resource))?;
         let view = self.service.view();
         let own = Self::account_of(&info)?;
         let trust = self.trust_of(&view.state, &info, &request.resource);
@@ -133,8 +132,7 @@ impl PolicyService for Front {
             context: &context,
             conditional: request.include_conditional,
         };
-        let gone = || Status::not_found("the account does not exist");
-        let account = view.state.account(own).ok_or_else(gone)?;
+        let account = view.state.account(own).ok_or(ServiceError::AccountGone)?;
         let holders = self.service.who_can(&view.state, account, &asked).into_iter();
         let shown = holders.map(|holder| Holder {
             principal: holder.principal,
@@ -147,19 +145,28 @@ impl PolicyService for Front {
 }
 
 impl Front {
-    fn may(&self, info: &RequestInfo, action: &str, resource: &str) -> Result<(), Status> {
-        let account = Self::account_of(info)?;
-        let view = self.service.view();
-        self.service
-            .require(&view.state, info, account, action, resource)
-            .map_err(|rejection| status::of_rejection(&rejection, &info.request_id))
+    fn may(
+        &self,
+        info: &RequestInfo,
+        permission: Permission,
+        resource: &Resource<'_>,
+    ) -> Result<(), ServiceError> {
+        let (view, account) = (self.service.view(), Self::account_of(info)?);
+        Ok(self.service.require(&view.state, info, account, permission, resource)?)
     }
 
-    /// The user or role of the caller's account with this ARN.
-    fn known_principal(&self, info: &RequestInfo, arn: &Arn) -> Result<Caller, Status> {
+    /// The caller may simulate what the user or role of this ARN may do.
+    fn may_simulate(&self, info: &RequestInfo, arn: &Arn) -> Result<(), ServiceError> {
+        let account = self.service.own_account(info)?;
+        self.may(info, Permission::SimulatePrincipalPolicy, &Resource::principal(&account, arn))
+    }
+
+    /// The user or role of the caller's account with this ARN, for who may simulate what they may do.
+    fn simulated_principal(&self, info: &RequestInfo, arn: &Arn) -> Result<Caller, ServiceError> {
+        self.may_simulate(info, arn)?;
         let view = self.service.view();
         let caller = self.service.caller_of_arn(&view.state, Self::account_of(info)?, arn);
-        caller.ok_or_else(|| super::iam_users::missing("principal", arn.as_str()))
+        Ok(caller.ok_or_else(|| Rejection::missing("principal", arn))?)
     }
 
     /// The trust policy of a role of the caller's account.
@@ -174,7 +181,7 @@ impl Front {
     }
 }
 
-fn policy_kind(kind: i32, text: &str) -> Result<PolicyKind, Status> {
+fn policy_kind(kind: i32, text: &str) -> Result<PolicyKind, Invalid> {
     match v1::PolicyKind::try_from(kind) {
         Ok(v1::PolicyKind::Unspecified) => Ok(PolicyKind::guess(text)),
         Ok(v1::PolicyKind::Identity) => Ok(PolicyKind::Identity),
@@ -185,6 +192,6 @@ fn policy_kind(kind: i32, text: &str) -> Result<PolicyKind, Status> {
         Ok(v1::PolicyKind::ServiceControl) => Ok(PolicyKind::ServiceControl),
         Ok(v1::PolicyKind::ResourceControl) => Ok(PolicyKind::ResourceControl),
         Ok(v1::PolicyKind::Endpoint) => Ok(PolicyKind::Endpoint),
-        Err(_) => Err(status::of_invalid(&Invalid::new("kind", "is no kind of policy"), "")),
+        Err(_) => Err(Invalid::new("kind", "is not a kind of policy")),
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use tonic::Status;
-
-use super::super::{field, optional, status};
+use super::super::{field, optional};
 use super::shown::result;
+use crate::domain::rejection::Rejection;
 use crate::identity::{AccountId, Arn, Invalid};
 use crate::policy::simulate::{principal_of, resource_must_allow};
 use crate::policy::{Context, Level, Named, Policies, Policy, PolicyKind, explain};
 use crate::proto::v1::{ContextValues, SimulateCustomPolicyRequest, SimulationResult};
+use crate::service::ServiceError;
 
 /// Actions, and resources, of one simulation, and pairs of them.
 const NAMES_MAX: usize = 100;
@@ -20,15 +20,14 @@ const POLICIES_MAX: usize = 50;
 pub(super) fn simulate_custom(
     own: AccountId,
     request: SimulateCustomPolicyRequest,
-) -> Result<Vec<SimulationResult>, Status> {
+) -> Result<Vec<SimulationResult>, ServiceError> {
     let asked = Asked::read(&request.actions, &request.resources, &request.resource_account)?;
     let extra = context_of(request.context);
     let text = match request.principal.as_str() {
         "" => format!("arn:aws:iam::{own}:user/simulated"),
         text => text.to_owned(),
     };
-    let principal = principal_of(&text, &extra)
-        .map_err(|rule| status::of_invalid(&Invalid::new("principal", rule), ""))?;
+    let principal = principal_of(&text, &extra).map_err(|rule| Invalid::new("principal", rule))?;
     let mut context = Context::for_principal(&principal);
     context.remove("aws:userid");
     context.extend(&extra);
@@ -88,8 +87,8 @@ impl Asked {
         actions: &[String],
         resources: &[String],
         owner: &str,
-    ) -> Result<Self, Status> {
-        let invalid = |field, rule: String| status::of_invalid(&Invalid::new(field, rule), "");
+    ) -> Result<Self, ServiceError> {
+        let invalid = |field, rule: String| ServiceError::from(Invalid::new(field, rule));
         if actions.is_empty() || actions.len() > NAMES_MAX {
             return Err(invalid("actions", format!("must have 1 to {NAMES_MAX} entries")));
         }
@@ -124,15 +123,15 @@ impl Asked {
     }
 }
 
-pub(super) fn check_action(action: &str) -> Result<(), Status> {
+pub(super) fn check_action(action: &str) -> Result<(), ServiceError> {
     match action.split_once(':') {
         Some((service, name)) if !service.is_empty() && !name.is_empty() => Ok(()),
-        _ => Err(status::of_invalid(&Invalid::new("action", "must be `service:Action`"), "")),
+        _ => Err(Invalid::new("action", "must be `service:Action`").into()),
     }
 }
 
-pub(super) fn check_resource(resource: &str) -> Result<(), Status> {
-    if resource == "*" { Ok(()) } else { field::<Arn>("resource", resource).map(drop) }
+pub(super) fn check_resource(resource: &str) -> Result<(), ServiceError> {
+    if resource == "*" { Ok(()) } else { Ok(field::<Arn>("resource", resource).map(drop)?) }
 }
 
 pub(super) fn context_of(given: HashMap<String, ContextValues>) -> Context {
@@ -147,15 +146,15 @@ pub(super) fn one(
     name: &'static str,
     text: &str,
     kind: PolicyKind,
-) -> Result<Option<Policy>, Status> {
+) -> Result<Option<Policy>, ServiceError> {
     if text.is_empty() {
         return Ok(None);
     }
     let policy = Policy::parse(text, kind);
-    policy.map(Some).map_err(|error| status::of_policy_error(name, &error))
+    policy.map(Some).map_err(|error| Rejection::MalformedPolicy { field: name, error }.into())
 }
 
-pub(super) fn policies(name: &'static str, texts: &[String]) -> Result<Vec<Policy>, Status> {
+pub(super) fn policies(name: &'static str, texts: &[String]) -> Result<Vec<Policy>, ServiceError> {
     let read = documents(name, texts, PolicyKind::Identity)?;
     Ok(read.into_iter().map(|(_, policy)| policy).collect())
 }
@@ -164,14 +163,14 @@ fn documents(
     name: &'static str,
     texts: &[String],
     kind: PolicyKind,
-) -> Result<Vec<(String, Policy)>, Status> {
+) -> Result<Vec<(String, Policy)>, ServiceError> {
     if texts.len() > POLICIES_MAX {
         let rule = format!("must have at most {POLICIES_MAX} entries");
-        return Err(status::of_invalid(&Invalid::new(name, rule), ""));
+        return Err(Invalid::new(name, rule).into());
     }
     let read = texts.iter().enumerate().map(|(index, text)| {
         let policy = Policy::parse(text, kind);
-        let policy = policy.map_err(|error| status::of_policy_error(name, &error))?;
+        let policy = policy.map_err(|error| Rejection::MalformedPolicy { field: name, error })?;
         Ok((format!("{name}[{index}]"), policy))
     });
     read.collect()

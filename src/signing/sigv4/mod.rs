@@ -21,7 +21,7 @@
 //! let in, so that they are ours to read, to fuzz and to measure.
 //!
 //! A signing key (one secret, day, region, service) is derived once and kept by whoever verifies:
-//! `sts::authenticate` and `client::authorize`, bounded, and wiped when it is dropped.
+//! `service::authenticate` and `client::authorize`, bounded, and wiped when it is dropped.
 
 mod canonical;
 mod error;

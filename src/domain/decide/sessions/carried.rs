@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use super::SESSION_TAGS_MAX;
+use crate::domain::access::SessionFacts;
 use crate::domain::command::Command;
 use crate::domain::rejection::Rejection;
-use crate::domain::session::{SessionDraft, Tags};
+use crate::domain::session::{ProvenIdentity, SessionDraft, SessionRequest, Tags};
 use crate::identity::SourceIdentity;
-use crate::policy::Context;
 
 /// How the keys of tags begin that only the service itself may set.
 const RESERVED_TAGS: &str = "aws:";
@@ -60,24 +60,22 @@ impl Carried {
         Ok(Self { tags, transitive, source_identity, changes_source_identity })
     }
 
-    /// The condition keys of the request that it amounts to.
-    pub(super) fn context(&self) -> Context {
-        let mut context = Context::default();
-        if let Some(source) = &self.source_identity {
-            context.insert("sts:SourceIdentity", source.to_string());
+    /// What a request with all this tells policies.
+    pub(super) fn facts<'a>(
+        &'a self,
+        request: &'a SessionRequest,
+        proven: Option<&'a ProvenIdentity>,
+    ) -> SessionFacts<'a> {
+        SessionFacts {
+            name: request.draft.name.as_ref(),
+            external_id: request.external_id.as_deref(),
+            source_identity: self.source_identity.as_ref(),
+            tags: &self.tags,
+            transitive_tag_keys: &self.transitive,
+            mfa: request.mfa.is_some(),
+            duration: request.duration,
+            proven,
         }
-        for (key, value) in &self.tags {
-            context.insert(&format!("aws:RequestTag/{key}"), value.to_string());
-        }
-        let texts =
-            |keys: &mut dyn Iterator<Item = &Arc<str>>| keys.map(ToString::to_string).collect();
-        if !self.tags.is_empty() {
-            context.insert_multi("aws:TagKeys", texts(&mut self.tags.keys()));
-        }
-        if !self.transitive.is_empty() {
-            context.insert_multi("sts:TransitiveTagKeys", texts(&mut self.transitive.iter()));
-        }
-        context
     }
 }
 

@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use super::{Decider, mfa};
 use crate::clock::Timestamp;
+use crate::domain::access::{Facts, Permission, Resource};
 use crate::domain::command::Command;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::rejection::{Denied, Rejection};
 use crate::domain::session::{Session, SessionRequest, Tags};
 use crate::domain::state::Account;
 use crate::identity::{AccountId, Arn, Federator, Principal, SessionName, Subject};
-use crate::policy::Context;
 use crate::signing::Packed;
 use carried::Carried;
 
@@ -83,11 +83,12 @@ impl Decider<'_> {
         };
         let carried = Carried::of(self.command, &request.draft)?;
         let subject = Subject::Federated { name: name.clone(), by };
-        let resource = subject.principal(self.command.account).arn();
-        let context = carried.context();
-        self.require_with("sts:GetFederationToken", &resource, &context)?;
+        let arn = subject.principal(self.command.account).arn().to_string();
+        let resource = Resource::federated_user(arn);
+        let facts = Facts::of_session(carried.facts(request, None));
+        self.require_with(Permission::GetFederationToken, &resource, &facts)?;
         if !carried.tags.is_empty() {
-            self.require_with("sts:TagSession", &resource, &context)?;
+            self.require_with(Permission::TagSession, &resource, &facts)?;
         }
         self.check_duration_of_caller(request.duration)?;
         check_policies(self.account, request)?;
@@ -216,11 +217,4 @@ fn refused(command: &Command, action: &str, resource: &Arn, message: &str) -> Re
         evidence: None,
         encoded: None,
     }))
-}
-
-/// The condition keys of a code that came with the request (IAM User Guide,
-/// id_credentials_mfa_configure-api-require).
-fn mfa_context(context: &mut Context) {
-    context.insert("aws:MultiFactorAuthPresent", "true".to_owned());
-    context.insert("aws:MultiFactorAuthAge", "0".to_owned());
 }

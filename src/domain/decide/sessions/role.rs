@@ -9,17 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    CHAINED_SESSION_MAX, Carried, check_packed, check_policies, draft_session, issued, mfa_context,
-    refused, within,
+    CHAINED_SESSION_MAX, Carried, check_packed, check_policies, draft_session, issued, refused,
+    within,
 };
-use crate::domain::access::{self, Caller, Question};
+use crate::domain::access::{self, Caller, Facts, Permission, Question, Required, Resource};
 use crate::domain::command::Command;
 use crate::domain::decide::mfa;
 use crate::domain::event::Event;
 use crate::domain::rejection::{Denied, Rejection};
 use crate::domain::session::{ProvenIdentity, Session, SessionRequest};
 use crate::domain::state::{Account, Role, State};
-use crate::domain::tags::Tags;
 use crate::identity::{Arn, Principal, Subject, WebIdentity};
 use crate::policy::{Context, Miss, PolicyKind, PolicyTrace, StatementTrace, Trace};
 
@@ -35,7 +34,7 @@ pub(in crate::domain::decide) fn issue(
     let caller = &command.caller;
     if matches!(caller.principal, Principal::Root { .. }) {
         let message = "Roles may not be assumed by root accounts.";
-        return Err(refused(command, asked.action(), role_arn, message));
+        return Err(refused(command, asked.permission().action(), role_arn, message));
     }
     let own = caller.principal.account().and_then(|id| state.account(id));
     if own.is_some_and(|own| !own.enabled) {
@@ -60,7 +59,8 @@ pub(in crate::domain::decide) fn issue(
     asked.authorize(role, &carried)?;
     let (Some(account), Some(role)) = (account, role) else {
         // `authorize` allows nothing without a trust policy.
-        return Err(refused(command, asked.action(), role_arn, "the role cannot be assumed"));
+        let action = asked.permission().action();
+        return Err(refused(command, action, role_arn, "the role cannot be assumed"));
     };
     check_duration(command, role, request.duration)?;
     check_policies(account, request)?;
@@ -101,11 +101,11 @@ pub fn explain_assume_role(
     let asked = Asked { state, command, role_arn, proven: None, request };
     let carried = Carried::of(command, &request.draft)?;
     let role = asked.role();
-    let traces = asked.actions(&carried).into_iter().map(|action| {
-        let trace = asked.explain(action, role, &carried);
+    let traces = asked.permissions(&carried).into_iter().map(|permission| {
+        let trace = asked.explain(permission, role, &carried);
         let known = asked.is_known(&trace);
-        let trace = if known { trace } else { asked.explain(action, None, &carried) };
-        (action, asked.without_tags(role, trace))
+        let trace = if known { trace } else { asked.explain(permission, None, &carried) };
+        (permission.action(), asked.without_tags(role, trace))
     });
     Ok(traces.collect())
 }
@@ -163,23 +163,23 @@ impl<'a> Asked<'a> {
         self.account().and_then(|account| account.role_by_arn(self.role_arn.as_str()))
     }
 
-    fn action(self) -> &'static str {
+    fn permission(self) -> Permission {
         match self.proven {
-            Some(_) => "sts:AssumeRoleWithWebIdentity",
-            None => "sts:AssumeRole",
+            Some(_) => Permission::AssumeRoleWithWebIdentity,
+            None => Permission::AssumeRole,
         }
     }
 
     /// What the caller has to be allowed to do.
-    fn actions(self, carried: &Carried) -> Vec<&'static str> {
-        let mut actions = vec![self.action()];
+    fn permissions(self, carried: &Carried) -> Vec<Permission> {
+        let mut permissions = vec![self.permission()];
         if !carried.tags.is_empty() {
-            actions.push("sts:TagSession");
+            permissions.push(Permission::TagSession);
         }
         if carried.source_identity.is_some() {
-            actions.push("sts:SetSourceIdentity");
+            permissions.push(Permission::SetSourceIdentity);
         }
-        actions
+        permissions
     }
 
     /// The provider that proved the identity is still registered with the audience; the edge looked at an
@@ -194,24 +194,62 @@ impl<'a> Asked<'a> {
         if provider.is_some_and(|provider| provider.client_ids.contains(audience)) {
             return Ok(());
         }
-        Err(refused(self.command, self.action(), self.role_arn, NOT_AUTHORIZED_WEB))
+        let action = self.permission().action();
+        Err(refused(self.command, action, self.role_arn, NOT_AUTHORIZED_WEB))
     }
 
-    /// Judges every action that the request amounts to, on both sides.
+    /// Judges every permission that the request needs, on both sides.
     fn authorize(self, role: Option<&'a Arc<Role>>, carried: &Carried) -> Result<(), Rejection> {
-        let context = self.context(role, carried);
-        for action in self.actions(carried) {
-            let question = self.question(action, role);
-            access::authorize(self.state, &question, &context)
-                .map_err(|denied| self.told(denied, action, carried))?;
+        for permission in self.permissions(carried) {
+            self.judge(permission, role, carried)
+                .map_err(|denied| self.told(denied, permission, carried))?;
         }
         Ok(())
     }
 
-    /// What an action comes to with the role, or with none.
-    fn explain(self, action: &'a str, role: Option<&'a Arc<Role>>, carried: &Carried) -> Trace {
-        let context = self.context(role, carried);
-        access::explain(self.state, &self.question(action, role), &context)
+    /// Judges a permission on the role, or on none.
+    fn judge(
+        self,
+        permission: Permission,
+        role: Option<&'a Arc<Role>>,
+        carried: &Carried,
+    ) -> Result<(), Box<Denied>> {
+        self.ask(permission, role, carried, |question, required| {
+            access::authorize(self.state, question, required)
+        })
+    }
+
+    /// What a permission comes to with the role, or with none.
+    fn explain(
+        self,
+        permission: Permission,
+        role: Option<&'a Arc<Role>>,
+        carried: &Carried,
+    ) -> Trace {
+        self.ask(permission, role, carried, |question, required| {
+            access::explain(self.state, question, required)
+        })
+    }
+
+    /// Puts the question whether the caller has a permission on the role.
+    fn ask<T>(
+        self,
+        permission: Permission,
+        role: Option<&'a Arc<Role>>,
+        carried: &Carried,
+        answer: impl FnOnce(&Question<'_>, &Required<'_>) -> T,
+    ) -> T {
+        let facts = Facts::of_session(carried.facts(self.request, self.proven));
+        let tags = role.map(|role| &role.tags);
+        let resource = Resource::role_by_arn(self.role_arn.as_str(), tags);
+        let required = Required { permission, resource: &resource, facts: &facts };
+        let caller = &self.command.caller;
+        let question = Question {
+            resource_policy: role.map(|role| &role.trust),
+            role_trust: true,
+            ..required.question(caller, self.command.account, self.command.time)
+        };
+        answer(&question, &required)
     }
 
     /// The tags of another account's role count in the caller's policies, but their values are told to nobody there.
@@ -219,7 +257,9 @@ impl<'a> Asked<'a> {
         if self.is_own() {
             return trace;
         }
-        let tags = Tags::of_resource(role.map(|role| &role.tags));
+        let mut tags = Context::default();
+        let resource = Resource::role_by_arn(self.role_arn.as_str(), role.map(|role| &role.tags));
+        resource.insert_into(&mut tags);
         let of_caller = trace.policies.iter_mut().filter(|policy| !policy.kind.is_of_resource());
         for statement in of_caller.flat_map(|policy| &mut policy.statements) {
             if let Some(Miss::Condition { key, given, .. }) = &mut statement.miss
@@ -233,12 +273,9 @@ impl<'a> Asked<'a> {
 
     /// A refusal as the caller may know it. Whom a role of another account does not admit is told what they would
     /// be of a role that is not there: not that it is, nor its tags, nor what else of its account refused them.
-    fn told(self, denied: Box<Denied>, action: &'a str, carried: &Carried) -> Rejection {
+    fn told(self, denied: Box<Denied>, permission: Permission, carried: &Carried) -> Rejection {
         let known = denied.evidence.as_ref().is_none_or(|evidence| self.is_known(&evidence.trace));
-        let of_nothing = || {
-            let question = self.question(action, None);
-            access::authorize(self.state, &question, &self.context(None, carried)).err()
-        };
+        let of_nothing = || self.judge(permission, None, carried).err();
         let mut denied = if known { denied } else { of_nothing().unwrap_or(denied) };
         if self.proven.is_some() {
             // A stranger is told no more.
@@ -259,44 +296,6 @@ impl<'a> Asked<'a> {
     /// Whether the role's account is the caller's.
     fn is_own(self) -> bool {
         self.command.caller.principal.account() == Some(self.command.account)
-    }
-
-    fn question(self, action: &'a str, role: Option<&'a Arc<Role>>) -> Question<'a> {
-        Question {
-            caller: &self.command.caller,
-            action,
-            resource: self.role_arn.as_str(),
-            resource_account: Some(self.command.account),
-            resource_policy: role.map(|role| &role.trust),
-            role_trust: true,
-            time: self.command.time,
-        }
-    }
-
-    /// The condition keys of the request, and of the role if there is one.
-    fn context(self, role: Option<&Arc<Role>>, carried: &Carried) -> Context {
-        let mut context = carried.context();
-        if let Some(name) = &self.request.draft.name {
-            context.insert("sts:RoleSessionName", name.to_string());
-        }
-        if let Some(external_id) = &self.request.external_id {
-            context.insert("sts:ExternalId", external_id.to_string());
-        }
-        if self.request.mfa.is_some() {
-            mfa_context(&mut context);
-        }
-        if let Some(proven) = self.proven {
-            let seconds = self.request.duration.as_secs();
-            context.insert("sts:DurationSeconds", seconds.to_string());
-            access::web_identity_context(&mut context, &proven.identity);
-            let issuer = &proven.identity.issuer;
-            context.insert_multi(&format!("{issuer}:oaud"), proven.audiences.clone());
-            if !proven.methods.is_empty() {
-                context.insert_multi(&format!("{issuer}:amr"), proven.methods.clone());
-            }
-        }
-        context.extend(&Tags::of_resource(role.map(|role| &role.tags)));
-        context
     }
 }
 

@@ -184,7 +184,7 @@ impl Service {
                 (Arc::new(signer), Proof::Derived(secret))
             }
         };
-        let (account, signed) = signer.admit(&view.state, now)?;
+        let (account, mut signed) = signer.admit(&view.state, now)?;
         message?;
         check(credential, request, now, expectations)?;
         let (key, is_new) = match proof {
@@ -199,6 +199,7 @@ impl Service {
         if !account.enabled {
             return Err(AuthError::AccountDisabled);
         }
+        signed.caller.region = Some(self.region(credential.region()));
         self.uses.touch(&signed.caller, credential.service(), credential.region(), now);
         Ok((signed, key))
     }

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::{RequestInfo, Service, ServiceError};
 use crate::domain::account_key::WrappedAccountKey;
-use crate::domain::command::Action;
+use crate::domain::command::{AccountAction, Action, InstallationAction};
 use crate::identity::AccountId;
 use crate::ledger::Receipt;
 use crate::log::EraseError;
@@ -138,7 +138,7 @@ impl Service {
             Some(next) => next.version,
             None => keyring.prepare_next(&self.random)?,
         };
-        let action = Action::RotateKeyring { version };
+        let action = Action::Installation(InstallationAction::RotateKeyring { version });
         let receipt = self.perform(info, token, AccountId::OPERATOR, action).await?;
         // A retry finds done what the first request recorded.
         let recorded = rotated_to(&receipt).unwrap_or(version);
@@ -169,7 +169,7 @@ impl Service {
         if keyring.has(version) || token.is_empty() {
             keyring.remove_retired(version)?;
         }
-        let action = Action::RetireKeyringVersion { version };
+        let action = Action::Installation(InstallationAction::RetireKeyringVersion { version });
         let receipt = self.perform(info, token, AccountId::OPERATOR, action).await?;
         self.erase().await?;
         keyring.check_successor(&self.root_keys.current(), self.keys_by_version().into_keys())?;
@@ -188,7 +188,8 @@ impl Service {
         token: &str,
         account: AccountId,
     ) -> Result<Receipt, ServiceError> {
-        let receipt = self.perform(info, token, account, Action::DeleteAccount).await?;
+        let receipt =
+            self.perform(info, token, account, Action::Account(AccountAction::Delete)).await?;
         self.forget_account(account);
         self.erase().await?;
         Ok(receipt)
@@ -226,8 +227,10 @@ impl Service {
         let from = account.key.keyring_version;
         let key = self.account_key(id, &account.key)?;
         let (version, bytes) = keyring.wrap_account_key(id, &key, &self.random)?;
-        let action =
-            Action::RewrapAccountKey { from, key: WrappedAccountKey::new(version, &bytes) };
+        let action = Action::Account(AccountAction::RewrapKey {
+            from,
+            key: WrappedAccountKey::new(version, &bytes),
+        });
         self.perform(&self.own_request("rewrap"), "", id, action).await.map(drop)
     }
 }

@@ -13,7 +13,7 @@ impl Service {
     ///
     /// # Errors
     /// The action would be refused now.
-    pub fn rehearse(
+    pub(super) fn dry_run(
         &self,
         info: &RequestInfo,
         account: AccountId,

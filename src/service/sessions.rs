@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::request::{self, AssumeRole, GetFederationToken, GetSessionToken};
 use super::{IssuedCredentials, RequestInfo, Service, ServiceError};
-use crate::domain::command::Action;
+use crate::domain::access::{Permission, Resource};
+use crate::domain::command::{Action, SessionAction};
 use crate::domain::event::EventKind;
 use crate::domain::rejection::Rejection;
 use crate::domain::session::{Operation, Session, SessionDraft, SessionRequest};
@@ -128,7 +129,8 @@ impl Service {
         request::check_access_key_id(access_key_id)?;
         let own = own_account(info)?;
         let view = self.view();
-        self.require(&view.state, info, own, "sts:GetAccessKeyInfo", "*")?;
+        let permission = Permission::GetAccessKeyInfo;
+        self.require(&view.state, info, own, permission, &Resource::everything())?;
         let key: Option<AccessKeyId> = request::parsed(access_key_id)?;
         let callers = (info.caller.key.is_some() && info.caller.key == key).then_some(own);
         let long_term = || Some(view.state.key(key.as_ref()?)?.account.id);
@@ -147,7 +149,8 @@ impl Service {
         operation: Operation,
         session: SessionRequest,
     ) -> Result<Issued, ServiceError> {
-        let action = Action::IssueSession { operation, session: Box::new(session) };
+        let action =
+            Action::Session(SessionAction::Issue { operation, session: Box::new(session) });
         let receipt = self.perform(info, token, account, action).await?;
         self.issued_by(&receipt)
     }

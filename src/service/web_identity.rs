@@ -8,15 +8,12 @@ use super::request::{self, AssumeRoleWithWebIdentity};
 use super::sessions::Issued;
 use super::{RequestInfo, Service, ServiceError};
 use crate::domain::access::Caller;
-use crate::domain::command::Action;
-use crate::domain::oidc::{KeySource, OidcAction, OidcProvider, RegisteredProvider};
+use crate::domain::oidc::{KeySource, RegisteredProvider};
 use crate::domain::rejection::Rejection;
 use crate::domain::session::{Operation, ProvenIdentity, SessionDraft, SessionRequest};
-use crate::domain::tags::Tags;
 use crate::identity::{AccountId, Arn, Principal, WebIdentity};
-use crate::ledger::Receipt;
 use crate::metrics::{self, Denial};
-use crate::oidc::{Endpoint, Identity, IdentityError, KeySet, Source, Unverified};
+use crate::oidc::{Identity, IdentityError, KeySet, Source, Unverified};
 
 impl Service {
     /// AssumeRoleWithWebIdentity, for whoever holds the token.
@@ -49,6 +46,8 @@ impl Service {
                 )),
                 key: None,
                 session: None,
+                // Nothing is signed that would say which region is meant.
+                region: Some(self.own_region()),
                 ..info.caller.clone()
             },
             ..info.clone()
@@ -64,6 +63,7 @@ impl Service {
             },
             audiences: identity.audiences,
             methods: identity.methods,
+            claims: identity.exposed,
         };
         let operation = Operation::AssumeRoleWithWebIdentity(role_arn, Box::new(proven));
         self.issue(&info, token, account, operation, session).await
@@ -127,55 +127,6 @@ impl Service {
         };
         let duration = request::duration(asked.duration_seconds, request::ROLE_SESSION_DEFAULT);
         Ok(SessionRequest { draft, duration, external_id: None, mfa: None })
-    }
-
-    /// Registers a provider, with its tags.
-    ///
-    /// # Errors
-    /// The caller may not, it breaks a rule, or it cannot be written.
-    pub async fn create_oidc_provider(
-        &self,
-        info: &RequestInfo,
-        token: &str,
-        account: AccountId,
-        (provider, tags): (OidcProvider, Tags),
-    ) -> Result<Receipt, ServiceError> {
-        self.check_keys(&provider)?;
-        let action = Action::Oidc(OidcAction::Create(provider, tags));
-        self.perform(info, token, account, action).await
-    }
-
-    /// Registers everything of a provider anew but its issuer.
-    ///
-    /// # Errors
-    /// As `create_oidc_provider`.
-    pub async fn update_oidc_provider(
-        &self,
-        info: &RequestInfo,
-        token: &str,
-        account: AccountId,
-        provider: OidcProvider,
-    ) -> Result<Receipt, ServiceError> {
-        self.check_keys(&provider)?;
-        let action = Action::Oidc(OidcAction::Update(provider));
-        self.perform(info, token, account, action).await
-    }
-
-    /// The keys can be had, as far as that can be seen without asking for them.
-    fn check_keys(&self, provider: &OidcProvider) -> Result<(), Rejection> {
-        let reach = self.settings.oidc_reach;
-        let url = match &provider.keys {
-            KeySource::Inline(set) => {
-                return KeySet::parse(set.as_bytes())
-                    .map(drop)
-                    .map_err(|rule| Rejection::Validation(format!("The key set {rule}.")));
-            }
-            KeySource::Url(url) => url,
-            KeySource::Discovery => provider.issuer.as_str(),
-        };
-        Endpoint::parse(url, reach)
-            .map(drop)
-            .map_err(|error| Rejection::Validation(format!("`{url}`: {error}.")))
     }
 }
 

@@ -1,21 +1,25 @@
 //! Use cases: what an edge asks for, with the caller known. Time and randomness are drawn here, so that
 //! decisions below stay pure.
 
+mod administration;
 mod asked;
 mod authenticate;
 mod authorize;
 mod denial;
 mod document;
 mod draw;
+mod dry_run;
 mod explain;
 mod forget;
 mod grant;
+mod iam;
+mod instances;
 mod issue;
 mod issued;
 mod last_use;
 mod mfa;
 mod rates;
-mod rehearse;
+mod read;
 mod request;
 mod resource;
 mod root_keys;
@@ -34,12 +38,12 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::clock::{Clock, Timestamp};
 use crate::domain::access::Caller;
 use crate::domain::account_key::WrappedAccountKey;
-use crate::domain::command::{Action, Command, Minting};
+use crate::domain::command::{AccountAction, Action, Command, Minting};
 use crate::domain::event::Idempotency;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::IDEMPOTENCY_WINDOW;
 use crate::identity::{AccessKeyId, AccountId, Invalid, PackedKeyId, Principal, base32_id, hex_id};
-use crate::ledger::{Ledger, Receipt, SubmitError, View};
+use crate::ledger::{Behind, Ledger, Receipt, SubmitError, View};
 use crate::log::EraseError;
 use crate::oidc::{IdentityError, KeyCache, Reach};
 use crate::pace::Pace;
@@ -50,17 +54,24 @@ use crate::signing::{
 use authenticate::{GLOBAL_REGION, SIGNERS_MAX, Signers};
 use root_keys::RootKeys;
 
+pub use administration::{NewAccount, RotationTarget};
 pub use asked::Asked;
 pub use authenticate::{AuthError, Signed};
 pub use authorize::{Ask, Judged, Simulated};
 pub use document::identity_document;
 pub use explain::{Holder, Step, WhoCan};
 pub use grant::{GRANT_LIFETIME, Grant, GrantError};
+pub use iam::{
+    Found, KeyHolder, KeysOf, LastUsed, Made, NewAccessKey, NewAgent, NewMfaDevice, NewPolicy,
+    NewPolicyVersion, NewProfile, NewProvider, NewRole, NewServiceLinkedRole, NewUser,
+    ProviderSettings, Renaming, RoleChange, SeededMfaDevice, TaggedEntity, UserOrRootAccount,
+};
+pub use instances::{EndedAssociation, IdentityKey, LaunchRequest, Launched, MadeAssociation};
 pub use issue::IssuedCredentials;
 pub use issued::{IssuedError, IssuedSession, Wanted};
 pub use last_use::RECORD_EVERY;
-pub use mfa::{AskedMfaDevice, MfaDeviceOf, NewMfaDevice};
 pub use rates::Throttled;
+pub use read::Reading;
 pub use request::{AssumeRole, AssumeRoleWithWebIdentity, GetFederationToken, GetSessionToken};
 pub use resource::{Answer, Chunk, ResourceError, Shown, Wish};
 pub use root_keys::{Rewrapped, VersionUse};
@@ -126,6 +137,21 @@ pub enum ServiceError {
     /// The token of an identity provider is not taken.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// What is to be read is not here yet.
+    #[error(transparent)]
+    Behind(#[from] Behind),
+    /// The request would succeed, and was not made as it asked for a dry run.
+    #[error("Request would have succeeded, but DryRun flag is set.")]
+    DryRun,
+    /// The log cannot be read; what went wrong is in the server's own log.
+    #[error("{0}")]
+    Reading(&'static str),
+    /// The caller has no account.
+    #[error("the caller has no account")]
+    NoAccount,
+    /// The caller's account is not there any more.
+    #[error("the account does not exist")]
+    AccountGone,
     /// The log gave another fact than the command leads to.
     #[error("the answer is not in the log: {0}")]
     Answer(&'static str),
@@ -146,6 +172,8 @@ pub struct Service {
     settings: Settings,
     /// The settings' regions and that of the global endpoints.
     global_regions: Vec<String>,
+    /// The same, as callers carry them.
+    region_names: Vec<Arc<str>>,
     /// Account keys as they were unwrapped, with the wrapped form that they came from.
     account_keys: Cache<AccountId, (WrappedAccountKey, AccountKey)>,
     signers: Signers,
@@ -180,6 +208,7 @@ impl Service {
         if !global_regions.iter().any(|region| region == GLOBAL_REGION) {
             global_regions.push(GLOBAL_REGION.to_owned());
         }
+        let region_names = global_regions.iter().map(|region| Arc::from(region.as_str())).collect();
         let service = Self {
             ledger,
             root_keys: RootKeys::new(keyring),
@@ -189,6 +218,7 @@ impl Service {
             random,
             settings,
             global_regions,
+            region_names,
             account_keys,
             signers,
             deliveries: Cache::new(DELIVERIES_MAX),
@@ -200,6 +230,17 @@ impl Service {
             service.account_key(account.id, &account.key)?;
         }
         Ok(service)
+    }
+
+    /// A region by name, as callers carry it.
+    fn region(&self, name: &str) -> Arc<str> {
+        let known = self.region_names.iter().find(|known| &***known == name);
+        known.cloned().unwrap_or_else(|| Arc::from(name))
+    }
+
+    /// The region of the installation.
+    fn own_region(&self) -> Arc<str> {
+        self.region(&self.settings.region)
     }
 
     /// The ledger.
@@ -386,11 +427,11 @@ impl Service {
         let keyring = self.root_keys.current();
         let (version, bytes) = keyring.wrap_account_key(id, &key, &self.random)?;
         let key = WrappedAccountKey::new(version, &bytes);
-        Ok(Action::CreateAccount {
+        Ok(Action::Account(AccountAction::Create {
             name: Arc::from(name),
             key,
             root_key: self.draw_id::<AccessKeyId>("AKIA")?,
-        })
+        }))
     }
 
     /// Makes the operator's account if there is none; gives the id of its root's key then.
@@ -402,7 +443,7 @@ impl Service {
             return Ok(None);
         }
         let action = self.draw_account(AccountId::OPERATOR, "operator")?;
-        let Action::CreateAccount { root_key, .. } = &action else {
+        let Action::Account(AccountAction::Create { root_key, .. }) = &action else {
             return Err(ServiceError::Answer("no account was drawn"));
         };
         let root_key = root_key.clone();

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::*;
-use crate::domain::command::RevocationTarget;
+use crate::domain::access::{Permission, Resource};
+use crate::domain::command::{
+    AccessKeyAction, AccountAction, Action, PolicyAction, ProfileAction, RevocationTarget,
+    RoleAction, SessionAction,
+};
 use crate::domain::event::{EventKind, KeyOwner};
 use crate::domain::tags::Tags;
 use crate::domain::testing::{TRUST_EC2, allow, of_role};
@@ -73,7 +77,7 @@ impl Desk {
         let service = &self.service;
         self.own(
             account,
-            Action::CreateRole {
+            Action::Role(RoleAction::Create {
                 name: role.clone(),
                 path: Path::default(),
                 id: service.draw_id("AROA").unwrap(),
@@ -82,21 +86,21 @@ impl Desk {
                 trust: Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap(),
                 tags: Tags::default(),
                 boundary: None,
-            },
+            }),
         )
         .await;
         let id = service.draw_id("AIPA").unwrap();
         self.own(
             account,
-            Action::CreateProfile {
+            Action::Profile(ProfileAction::Create {
                 name: profile.clone(),
                 path: Path::default(),
                 id,
                 tags: Tags::default(),
-            },
+            }),
         )
         .await;
-        self.own(account, Action::AddRoleToProfile { profile, role }).await;
+        self.own(account, Action::Profile(ProfileAction::AddRole { profile, role })).await;
         let mut world = crate::domain::testing::World::default();
         // Ids that differ from account to account.
         for _ in 0..account.get() % 5 {
@@ -131,7 +135,11 @@ async fn a_long_term_key_authenticates_its_owner() {
     assert!(desk.call(key.as_str(), secret.expose(), None).is_ok());
     desk.own(
         id,
-        Action::UpdateAccessKey { owner: KeyOwner::Root, key: key.clone(), active: false },
+        Action::AccessKey(AccessKeyAction::Update {
+            owner: KeyOwner::Root,
+            key: key.clone(),
+            active: false,
+        }),
     )
     .await;
     let off = desk.call(key.as_str(), secret.expose(), None).unwrap_err();
@@ -171,7 +179,7 @@ async fn a_disabled_account_authenticates_nobody() {
     let of_a = desk.instance_credentials(a).await;
     // Seen before, so that the signer is remembered.
     assert!(desk.call(of_a.key.as_str(), of_a.secret.expose(), Some(of_a.token.expose())).is_ok());
-    desk.own(a, Action::DisableAccount).await;
+    desk.own(a, Action::Account(AccountAction::Disable)).await;
     let refused =
         desk.call(of_a.key.as_str(), of_a.secret.expose(), Some(of_a.token.expose())).unwrap_err();
     assert_eq!(refused, AuthError::AccountDisabled);
@@ -210,7 +218,11 @@ async fn a_change_of_the_role_works_at_once() {
     assert!(!may());
     let policy = allow(&["s3:Get*"], "arn:aws:s3:::photos/*");
     let name = "read".parse().unwrap();
-    desk.own(a, Action::PutInlinePolicy { owner: of_role("Get-pics"), name, policy }).await;
+    desk.own(
+        a,
+        Action::Policy(PolicyAction::PutInline { owner: of_role("Get-pics"), name, policy }),
+    )
+    .await;
     assert!(may());
     let role = Arn::parse("arn:aws:iam::111111111111:role/Get-pics").unwrap();
     let found = desk.service.caller_of_arn(&desk.service.view().state, a, &role).unwrap();
@@ -231,7 +243,8 @@ async fn a_revoked_session_authenticates_nobody() {
     assert!(stands());
     let target = RevocationTarget::Session(leaked.key.clone());
     let minting = desk.service.draw_minting().unwrap();
-    let revoke = Action::RevokeSessions { target, before: None, chained: false, minting };
+    let revoke =
+        Action::Session(SessionAction::Revoke { target, before: None, chained: false, minting });
     desk.own(a, revoke).await;
     assert_eq!(call().unwrap_err(), AuthError::ExpiredToken);
     assert!(!stands());
@@ -248,7 +261,11 @@ async fn what_a_leaked_account_key_forges_is_bounded() {
     desk.instance_credentials(a).await;
     let policy = allow(&["*"], "*");
     let name = "all".parse().unwrap();
-    desk.own(a, Action::PutInlinePolicy { owner: of_role("Get-pics"), name, policy }).await;
+    desk.own(
+        a,
+        Action::Policy(PolicyAction::PutInline { owner: of_role("Get-pics"), name, policy }),
+    )
+    .await;
     let view = desk.service.view();
     let (found, other) = (view.state.account(a).unwrap(), view.state.account(b).unwrap());
     let role = found.role(&"Get-pics".parse().unwrap()).unwrap();
@@ -265,18 +282,21 @@ async fn what_a_leaked_account_key_forges_is_bounded() {
     };
     let may = |caller| {
         let info = RequestInfo { caller, ..desk.service.own_request("test") };
-        desk.service.require(&view.state, &info, a, "iam:ListRoles", "*").is_ok()
+        desk.service
+            .require(&view.state, &info, a, Permission::ListRoles, &Resource::everything())
+            .is_ok()
     };
     assert!(may(forged(a, &role.id, 0).unwrap()), "the leak is real");
     assert_eq!(forged(other.id, &role.id, 0).unwrap_err(), AuthError::InvalidClientTokenId);
     assert!(!may(forged(a, &"AROAAAAAAAAAAAAAAAAA".parse().unwrap(), 0).unwrap()));
     let target = RevocationTarget::Role(role.name.clone());
     let minting = desk.service.draw_minting().unwrap();
-    let revoke = Action::RevokeSessions { target, before: None, chained: false, minting };
+    let revoke =
+        Action::Session(SessionAction::Revoke { target, before: None, chained: false, minting });
     desk.own(a, revoke).await;
     assert_eq!(forged(a, &role.id, 0).unwrap_err(), AuthError::ExpiredToken);
     assert!(forged(a, &role.id, -10).is_ok(), "as the threat model says");
-    desk.own(a, Action::DisableAccount).await;
+    desk.own(a, Action::Account(AccountAction::Disable)).await;
     assert_eq!(forged(a, &role.id, -10).unwrap_err(), AuthError::AccountDisabled);
 }
 
@@ -298,8 +318,8 @@ async fn keys_of_a_deleted_account_are_forgotten() {
     let kept = || [a, b].map(|id| desk.service.account_keys.get(&id).is_some());
     assert_eq!((kept(), desk.service.signers.len()), ([true, true], 1));
     let deletion = async {
-        desk.own(a, Action::DisableAccount).await;
-        desk.own(a, Action::DeleteAccount).await;
+        desk.own(a, Action::Account(AccountAction::Disable)).await;
+        desk.own(a, Action::Account(AccountAction::Delete)).await;
         while kept() != [false, true] || !desk.service.signers.is_empty() {
             tokio::task::yield_now().await;
         }
@@ -328,10 +348,12 @@ async fn sessions_of_a_deleted_role_may_nothing() {
     let (a, _) = desk.account("111111111111").await;
     let session = desk.instance_credentials(a).await;
     let role: crate::identity::RoleName = "Get-pics".parse().unwrap();
-    let put = || Action::PutInlinePolicy {
-        owner: of_role("Get-pics"),
-        name: "read".parse().unwrap(),
-        policy: allow(&["*"], "*"),
+    let put = || {
+        Action::Policy(PolicyAction::PutInline {
+            owner: of_role("Get-pics"),
+            name: "read".parse().unwrap(),
+            policy: allow(&["*"], "*"),
+        })
     };
     desk.own(a, put()).await;
     let call =
@@ -339,22 +361,32 @@ async fn sessions_of_a_deleted_role_may_nothing() {
     let info = |caller| RequestInfo { caller, ..desk.service.own_request("test") };
     let may = || {
         let (info, view) = (info(call().unwrap()), desk.service.view());
-        desk.service.require(&view.state, &info, a, "iam:ListRoles", "*").is_ok()
+        desk.service
+            .require(&view.state, &info, a, Permission::ListRoles, &Resource::everything())
+            .is_ok()
     };
     assert!(may());
     let (owner, name) = (of_role("Get-pics"), "read".parse().unwrap());
-    desk.own(a, Action::DeleteInlinePolicy { owner, name }).await;
+    desk.own(a, Action::Policy(PolicyAction::DeleteInline { owner, name })).await;
     let (profile, from) = ("Get-pics".parse().unwrap(), role.clone());
-    desk.own(a, Action::RemoveRoleFromProfile { profile, role: from }).await;
-    desk.own(a, Action::DeleteRole { name: role.clone() }).await;
+    desk.own(a, Action::Profile(ProfileAction::RemoveRole { profile, role: from })).await;
+    desk.own(a, Action::Role(RoleAction::Delete { name: role.clone() })).await;
     assert!(!may());
     let id = desk.service.draw_id("AROA").unwrap();
     let trust = Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap();
     let (path, description) = (Path::default(), Arc::from(""));
     let max_session = Duration::from_secs(3600);
     let (name, tags, boundary) = (role, Tags::default(), None);
-    let again =
-        Action::CreateRole { name, path, id, description, max_session, trust, tags, boundary };
+    let again = Action::Role(RoleAction::Create {
+        name,
+        path,
+        id,
+        description,
+        max_session,
+        trust,
+        tags,
+        boundary,
+    });
     desk.own(a, again).await;
     desk.own(a, put()).await;
     assert!(!may());

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Service;
 use crate::clock::Timestamp;
 use crate::domain::access::Caller;
-use crate::domain::command::Action;
+use crate::domain::command::{AccessKeyAction, Action};
 use crate::domain::last_use::{CredentialUse, LastUse, USES_PER_EVENT_MAX};
 use crate::identity::{AccessKeyId, AccountId, Principal, RoleName, UniqueId};
 
@@ -130,7 +130,7 @@ impl Service {
         let info = self.own_request("last-use");
         for (account, uses) in self.uses.take(self.now()) {
             for uses in uses.chunks(USES_PER_EVENT_MAX) {
-                let action = Action::RecordUses { uses: uses.to_vec() };
+                let action = Action::AccessKey(AccessKeyAction::RecordUses { uses: uses.to_vec() });
                 if let Err(error) = self.perform(&info, "", account, action).await {
                     tracing::warn!(%account, %error, "uses of credentials were not recorded");
                 }

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{RequestInfo, Service};
+use crate::domain::access::{Permission, Resource};
 use crate::domain::rejection::{Denied, Evidence, Rejection};
 use crate::domain::state::State;
 use crate::identity::Invalid;
@@ -16,7 +17,7 @@ const EVIDENCE_BYTES_MAX: usize = 4096;
 
 /// The condition keys that follow from the caller or the request, whatever the resource. Any other may say something of
 /// the resource, as `aws:ResourceAccount`, `s3:ExistingObjectTag/key` and whatever else its service passes do.
-const TOLD_KEYS: [&str; 26] = [
+const TOLD_KEYS: [&str; 27] = [
     "aws:currenttime",
     "aws:ec2instancesourceprivateipv4",
     "aws:ec2instancesourcevpc",
@@ -36,6 +37,7 @@ const TOLD_KEYS: [&str; 26] = [
     "aws:useragent",
     "aws:userid",
     "aws:username",
+    "aws:viaawsservice",
     "aws:vpcsourceip",
     "ec2:roledelivery",
     "ec2:sourceinstancearn",
@@ -79,7 +81,8 @@ impl Service {
         let invalid = || Invalid::new("encoded_message", "is no message of this account");
         let own = info.caller.principal.account().ok_or_else(invalid)?;
         let view = self.view();
-        self.require(&view.state, info, own, "sts:DecodeAuthorizationMessage", "*")?;
+        let permission = Permission::DecodeAuthorizationMessage;
+        self.require(&view.state, info, own, permission, &Resource::everything())?;
         let account = view.state.account(own).ok_or_else(invalid)?;
         if message_account(message) != Ok(own) {
             return Err(invalid().into());

@@ -7,7 +7,7 @@ use super::request::{self, AssumeRole};
 use super::{RequestInfo, Service, ServiceError};
 use crate::clock::Timestamp;
 use crate::domain::access::{Caller, Question, explain_with};
-use crate::domain::command::{Action, Command};
+use crate::domain::command::{Action, Command, SessionAction};
 use crate::domain::decide::{decide, explain_assume_role, longest_session};
 use crate::domain::event::EventKind;
 use crate::domain::session::{Operation, Session, SessionRequest};
@@ -105,10 +105,10 @@ impl Service {
             request_id: info.request_id.clone(),
             trace_id: info.trace_id.clone(),
             idempotency: None,
-            action: Action::IssueSession {
+            action: Action::Session(SessionAction::Issue {
                 operation: Operation::AssumeRole(role_arn.clone()),
                 session: Box::new(request.clone()),
-            },
+            }),
         };
         let judged = explain_assume_role(state, &command, role_arn, &request).unwrap_or_default();
         let outcome = match decide(state, &command) {

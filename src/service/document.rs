@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Service, ServiceError};
-use crate::domain::command::Action;
+use crate::domain::command::{Action, InstallationAction};
 use crate::domain::event::DocumentKey;
 use crate::domain::state::{Account, Instance};
 use crate::identity::AccountId;
@@ -31,7 +31,7 @@ impl Service {
             certificate: Arc::from(drawn.certificate),
         };
         let info = self.own_request("document-key");
-        let action = Action::CreateDocumentKey { key };
+        let action = Action::Installation(InstallationAction::CreateDocumentKey { key });
         self.perform(&info, "", AccountId::OPERATOR, action).await?;
         Ok(())
     }

@@ -1,10 +1,9 @@
-//! May they: reads of the service itself, and requests that resource services ask about.
+//! May they: requests that resource services ask about, and simulations.
 
 use std::sync::Arc;
 
-use super::{RequestInfo, Service};
-use crate::domain::access::{Caller, Question, authorize, explain, explain_with};
-use crate::domain::rejection::Rejection;
+use super::Service;
+use crate::domain::access::{Caller, Question, explain, explain_with};
 use crate::domain::state::State;
 use crate::identity::{AccountId, Arn, Principal};
 use crate::policy::{Context, Policy, Trace};
@@ -53,47 +52,6 @@ pub struct Judged {
 }
 
 impl Service {
-    /// The caller may do `action` on `resource` of `account`.
-    ///
-    /// # Errors
-    /// They may not.
-    pub fn require(
-        &self,
-        state: &State,
-        info: &RequestInfo,
-        account: AccountId,
-        action: &str,
-        resource: &str,
-    ) -> Result<(), Rejection> {
-        self.require_with(state, info, account, action, resource, &Context::default())
-    }
-
-    /// As [`require`](Self::require), with condition keys of the resource.
-    ///
-    /// # Errors
-    /// They may not.
-    pub fn require_with(
-        &self,
-        state: &State,
-        info: &RequestInfo,
-        account: AccountId,
-        action: &str,
-        resource: &str,
-        context: &Context,
-    ) -> Result<(), Rejection> {
-        let question = Question {
-            caller: &info.caller,
-            action,
-            resource,
-            resource_account: Some(account),
-            resource_policy: None,
-            role_trust: false,
-            time: self.now(),
-        };
-        let refused = authorize(state, &question, context);
-        refused.map_err(|denied| self.sealed(state, Rejection::AccessDenied(denied)))
-    }
-
     /// Judges what `caller` asks of a resource service.
     #[must_use]
     pub fn judge(&self, state: &State, caller: &Caller, ask: &Ask) -> Judged {
