@@ -1,11 +1,13 @@
 # make setup  installs what compiling needs and is missing
 # make demo   builds the program and plays the stories of "IAM roles for Amazon EC2" through real clients
 # make test   sets up what is missing and passes all tests
+# make test-repeat    passes each test target TIMES times (ONLY=target,target) beside busy loops; the slow ones 5 times
 # make fuzz   fuzzes each target for FUZZ_SECONDS
 # make bench  measures; benches/README.md says what stands beside what
+# make bench-compare BASE=commit    fails if BENCH=bench,bench cost over LOSS percent more than in BASE, by TURNS of each
 # make compatibility  writes docs/compatibility.md from what AWS's clients find
 # make lint   format and lint checks; rewrites nothing
-.PHONY: setup python demo test fuzz bench compatibility lint
+.PHONY: setup python demo test test-repeat fuzz bench bench-compare compatibility lint
 CARGO_FLAGS := --release --locked
 TARGET = $(shell cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 PYTHON = $(TARGET)/python
@@ -24,6 +26,11 @@ demo: python
 test: python
 	cargo test $(CARGO_FLAGS)
 
+TIMES = 20
+ONLY =
+test-repeat: python
+	python3 tests/repeat.py --times $(TIMES) --only "$(ONLY)" $(CARGO_FLAGS)
+
 compatibility: python
 	cargo build $(CARGO_FLAGS) --bin locum
 	$(PYTHON)/bin/python tests/clients/main.py $(TARGET)/release/locum --write
@@ -34,6 +41,14 @@ fuzz: setup
 
 bench: setup
 	cargo bench --locked
+
+BASE =
+BENCH = policy,ceiling
+TURNS = 9
+LOSS = 3
+bench-compare: setup
+	@deploy/setup.sh valgrind
+	python3 benches/compare.py --bench $(BENCH) --turns $(TURNS) --loss $(LOSS) $(or $(BASE),$(error BASE=commit is missing))
 
 lint: setup
 	cargo fmt --check

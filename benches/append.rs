@@ -3,11 +3,14 @@
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
 
+#[path = "support/fixed.rs"]
+mod fixed;
+
 use std::fs::File;
 use std::io::Write as _;
 
 use bytes::Bytes;
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, criterion_group};
 use locum::clock::Timestamp;
 use locum::identity::AccountId;
 use locum::log::{Entry, EventLog};
@@ -17,6 +20,18 @@ use rocksdb::{DB, WriteBatch, WriteOptions};
 const PAYLOAD: usize = 300;
 /// Bytes of a record around its payload, and of its keys.
 const OVERHEAD: usize = 66 + 10 + 18;
+/// Records in a write, and writes where a fixed amount of work is asked for, times its factor.
+const SIZES: [(usize, u32); 3] = [(1, 100), (64, 50), (1024, 10)];
+
+fn entries(size: usize) -> Vec<Entry> {
+    let entry = Entry {
+        time: Timestamp::from_unix_seconds(1_780_000_000),
+        accounts: vec![AccountId::OPERATOR],
+        payload: Bytes::from(vec![7; PAYLOAD]),
+        erasable: Vec::new(),
+    };
+    vec![entry; size]
+}
 
 fn append(c: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -24,14 +39,8 @@ fn append(c: &mut Criterion) {
     let bare = DB::open_default(folder.path().join("bare")).expect("a database");
     let mut group = c.benchmark_group("append");
     group.sample_size(30);
-    for size in [1_usize, 64, 1024] {
-        let entry = Entry {
-            time: Timestamp::from_unix_seconds(1_780_000_000),
-            accounts: vec![AccountId::OPERATOR],
-            payload: Bytes::from(vec![7; PAYLOAD]),
-            erasable: Vec::new(),
-        };
-        let entries = vec![entry; size];
+    for (size, _) in SIZES {
+        let entries = entries(size);
         group.bench_function(BenchmarkId::new("log", size), |b| {
             b.iter(|| log.append(&entries).expect("a write"));
         });
@@ -60,4 +69,19 @@ fn append(c: &mut Criterion) {
 }
 
 criterion_group!(benches, append);
-criterion_main!(benches);
+
+fn main() {
+    if fixed::factor().is_none() {
+        benches();
+        Criterion::default().configure_from_args().final_summary();
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, _) = EventLog::open(folder.path()).expect("a log");
+    for (size, writes) in SIZES {
+        let entries = entries(size);
+        fixed::part(&format!("log {size}"), writes, || {
+            log.append(&entries).expect("a write");
+        });
+    }
+}

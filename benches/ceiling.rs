@@ -34,7 +34,7 @@ use locum::proto::v1::metadata_service_client::MetadataServiceClient;
 use locum::proto::v1::sts_service_client::StsServiceClient;
 use locum::signing::Secret;
 use prost::Message as _;
-use support::figures::{cpu_seconds_of, median};
+use support::figures::{cpu_seconds_of, median, setting};
 use support::setup;
 use tonic::body::Body;
 use tonic::server::{Grpc, NamedService, UnaryService};
@@ -45,7 +45,7 @@ use tower::Service;
 /// Calls under way at once, and the connections that they go over.
 const CALLERS: usize = 64;
 const CONNECTIONS: usize = 4;
-const ROUNDS: usize = 7;
+const ROUNDS: u64 = 7;
 const TURN: Duration = Duration::from_millis(1500);
 /// Says that this process is the empty server: bytes of the answers of the two calls, and over which connections.
 const EMPTY_SERVER: &str = "LOCUM_BENCH_EMPTY_SERVER";
@@ -242,7 +242,7 @@ where
     let call = Arc::new(call);
     let channels = servers.map(|server| server.channels(as_whom));
     let mut turns = [const { Vec::new() }; 3];
-    for round in 0..=ROUNDS {
+    for round in 0..=setting("CEILING_ROUNDS", ROUNDS) {
         for ((server, channels), turns) in servers.iter().zip(&channels).zip(&mut turns) {
             let turn = turn(server, channels, &call).await;
             // The first is for connections and caches.
@@ -255,10 +255,10 @@ where
         rate: median(turns.iter().map(|turn| turn.rate).collect()),
         micros: median(turns.iter().map(|turn| turn.micros).collect()),
     });
-    println!("{what:<20} {:>6.0}/s, server CPU {:>5.1} us", ours.rate, ours.micros);
+    println!("{what:<20} {:>6.0}/s, server CPU {:>6.2} us", ours.rate, ours.micros);
     for (name, empty) in [("tonic's", empty), ("Locum's", gathered)] {
         println!(
-            "    of an empty call over {name} connections, {:>6.0}/s and {:>5.1} us: {:>4.0}% (aim {:.0}%), CPU {:.2}",
+            "    of an empty call over {name} connections, {:>6.0}/s and {:>6.2} us: {:>4.0}% (aim {:.0}%), CPU {:.3}",
             empty.rate,
             empty.micros,
             100.0 * ours.rate / empty.rate,

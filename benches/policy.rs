@@ -4,16 +4,20 @@
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up may panic")]
 
+#[path = "support/fixed.rs"]
+mod fixed;
+
 use std::hint::black_box;
 use std::str::FromStr as _;
 
 use cedar_policy::{Authorizer, Entities, EntityUid, PolicySet};
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 use locum::identity::{Path, Principal, UniqueId, UserName};
 use locum::policy::{Context, Named, Policies, Policy, PolicyKind, Request, Verdict, decide};
 use ring::hmac;
 
-type Group<'a> = BenchmarkGroup<'a, criterion::measurement::WallTime>;
+/// Calls of a pattern where a fixed amount of work is asked for, times its factor.
+const FIXED_CALLS: u32 = 1000;
 
 /// A set of policies, whose last statement alone allows the request.
 struct Set {
@@ -21,6 +25,8 @@ struct Set {
     policies: usize,
     statements: usize,
     shape: Shape,
+    /// Decisions where a fixed amount of work is asked for, times its factor: about as much time for each set.
+    fixed_calls: u32,
 }
 
 /// What tells the statements of a set apart.
@@ -35,14 +41,27 @@ enum Shape {
 }
 
 const SETS: [Set; 3] = [
-    Set { name: "3x5 statements", policies: 3, statements: 5, shape: Shape::Resources },
+    Set {
+        name: "3x5 statements",
+        policies: 3,
+        statements: 5,
+        shape: Shape::Resources,
+        fixed_calls: 5000,
+    },
     Set {
         name: "100 with conditions",
         policies: 1,
         statements: 100,
         shape: Shape::ResourcesUnderConditions,
+        fixed_calls: 1500,
     },
-    Set { name: "300 conditions", policies: 1, statements: 100, shape: Shape::Conditions },
+    Set {
+        name: "300 conditions",
+        policies: 1,
+        statements: 100,
+        shape: Shape::Conditions,
+        fixed_calls: 250,
+    },
 ];
 
 impl Set {
@@ -112,7 +131,8 @@ fn ana() -> Principal {
     }
 }
 
-fn locum(group: &mut Group<'_>, set: &Set) {
+/// Has the decisions on a set measured, by name.
+fn locum(set: &Set, mut measure: impl FnMut(&str, &mut dyn FnMut())) {
     let principal = ana();
     let policies: Vec<_> = (0..set.policies).map(|_| set.policy()).collect();
     let identity = policies.iter().map(|policy| Named { name: "p", policy }).collect();
@@ -133,17 +153,18 @@ fn locum(group: &mut Group<'_>, set: &Set) {
             context: &context,
         };
         assert_eq!(decide(&request, &policies).verdict(), verdict);
-        let allocated = allocation_counter::measure(|| {
+        let name = format!("{}, {verdict:?}", set.name);
+        let mut decide = || {
             black_box(decide(black_box(&request), &policies));
-        });
-        println!("{}, {verdict:?}: {} allocations a decision", set.name, allocated.count_total);
-        group.bench_function(format!("{}, {verdict:?}", set.name), |b| {
-            b.iter(|| decide(black_box(&request), &policies));
-        });
+        };
+        let allocated = allocation_counter::measure(&mut decide);
+        println!("{name}: {} allocations a decision", allocated.count_total);
+        measure(&name, &mut decide);
     }
 }
 
-fn cedar(group: &mut Group<'_>, set: &Set) {
+/// The same of Cedar.
+fn cedar(set: &Set, mut measure: impl FnMut(&str, &mut dyn FnMut())) {
     use cedar_policy::Decision::{Allow, Deny};
     let policies = set.cedar();
     let (authorizer, entities) = (Authorizer::new(), Entities::empty());
@@ -158,20 +179,24 @@ fn cedar(group: &mut Group<'_>, set: &Set) {
         let request = cedar_policy::Request::new(who, what, on, context, None).expect("a request");
         let decide = || authorizer.is_authorized(black_box(&request), &policies, &entities);
         assert_eq!(decide().decision(), decision);
-        let allocated = allocation_counter::measure(|| {
+        let mut decide = || {
             black_box(decide());
-        });
+        };
+        let allocated = allocation_counter::measure(&mut decide);
         let name = format!("Cedar, {}, {decision:?}", set.name);
         println!("{name}: {} allocations a decision", allocated.count_total);
-        group.bench_function(name, |b| b.iter(decide));
+        measure(&name, &mut decide);
     }
 }
 
 fn decisions(c: &mut Criterion) {
     let mut group = c.benchmark_group("policy");
+    let mut measure = |name: &str, mut decide: &mut dyn FnMut()| {
+        group.bench_function(name, |b| b.iter(&mut decide));
+    };
     for set in &SETS {
-        locum(&mut group, set);
-        cedar(&mut group, set);
+        locum(set, &mut measure);
+        cedar(set, &mut measure);
     }
     group.bench_function("ring HMAC-SHA256, new key, 256 bytes", |b| {
         b.iter(|| {
@@ -182,9 +207,9 @@ fn decisions(c: &mut Criterion) {
     group.finish();
 }
 
-/// Patterns that make matchers which try again go quadratic or worse, on texts that just fail them.
-fn pathological(c: &mut Criterion) {
-    let mut group = c.benchmark_group("wildcards");
+/// Has patterns measured that make matchers which try again go quadratic or worse, on texts of some bytes that just
+/// fail them.
+fn patterns(mut measure: impl FnMut(&str, u64, &mut dyn FnMut())) {
     let principal = ana();
     let context = Context::for_principal(&principal);
     for (name, pattern) in [("a*a*a*...b", "a*".repeat(30) + "b"), ("*a?a?...b", pattern_of_ones())]
@@ -205,12 +230,19 @@ fn pathological(c: &mut Criterion) {
             let named = vec![Named { name: "p", policy: &policy }];
             let policies = Policies { identity: named, ..Policies::default() };
             assert_eq!(decide(&request, &policies).verdict(), Verdict::ImplicitDeny);
-            group.throughput(Throughput::Bytes(bytes as u64));
-            group.bench_function(format!("{name} on {bytes} bytes"), |b| {
-                b.iter(|| decide(black_box(&request), &policies));
+            measure(&format!("{name} on {bytes} bytes"), bytes as u64, &mut || {
+                black_box(decide(black_box(&request), &policies));
             });
         }
     }
+}
+
+fn pathological(c: &mut Criterion) {
+    let mut group = c.benchmark_group("wildcards");
+    patterns(|name, bytes, mut decide| {
+        group.throughput(Throughput::Bytes(bytes));
+        group.bench_function(name, |b| b.iter(&mut decide));
+    });
     group.finish();
 }
 
@@ -219,4 +251,19 @@ fn pattern_of_ones() -> String {
 }
 
 criterion_group!(benches, decisions, pathological);
-criterion_main!(benches);
+
+fn main() {
+    if fixed::factor().is_none() {
+        benches();
+        Criterion::default().configure_from_args().final_summary();
+        return;
+    }
+    for set in &SETS {
+        locum(set, |name, decide| {
+            fixed::part(name, set.fixed_calls, decide);
+        });
+    }
+    patterns(|name, _, decide| {
+        fixed::part(name, FIXED_CALLS, decide);
+    });
+}

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what compiling Locum needs and this machine lacks. Says what and why; does nothing if all is there.
+#   deploy/setup.sh [valgrind]      valgrind as well, which `make bench-compare` alone needs
 set -euo pipefail
 
 missing=()
@@ -20,6 +21,10 @@ fi
 
 if ! command -v python3 >/dev/null || ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
     need python3-venv "demo and tests use Python's AWS SDK and gRPC client"
+fi
+
+if [[ ${1:-} == valgrind ]] && ! command -v valgrind >/dev/null; then
+    need valgrind "it counts the instructions of two builds that are compared"
 fi
 
 if ((${#missing[@]})); then

@@ -73,7 +73,7 @@ async fn sessions(opened: &Opened, account: AccountId) {
     let done = count.load(Ordering::Relaxed) as f64;
     let (wall, cpu) = (began.elapsed().as_secs_f64(), cpu_seconds() - cpu);
     println!(
-        "AssumeRole, in process, synced: {:.0}/s (aim 200000/s), {:.1} us CPU each; at 2 cores that CPU allows {:.0}/s",
+        "AssumeRole, in process, synced: {:.0}/s (aim 200000/s), {:.2} us CPU each; at 2 cores that CPU allows {:.0}/s",
         done / wall,
         cpu * 1e6 / done,
         2.0 * done / cpu
@@ -105,7 +105,7 @@ fn reads(service: &Arc<Service>) {
     }
     let reads = f64::from(READS);
     println!(
-        "metadata read, in process, one core: {:.0}/s (aim 1000000/s), {:.2} us CPU each",
+        "metadata read, in process, one core: {:.0}/s (aim 1000000/s), {:.3} us CPU each",
         reads / began.elapsed().as_secs_f64(),
         (cpu_seconds() - cpu) * 1e6 / reads
     );

@@ -4,24 +4,16 @@
 //! else runs on the machine takes turns with the bench, and would otherwise be counted as its cost. Caches and clock
 //! rate are still shared, so that both sides of a ratio are taken in turns and their medians compared.
 
-use std::time::Duration;
+#[path = "fixed.rs"]
+pub(crate) mod fixed;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::{TimeVal, TimeValLike as _};
+use fixed::cpu_time;
 
 /// Rounds of a comparison, and how long each takes about.
 const ROUNDS: usize = 15;
 const ROUND_MICROS: f64 = 80_000.0;
-
-/// The CPU time that this thread has used.
-fn cpu_time() -> Duration {
-    let used = getrusage(UsageWho::RUSAGE_THREAD).expect("the thread's use of the CPU");
-    let part = |time: TimeVal| {
-        let micros = u64::try_from(time.num_microseconds()).expect("a time since the start");
-        Duration::from_micros(micros)
-    };
-    part(used.user_time()) + part(used.system_time())
-}
+/// Calls where a fixed amount of work is asked for, times its factor.
+const FIXED_CALLS: u32 = 1000;
 
 /// Microseconds of CPU of one call, as the mean of a round.
 fn round(work: &mut dyn FnMut(), calls: u32) -> f64 {
@@ -47,8 +39,12 @@ fn median(mut rounds: Vec<f64>) -> f64 {
     rounds.get(rounds.len() / 2).copied().unwrap_or_default()
 }
 
-/// Prints both medians and their ratio; gives the first, in microseconds.
+/// Prints both medians and their ratio; gives the first, in microseconds. A fixed amount of work has nothing bare beside
+/// it.
 pub(crate) fn compared(what: &str, mut work: impl FnMut(), mut bare: impl FnMut()) -> f64 {
+    if fixed::factor().is_some() {
+        return fixed::part(what, FIXED_CALLS, work);
+    }
     let (calls, bare_calls) = (calls_of(&mut work), calls_of(&mut bare));
     let (mut own, mut least) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {

@@ -198,16 +198,23 @@ async fn a_slow_reader_is_cut_off_and_misses_nothing() {
     let ids =
         [desk.launch("host-1").await, desk.launch("host-1").await, desk.launch("host-1").await];
     desk.launch("host-2").await;
-    let mut reader = desk.watch("host-1", 0, HASTY).await;
+    // Soon, but not before it has begun to read on a machine that is busy.
+    let mut reader = desk.watch("host-1", 0, HASTY * 20).await;
     assert!(!reader.begin().await, "the first time it is everything");
     assert_eq!(reader.known.len(), 3, "its own instances and no others");
     // One message waits for the reader, the next finds no place.
     let mut keys = BTreeMap::new();
-    for _ in 0..2 {
+    for waits in [true, false] {
         for id in &ids {
             keys.insert(id.to_string(), desk.rotate(id).await);
         }
-        tokio::time::sleep(HASTY * 4).await;
+        let watching = &reader.watching;
+        let told = async {
+            while if waits { watching.messages.is_empty() } else { watching.end.get().is_none() } {
+                tokio::time::sleep(HASTY / 10).await;
+            }
+        };
+        tokio::time::timeout(PATIENT, told).await.expect("the reader is not cut off");
     }
     let status = loop {
         if let Err(status) = reader.read().await {

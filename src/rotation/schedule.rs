@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::domain::event::EventKind;
 use crate::domain::fleet::Record;
 use crate::domain::rotation::RotationEvent;
-use crate::domain::state::{Account, State};
+use crate::domain::state::{Account, Role, State};
 use crate::identity::{
     AccountId, PackedAccountId, PackedAssociationId, PackedInstanceId, ProfileName, RoleName,
 };
@@ -283,7 +283,10 @@ impl Schedule {
                 Change::Times => self.plan_account(state, account, now),
                 Change::Revoked => self.renew_revoked(account, now),
                 Change::Profile(profile) => {
-                    self.renew_changed(account, |name, _| *name == profile, now);
+                    let concerns = |name: &ProfileName, record: &Record| {
+                        *name == profile && !is_served(account, record)
+                    };
+                    self.renew_changed(account, concerns, now);
                 }
                 Change::Trust(role) => {
                     let concerns = |_: &ProfileName, record: &Record| {
@@ -340,10 +343,22 @@ fn is_void(account: &Account, record: &Record) -> bool {
     set.is_some_and(|(set, id)| account.revocations.void_set(&id, &set))
 }
 
+/// The role that the profile of a record gives now.
+fn role_given<'a>(account: &'a Account, record: &Record) -> Option<&'a Role> {
+    let profile = record.profile.as_ref()?;
+    account.role_of_profile(&profile.name, &profile.id)
+}
+
 fn gives(account: &Account, record: &Record, role: &RoleName) -> bool {
-    let given = record.profile.as_ref();
-    let given = given.and_then(|profile| account.role_of_profile(&profile.name, &profile.id));
-    given.is_some_and(|given| given.name == *role)
+    role_given(account, record).is_some_and(|given| given.name == *role)
+}
+
+/// Whether the newest set is of the role that the profile gives now, as that of an instance is which was launched after
+/// the role was put into its profile and before this was looked at.
+fn is_served(account: &Account, record: &Record) -> bool {
+    let held = record.role.as_ref().filter(|_| record.refused().is_none());
+    let given = role_given(account, record);
+    held.zip(given).is_some_and(|(held, given)| held.id == given.id)
 }
 
 /// Whether a set was issued before a demand to renew. A demand from a time that is yet to come, by a clock that

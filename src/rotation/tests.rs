@@ -7,14 +7,19 @@ use std::time::Duration;
 
 use super::schedule::{Due, Schedule};
 use crate::clock::Timestamp;
+use crate::domain::command::Action;
 use crate::domain::event::{Event, EventKind, Fact, InstanceFacts};
 use crate::domain::fleet::{CarriedProfile, Record};
 use crate::domain::rotation::{IssuingRole, RenewedSet, RotationEvent};
 use crate::domain::state::State;
-use crate::domain::testing::{A, World, account};
-use crate::identity::{AssociationId, InstanceId, PackedInstanceId, PackedKeyId, Path, hex_id};
+use crate::domain::tags::Tags;
+use crate::domain::testing::{A, TRUST_EC2, World, account};
+use crate::identity::{
+    AssociationId, InstanceId, PackedInstanceId, PackedKeyId, Path, ProfileName, hex_id,
+};
 use crate::ledger::Recorded;
 use crate::pace::{Pace, SERVED_LIFE_MIN};
+use crate::policy::{Policy, PolicyKind};
 use crate::service::tests::{Desk, desk};
 
 const HOUR: i64 = 3600;
@@ -290,6 +295,45 @@ fn a_demand_makes_everything_due_at_once() {
         clockwork.happens(START + 10, EventKind::Rotation(demanded));
         assert_eq!(clockwork.renew(START + 11), count);
         assert_eq!(clockwork.renew(START + 12), 0);
+    }
+}
+
+/// Protects instances and the log from needless sets: putting a role into a profile makes those due that have no set of
+/// that role, and not those that were launched before anybody looked.
+#[tokio::test]
+async fn a_role_that_is_served_already_is_not_renewed() {
+    let desk = desk();
+    let (account, _) = desk.account(A).await;
+    desk.instance_credentials(account).await;
+    let other = Action::CreateRole {
+        name: "Other".parse().unwrap(),
+        path: Path::default(),
+        id: desk.service.draw_id("AROA").unwrap(),
+        description: Arc::from(""),
+        max_session: Duration::from_secs(3600),
+        trust: Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap(),
+        tags: Tags::default(),
+        boundary: None,
+    };
+    let profile: ProfileName = "Get-pics".parse().unwrap();
+    let put = |role: &str| Action::AddRoleToProfile {
+        profile: profile.clone(),
+        role: role.parse().unwrap(),
+    };
+    let (profile, role) = (profile.clone(), "Get-pics".parse().unwrap());
+    let remove = Action::RemoveRoleFromProfile { profile, role };
+    let mut batches = desk.service.ledger().follow();
+    let mut schedule = Schedule::new(PACE, desk.service.now());
+    for (action, expected) in
+        [(remove.clone(), 0), (put("Get-pics"), 0), (remove, 0), (other, 0), (put("Other"), 1)]
+    {
+        let info = desk.service.own_request("test");
+        desk.service.perform(&info, "", account, action).await.unwrap();
+        let (view, now) = (desk.service.view(), desk.service.now());
+        schedule.follow(&view.state, &batches.recv().await.unwrap(), now);
+        let mut due = 0;
+        schedule.look(&view.state, now, |_, _| due += 1);
+        assert_eq!(due, expected);
     }
 }
 

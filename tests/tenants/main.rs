@@ -23,7 +23,6 @@ mod sweep;
 mod wire;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use estate::{Estate, OWNERS, THEIRS};
 use operation::{Edge, Operation};
@@ -35,6 +34,7 @@ use wire::{Grpc, Query};
 
 /// Whose things are not to be seen.
 const THEIR_ACCOUNT: &str = "222222222222";
+
 /// A server with an account that has one of everything.
 pub(crate) struct World {
     pub(crate) server: Server,
@@ -69,36 +69,20 @@ impl World {
         Query::new(self.server.dev["aws"].as_str().unwrap(), key)
     }
 
-    /// Waits until the service has done by itself what the estate makes it do, renewals of what was revoked.
-    async fn settle(&self) {
-        const LOOKS_MAX: usize = 40;
-        const QUIET: Duration = Duration::from_millis(500);
-        let grpc = self.grpc(&self.theirs.root);
-        let mut seen = Value::Null;
-        for _ in 0..LOOKS_MAX {
-            let events = grpc.made("ReadEvents", json!({"limit": 1000})).await["events"].take();
-            if events == seen {
-                return;
-            }
-            seen = events;
-            tokio::time::sleep(QUIET).await;
-        }
-        panic!("the account's log does not come to rest");
-    }
-
-    /// All that the account shows to its root, and its part of the log.
+    /// All that the account shows to its root, and its part of the log, but for what the service does by itself.
     async fn state(&self, operations: &[Operation]) -> Vec<String> {
         let root = &self.theirs.root;
         let (grpc, mut query) = (self.grpc(root), self.query(root));
-        let events = grpc.made("ReadEvents", json!({"limit": 1000})).await["events"].to_string();
-        let mut shown = vec![events];
+        let mut events = grpc.made("ReadEvents", json!({"limit": 1000})).await["events"].take();
+        wire::leave_asked_for(&mut events);
+        let mut shown = vec![events.to_string()];
         for operation in operations.iter().filter(|operation| sweep::lists(operation)) {
             let values = operation.values(None, |_, _| String::new(), &Value::Null);
             let answer = match &operation.edge {
                 Edge::Grpc(method) => grpc.call(method, &operation.message(&values)).await,
                 Edge::Query(service) => query.call(service, &operation.form(&values)),
             };
-            let text = scrub::scrubbed(&answer.text, "", &self.theirs.account);
+            let text = scrub::scrubbed(&answer.asked_for, "", &self.theirs.account);
             // Maps come in any order.
             let mut lines: Vec<_> = text.lines().map(|line| line.trim_end_matches(',')).collect();
             lines.sort_unstable();
@@ -120,7 +104,6 @@ async fn nothing_crosses_between_accounts() {
     );
     let world = Arc::new(World::new().await);
     let all: Vec<_> = grpc.iter().chain(&query).cloned().collect();
-    world.settle().await;
     let before = world.state(&all).await;
     let metadata: Vec<_> =
         grpc.iter().filter(|operation| sweep::is_metadata(operation)).cloned().collect();

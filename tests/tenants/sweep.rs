@@ -234,7 +234,7 @@ impl<'a> Sweep<'a> {
             {
                 self.report.wrong.push(format!("{what} with {name} shows {seen}: {}", answer.text));
             }
-            shown.push(scrubbed(&answer.text, name, &self.theirs.account));
+            shown.push(scrubbed(&answer.asked_for, name, &self.theirs.account));
         }
         self.report.references += 1;
         for (name, text) in asked.iter().zip(&shown).skip(1) {
@@ -315,7 +315,7 @@ impl<'a> Sweep<'a> {
         if let Some(sealed) = answer.sealed.take() {
             let request = json!({"encodedMessage": sealed});
             let opened = self.grpc.call(&method("DecodeAuthorizationMessage"), &request).await;
-            answer.text += &opened.text;
+            answer.add(&opened);
         }
         answer
     }

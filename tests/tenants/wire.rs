@@ -20,8 +20,10 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 use tonic_types::StatusExt as _;
 
-/// How long a stream may be silent before it counts as having nothing to say.
-const SILENCE: Duration = Duration::from_millis(100);
+/// How long a stream may take to tell what there was.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Who the log names for what the service does by itself.
+const SERVICE: &str = "locum.internal";
 pub(crate) const REGION: &str = "us-east-1";
 
 /// What came back, in words.
@@ -31,13 +33,45 @@ pub(crate) struct Answer {
     pub(crate) code: String,
     /// Status, headers, details and body.
     pub(crate) text: String,
+    /// The same without what the service did by itself: renewals and last uses are recorded when they are due, which
+    /// may be between any two calls.
+    pub(crate) asked_for: String,
     /// The reasons of a refusal, sealed for the account of the caller.
     pub(crate) sealed: Option<String>,
 }
 
 impl Answer {
+    /// An answer in which nothing is told that the service did by itself.
+    fn plain(code: String, text: String, sealed: Option<String>) -> Self {
+        Self { code, asked_for: text.clone(), text, sealed }
+    }
+
     pub(crate) fn is_ok(&self) -> bool {
         self.code == "OK"
+    }
+
+    /// Takes what another call told as a part of this answer.
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.text += &more.text;
+        self.asked_for += &more.asked_for;
+    }
+}
+
+/// Whether this is an event or a session of which the service says that nobody asked for it.
+fn is_of_service(value: &Value) -> bool {
+    let record = value.get("event").unwrap_or(value);
+    ["actor", "issuedTo"].iter().any(|field| record[*field] == SERVICE)
+}
+
+/// Takes out of an answer what the service did by itself.
+pub(crate) fn leave_asked_for(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            items.retain(|item| !is_of_service(item));
+            items.iter_mut().for_each(leave_asked_for);
+        }
+        Value::Object(fields) => fields.values_mut().for_each(leave_asked_for),
+        _ => {}
     }
 }
 
@@ -87,14 +121,17 @@ impl Grpc {
         answer
     }
 
-    /// Everything that comes back; of a stream, what comes without a pause.
+    /// Everything that comes back; of a stream that does not end, what there was to tell when it was opened.
     pub(crate) async fn call(&self, method: &MethodDescriptor, request: &Value) -> Answer {
         match self.messages(method, request).await {
             Ok((head, messages, trailers)) => {
                 let head = format!("{:?}", listed(&head));
                 let trailers = format!("{:?}", trailers.as_ref().map(listed));
-                let text = format!("{head}\n{trailers}\n{:#}", Value::Array(messages));
-                Answer { code: "OK".to_owned(), text, sealed: None }
+                let shown = |messages: &Value| format!("{head}\n{trailers}\n{messages:#}");
+                let mut messages = Value::Array(messages);
+                let text = shown(&messages);
+                leave_asked_for(&mut messages);
+                Answer { code: "OK".to_owned(), text, asked_for: shown(&messages), sealed: None }
             }
             Err(status) => refusal(&status),
         }
@@ -107,18 +144,39 @@ impl Grpc {
     ) -> Result<(MetadataMap, Vec<Value>, Option<MetadataMap>), Status> {
         let mut answers = self.open(method, request).await?;
         let (head, mut messages) = (answers.head.clone(), Vec::new());
-        loop {
-            let next = answers.stream.message();
-            let next = match method.is_server_streaming() {
-                true => tokio::time::timeout(SILENCE, next).await,
-                false => Ok(next.await),
-            };
-            match next {
-                Ok(Ok(Some(bytes))) => messages.push(answers.shown(&bytes)),
-                Ok(Ok(None)) => return Ok((head, messages, answers.stream.trailers().await?)),
-                Ok(Err(status)) => return Err(status),
-                Err(_) => return Ok((head, messages, None)),
+        let newest = match method.name() {
+            "FollowEvents" => match self.newest_event(request).await {
+                Some(newest) => newest,
+                // Nothing to tell as yet.
+                None => return Ok((head, messages, None)),
+            },
+            _ => Place::default(),
+        };
+        let told = async {
+            while let Some(bytes) = answers.stream.message().await? {
+                messages.push(answers.shown(&bytes));
+                if method.is_server_streaming() && has_told(method.name(), &messages, newest) {
+                    return Ok((head, messages, None));
+                }
             }
+            Ok((head, messages, answers.stream.trailers().await?))
+        };
+        let told = tokio::time::timeout(PATIENCE, told).await;
+        told.unwrap_or_else(|_| panic!("{} {request} tells no end", method.name()))
+    }
+
+    /// The newest event that a follower is told of what was there before; none for one who asks for what happens next.
+    async fn newest_event(&self, followed: &Value) -> Option<Place> {
+        followed.get("fromSequence")?;
+        let (mut page, mut newest) = (followed.clone(), None);
+        loop {
+            // Boxed: it is called by what it calls.
+            let read = Box::pin(self.made("ReadEvents", page.clone())).await;
+            let Some(last) = read["events"].as_array().and_then(|events| events.last()) else {
+                return newest;
+            };
+            newest = Some(place_of(last));
+            page["fromSequence"] = read["nextSequence"].clone();
         }
     }
 
@@ -149,6 +207,31 @@ impl Grpc {
             .await
             .unwrap_or_else(|status| panic!("{name} {request}: {status}"));
         messages.pop().unwrap()
+    }
+}
+
+/// Record and place in it of an event.
+type Place = (u64, u64);
+
+fn place_of(event: &Value) -> Place {
+    let number = |field: &str| match &event[field] {
+        Value::String(text) => text.parse().unwrap(),
+        number => number.as_u64().unwrap_or_default(),
+    };
+    (number("sequence"), number("index"))
+}
+
+/// Whether a stream has told what there was when it was opened: what it tells from then on comes at its own time.
+fn has_told(name: &str, messages: &[Value], newest: Place) -> bool {
+    let last = messages.last().unwrap();
+    match name {
+        "FollowEvents" => place_of(&last["event"]) >= newest,
+        // At once, with one message.
+        "FollowInvalidations" => true,
+        "WatchInstances" => last.get("synced").is_some(),
+        // Ends after the last question.
+        "StreamAuthorizeSignedRequests" => false,
+        name => panic!("say here when {name} has told what there was"),
     }
 }
 
@@ -186,7 +269,7 @@ fn refusal(status: &Status) -> Answer {
         listed(status.metadata()),
     );
     let sealed = metadata.get(locum::grpc::ENCODED_MESSAGE).cloned();
-    Answer { code, text, sealed }
+    Answer::plain(code, text, sealed)
 }
 
 /// Headers in order, without the time and with details as they are told above.
@@ -254,6 +337,6 @@ impl Query {
             false => within("Code").unwrap_or_else(|| head[0].clone()),
         };
         let text = json!(head).to_string() + "\n" + &body;
-        Answer { code, text, sealed: None }
+        Answer::plain(code, text, None)
     }
 }

@@ -1,5 +1,6 @@
 //! Runs against servers that are slow in known ways.
 
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 
 use super::*;
@@ -7,16 +8,16 @@ use crate::load::book::Outcome;
 use crate::load::driver::Job;
 use crate::load::random::Random;
 
-/// Answers after 1 ms, and answers nothing between two times.
+/// Answers after 1 ms, and answers nothing between two times, which count from its first request.
 struct Stalling {
-    began: Instant,
+    began: OnceLock<Instant>,
     stall: std::ops::Range<Duration>,
     asked: AtomicU64,
 }
 
 impl Stalling {
     fn new(stall: std::ops::Range<Duration>) -> Arc<Self> {
-        Arc::new(Self { began: Instant::now(), stall, asked: AtomicU64::new(0) })
+        Arc::new(Self { began: OnceLock::new(), stall, asked: AtomicU64::new(0) })
     }
 }
 
@@ -27,7 +28,7 @@ impl Server for Stalling {
 
     async fn perform(&self, _: Job) -> Outcome {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let now = self.began.elapsed();
+        let now = self.began.get_or_init(Instant::now).elapsed();
         if self.stall.contains(&now) {
             tokio::time::sleep(self.stall.end - now).await;
         }
