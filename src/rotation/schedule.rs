@@ -346,7 +346,7 @@ fn is_void(account: &Account, record: &Record) -> bool {
 /// The role that the profile of a record gives now.
 fn role_given<'a>(account: &'a Account, record: &Record) -> Option<&'a Role> {
     let profile = record.profile.as_ref()?;
-    account.role_of_profile(&profile.name, &profile.id)
+    account.role_of_profile(&profile.name, &profile.id).map(AsRef::as_ref)
 }
 
 fn gives(account: &Account, record: &Record, role: &RoleName) -> bool {
