@@ -1,30 +1,14 @@
 //! The services of this edge, and how each of them speaks.
 
+use serde::Serialize;
+
 use super::call::{Answer, Call};
 use super::fault::Fault;
+use super::shape::Parameter;
 use super::{ec2, iam, sts};
 
-/// Parameters that EC2 takes and that mean nothing here, as there are no disks, networks or hypervisors:
-/// clients send them, so that they are taken and have no effect.
-const EC2_WITHOUT_EFFECT: [&str; 14] = [
-    "BlockDeviceMapping",
-    "CpuOptions",
-    "CreditSpecification",
-    "DisableApiStop",
-    "DisableApiTermination",
-    "EbsOptimized",
-    "EnclaveOptions",
-    "HibernationOptions",
-    "InstanceInitiatedShutdownBehavior",
-    "MaintenanceOptions",
-    "Monitoring",
-    "PrivateDnsNameOptions",
-    "SecurityGroup",
-    "UserData",
-];
-
 /// An operation as it stands in its service's table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Operation {
     /// The service that a signature is scoped to: `sts`, `iam` or `ec2`.
     pub service: &'static str,
@@ -32,8 +16,8 @@ pub struct Operation {
     pub version: &'static str,
     /// `Action`.
     pub name: &'static str,
-    /// The names of its parameters.
-    pub parameters: &'static [&'static str],
+    /// The parameters that are read.
+    pub parameters: &'static [Parameter],
 }
 
 /// Every operation of this edge.
@@ -103,11 +87,6 @@ impl Api {
     /// The name of a list's elements in answers.
     pub(super) fn item(self) -> &'static str {
         if self == Self::Ec2 { "item" } else { "member" }
-    }
-
-    /// Whether a parameter that the operation does not have is passed over. STS and IAM do so with any.
-    pub(super) fn ignores(self, parameter: &str) -> bool {
-        self != Self::Ec2 || EC2_WITHOUT_EFFECT.contains(&parameter)
     }
 
     /// The operations of every service.

@@ -7,7 +7,9 @@ use serde_json::json;
 use super::api::Api;
 use super::fault::Fault;
 use super::form::Node;
-use super::shape::{At, Mistakes, Shape};
+use super::mistakes::{At, Mistakes};
+use super::shape::{Parameter, Shape};
+use super::unread::refused_parameter;
 use super::xml;
 use crate::service::{RequestInfo, Service};
 
@@ -34,9 +36,9 @@ pub(super) struct Answer {
 impl Call<'_> {
     /// The parameters as the operation takes them.
     pub(super) fn request<Q: Shape>(&self) -> Result<Q, Fault> {
-        let unknown = |name: &&str| !Q::FIELDS.contains(name) && !self.api.ignores(name);
-        if let Some(name) = self.parameters.names().find(unknown) {
-            return Err(Fault::unknown_parameter(name));
+        let refused = refused_parameter(self.api, self.action, self.parameters, Q::PARTS);
+        if let Some(name) = refused {
+            return Err(Fault::parameter(self.api, &name));
         }
         let mut mistakes = Mistakes::default();
         let read = Q::read(Some(self.parameters), At::ROOT, &[], &mut mistakes);
@@ -86,11 +88,11 @@ impl Call<'_> {
     }
 }
 
-/// The names of the parameters that an operation's function takes.
+/// The parameters that an operation's function takes.
 pub(super) fn parameters_of<'a, Q: Shape, R>(
     _: impl Fn(&'a Call<'a>, Q) -> R,
-) -> &'static [&'static str] {
-    Q::FIELDS
+) -> &'static [Parameter] {
+    Q::PARTS
 }
 
 /// The operations of a service: `answer` leads from the action's name to the function, whose argument tells
@@ -115,8 +117,9 @@ macro_rules! operations {
             }
         }
 
-        /// The names of the operations, each with those of its parameters.
-        pub(super) fn operations() -> Vec<(&'static str, &'static [&'static str])> {
+        /// The names of the operations, each with its parameters.
+        pub(super) fn operations()
+        -> Vec<(&'static str, &'static [$crate::aws::shape::Parameter])> {
             vec![$((stringify!($action), $crate::aws::call::parameters_of($function))),*]
         }
     };

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::api::Api;
 use super::form::FormError;
-use super::shape::{Mistake, Mistakes};
+use super::mistakes::{Mistake, Mistakes};
 use super::xml::escape;
 use crate::domain::instance_tags::TAGS_QUOTA;
 use crate::domain::quotas::Quota;
@@ -57,7 +57,8 @@ const MALFORMED_QUERY: Kind = alike("MalformedQueryString", StatusCode::NOT_FOUN
 const INVALID_ACTION: Kind = alike("InvalidAction", BAD_REQUEST);
 const MISSING_ACTION: Kind = alike("MissingAction", BAD_REQUEST);
 const NO_SUCH_VERSION: Kind = kind("InvalidAction", BAD_REQUEST, "NoSuchVersion", BAD_REQUEST);
-const UNKNOWN_PARAMETER: Kind = alike("UnknownParameter", BAD_REQUEST);
+const UNREAD_PARAMETER: Kind =
+    kind("ValidationError", BAD_REQUEST, "UnknownParameter", BAD_REQUEST);
 const INTERNAL: Kind = kind(
     "InternalFailure",
     StatusCode::INTERNAL_SERVER_ERROR,
@@ -185,10 +186,12 @@ impl Fault {
         Self::new(MISSING_ACTION, "The request must contain the parameter Action")
     }
 
-    /// A parameter that the action does not have.
-    pub(super) fn unknown_parameter(name: &str) -> Self {
+    /// A parameter that the action does not have, in the words of EC2, or that is not read here. STS and IAM have
+    /// no code for it: `ValidationError` is the one that both of their Common Errors have for parameters.
+    pub(super) fn parameter(api: Api, name: &str) -> Self {
         let name: String = name.chars().take(128).collect();
-        Self::new(UNKNOWN_PARAMETER, format!("The parameter {name} is not recognized"))
+        let told = if api == Api::Ec2 { "recognized" } else { "supported here." };
+        Self::new(UNREAD_PARAMETER, format!("The parameter {name} is not {told}"))
     }
 
     /// A parameter that has to be there for this one request.

@@ -23,13 +23,14 @@
 //!
 //!    `T` is required, `Option<T>` is not, `Vec<T>` is a list. Newtypes of `identity` bring their own rules;
 //!    `shape::parsed!` admits another one. A struct of another `request!` nests; `words!` makes enums; `Secret`
-//!    is for what must not be repeated in an error.
+//!    is for what must not be repeated in an error. What of the model is not read stands in `unread`.
 //! 2. Its result: a struct with `#[derive(Serialize)]` and `#[serde(rename_all = "PascalCase")]` (camelCase in
 //!    EC2), `Option` for what may be absent, `xml::Time` for times; `()` where the model has no result.
 //! 3. `pub(super) async fn get_role(call: &Call<'_>, request: GetRole) -> Result<GetRoleResult, Fault>`. Changes
 //!    go through `call.perform`; reads take `call.state()` and then `call.require(..)`; `page` cuts lists.
 //! 4. A line `GetRole => roles::get_role;` in the service's `operations!`.
-//! 5. A call in `tests/clients/`, which fails for an operation that is answered and not tried.
+//! 5. A call in `tests/clients/`, which fails for an operation that is answered and not tried, for a parameter of
+//!    the model that is neither read nor in `unread`, and for a field of an answer that is never there.
 //! 6. What its parameters refer to, in `tests/tenants/references.rs`, which fails for a parameter that it does not know.
 
 mod api;
@@ -39,13 +40,17 @@ mod edge;
 mod fault;
 mod form;
 mod iam;
+mod mistakes;
 mod page;
 mod server;
 mod shape;
 mod sts;
 mod tls;
+mod unread;
 mod xml;
 
 pub use api::{Operation, operations};
 pub use server::{CONNECTIONS_MAX, serve};
+pub use shape::Parameter;
 pub use tls::{Tls, TlsError};
+pub use unread::{Treatment, UNREAD, Unread};

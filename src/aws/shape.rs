@@ -1,20 +1,16 @@
 //! The shapes of requests: `request!` is the table from which both the struct of an operation's parameters
 //! and their validation come. Everything that is wrong is collected, so that a caller learns it in one go.
 
-use std::fmt;
+use serde::Serialize;
 
 use super::form::Node;
+use super::mistakes::{At, Mistakes};
 use crate::identity::{
     AccessKeyId, AccountAlias, AgentName, Arn, AssociationId, Description, GroupName, InstanceId,
-    Invalid, MfaDeviceName, Path, PlainText, PolicyName, ProfileName, RoleName, SessionName,
-    SourceIdentity, TagKey, TagValue, UserName,
+    MfaDeviceName, Path, PlainText, PolicyName, ProfileName, RoleName, SessionName, SourceIdentity,
+    TagKey, TagValue, UserName,
 };
 use crate::signing::Secret;
-
-/// Mistakes that one answer tells.
-const MISTAKES_MAX: usize = 10;
-/// Characters of a wrong value that an answer repeats.
-const SHOWN_CHARS_MAX: usize = 256;
 
 /// A rule of the service models for a value, beside those of its type.
 #[derive(Clone, Copy)]
@@ -34,106 +30,23 @@ pub(super) const DOCUMENT: Rule = Rule::Pattern("[\\u0009\\u000A\\u000D\\u0020-\
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}')
 });
 
-/// Where in a request a value stands.
-#[derive(Clone, Copy)]
-pub(super) struct At<'a> {
-    parent: Option<&'a Self>,
-    step: Step,
-}
-
-#[derive(Clone, Copy)]
-enum Step {
-    Root,
-    Field(&'static str),
-    Item(usize),
-}
-
-impl At<'_> {
-    /// The request itself.
-    pub(super) const ROOT: At<'static> = At { parent: None, step: Step::Root };
-
-    /// The field `name` of what is here.
-    pub(super) fn field(&self, name: &'static str) -> At<'_> {
-        At { parent: Some(self), step: Step::Field(name) }
-    }
-
-    fn item(&self, number: usize) -> At<'_> {
-        At { parent: Some(self), step: Step::Item(number) }
-    }
-
-    /// The name on the wire: `IamInstanceProfile.Name`.
-    fn wire(&self) -> String {
-        let before = self.parent.map(At::wire).filter(|before| !before.is_empty());
-        let own = match self.step {
-            Step::Root => String::new(),
-            Step::Field(name) => name.to_owned(),
-            Step::Item(number) => number.to_string(),
-        };
-        before.map_or(own.clone(), |before| format!("{before}.{own}"))
-    }
-}
-
-impl fmt::Display for At<'_> {
-    /// As the services write it: `tags.1.member.key`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(parent) = self.parent.filter(|parent| !matches!(parent.step, Step::Root)) {
-            write!(f, "{parent}.")?;
-        }
-        match self.step {
-            Step::Root => Ok(()),
-            Step::Item(number) => write!(f, "{number}.member"),
-            Step::Field(name) => {
-                let mut chars = name.chars();
-                let first = chars.next().map(|c| c.to_ascii_lowercase());
-                write!(f, "{}{}", first.map(String::from).unwrap_or_default(), chars.as_str())
-            }
-        }
-    }
-}
-
-/// Something wrong with a request.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mistake {
-    /// Where, as the query protocol writes it.
-    pub(super) at: String,
-    /// Where, as it was on the wire.
-    pub(super) wire: String,
-    /// The value; none if there is none.
-    pub(super) value: Option<String>,
-    /// `Member must ...`
-    pub(super) rule: String,
-}
-
-/// Everything wrong with a request, as far as one answer tells it.
-#[derive(Debug, Default)]
-pub(super) struct Mistakes(pub(super) Vec<Mistake>);
-
-impl Mistakes {
-    fn add(&mut self, at: At<'_>, value: Option<&str>, rule: &str) {
-        if self.0.len() < MISTAKES_MAX {
-            let value = value.map(|value| value.chars().take(SHOWN_CHARS_MAX).collect());
-            let rule = format!("Member must {rule}");
-            self.0.push(Mistake { at: at.to_string(), wire: at.wire(), value, rule });
-        }
-    }
-
-    /// A parameter is not there.
-    pub(super) fn missing(&mut self, at: At<'_>) {
-        self.add(at, None, "not be null");
-    }
-
-    fn invalid(&mut self, at: At<'_>, value: &str, invalid: &Invalid) {
-        // The value stands before the rule already.
-        let rule = invalid.rule.split(", not `").next().unwrap_or_default();
-        let rule = rule.strip_prefix("must ").unwrap_or(rule);
-        self.add(at, Some(value), rule);
-    }
+/// A parameter that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Parameter {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// Whether it is a list; its parts are then those of each entry.
+    pub is_list: bool,
+    /// What is read of a structure; a value has none.
+    pub parts: &'static [Self],
 }
 
 /// What can be read from parameters.
 pub(super) trait Shape: Sized {
-    /// The names of the parameters that it is read from.
-    const FIELDS: &'static [&'static str] = &[];
+    /// The parameters that it is read from.
+    const PARTS: &'static [Parameter] = &[];
+    /// Whether it is a list.
+    const IS_LIST: bool = false;
 
     /// Reads the value at `node`. None if something is wrong, which is then among `mistakes`.
     fn read(
@@ -248,6 +161,9 @@ impl Shape for bool {
 }
 
 impl<T: Shape> Shape for Option<T> {
+    const PARTS: &'static [Parameter] = T::PARTS;
+    const IS_LIST: bool = T::IS_LIST;
+
     fn read(node: Option<&Node>, at: At<'_>, rules: &[Rule], all: &mut Mistakes) -> Option<Self> {
         match node {
             None => Some(None),
@@ -257,6 +173,9 @@ impl<T: Shape> Shape for Option<T> {
 }
 
 impl<T: Shape> Shape for Vec<T> {
+    const PARTS: &'static [Parameter] = T::PARTS;
+    const IS_LIST: bool = true;
+
     fn read(node: Option<&Node>, at: At<'_>, rules: &[Rule], all: &mut Mistakes) -> Option<Self> {
         let items = match node {
             None => Vec::new(),
@@ -364,14 +283,20 @@ macro_rules! request {
         }
 
         impl $crate::aws::shape::Shape for $name {
-            const FIELDS: &'static [&'static str] = &[$($wire),*];
+            const PARTS: &'static [$crate::aws::shape::Parameter] = &[
+                $($crate::aws::shape::Parameter {
+                    name: $wire,
+                    is_list: <$type as $crate::aws::shape::Shape>::IS_LIST,
+                    parts: <$type as $crate::aws::shape::Shape>::PARTS,
+                }),*
+            ];
 
             #[allow(unused_variables, reason = "there are operations without parameters")]
             fn read(
                 node: Option<&$crate::aws::form::Node>,
-                at: $crate::aws::shape::At<'_>,
+                at: $crate::aws::mistakes::At<'_>,
                 _: &[$crate::aws::shape::Rule],
-                mistakes: &mut $crate::aws::shape::Mistakes,
+                mistakes: &mut $crate::aws::mistakes::Mistakes,
             ) -> Option<Self> {
                 let Some(node) = node else {
                     mistakes.missing(at);
@@ -401,9 +326,9 @@ macro_rules! words {
         impl $crate::aws::shape::Shape for $name {
             fn read(
                 node: Option<&$crate::aws::form::Node>,
-                at: $crate::aws::shape::At<'_>,
+                at: $crate::aws::mistakes::At<'_>,
                 _: &[$crate::aws::shape::Rule],
-                mistakes: &mut $crate::aws::shape::Mistakes,
+                mistakes: &mut $crate::aws::mistakes::Mistakes,
             ) -> Option<Self> {
                 let words = [$(($word, Self::$variant)),*];
                 $crate::aws::shape::one_of(&words, node, at, mistakes)
@@ -421,6 +346,7 @@ mod tests {
     use super::Rule::{Items, Length, Value};
     use super::*;
     use crate::aws::form::decode;
+    use crate::aws::mistakes::Mistake;
 
     const LETTERS: Rule = Rule::Pattern("[a-z]+", |c| c.is_ascii_lowercase());
 
@@ -494,6 +420,9 @@ mod tests {
         assert_eq!(all.entries[0].key, "k");
         assert!(all.texts.is_empty() && all.secret.is_none());
         assert_eq!(all.colour, Some(Colour::Green));
-        assert_eq!(Everything::FIELDS.len(), 7);
+        let parts = Everything::PARTS.iter().map(|part| (part.name, part.is_list, part.parts));
+        let with_parts: Vec<_> = parts.filter(|(.., parts)| !parts.is_empty()).collect();
+        assert_eq!(Everything::PARTS.len(), 7);
+        assert_eq!(with_parts, [("Entries", true, Entry::PARTS)]);
     }
 }

@@ -32,8 +32,6 @@ request! {
         key: String = "Key",
         value: String = "Value",
     }
-    /// A context that an identity provider asserts: not taken.
-    ProvidedContext {}
     /// Source: STS API Reference, AssumeRole.
     AssumeRole {
         role_arn: Option<String> = "RoleArn",
@@ -47,7 +45,6 @@ request! {
         serial_number: Option<String> = "SerialNumber",
         token_code: Option<String> = "TokenCode",
         source_identity: Option<String> = "SourceIdentity",
-        provided_contexts: Vec<ProvidedContext> = "ProvidedContexts",
     }
     /// Source: STS API Reference, AssumeRoleWithWebIdentity.
     AssumeRoleWithWebIdentity {
@@ -145,10 +142,6 @@ struct AssumeRoleResult {
 }
 
 async fn assume_role(call: &Call<'_>, request: AssumeRole) -> Result<AssumeRoleResult, Fault> {
-    // To leave them out would change what the session may do.
-    if !request.provided_contexts.is_empty() {
-        return Err(Fault::validation("ProvidedContexts are not taken here."));
-    }
     let asked = service::AssumeRole {
         role_arn: request.role_arn,
         role_session_name: request.role_session_name,

@@ -1,5 +1,5 @@
-//! The command line: `init`, `serve`, `dev`, `agent`, `log`, `policy`, `events tail`, `identity`, `load`, and every call of the API as
-//! `locum SERVICE METHOD`, made from the descriptors.
+//! The command line: `init`, `serve`, `dev`, `agent`, `log`, `operations`, `policy`, `events tail`, `identity`,
+//! `load`, and every call of the API as `locum SERVICE METHOD`, made from the descriptors.
 
 mod agent;
 mod call;
@@ -9,6 +9,7 @@ mod identity;
 mod keyring;
 mod load;
 mod log;
+mod operations;
 mod policy;
 mod revoke;
 mod run;
@@ -47,6 +48,9 @@ enum Command {
     /// Looks into the log of a data folder, also while a server has it.
     #[command(subcommand)]
     Log(log::LogCommand),
+    /// Prints the operations of AWS's APIs that are answered, and their parameters: read, refused, without
+    /// effect.
+    Operations,
     /// Policies: tried out and explained.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -127,6 +131,7 @@ pub fn main() -> ExitCode {
             Command::Dev(args) => run::dev(args).await,
             Command::Agent(args) => agent::run(args).await,
             Command::Log(command) => log::run(&command),
+            Command::Operations => operations::run(),
             Command::Policy(command) => policy::run(command).await,
             Command::Keyring(command) => keyring::run(command).await,
             Command::Revoke(command) => revoke::run(command).await,

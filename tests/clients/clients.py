@@ -10,6 +10,7 @@ import tempfile
 
 import boto3
 import botocore.exceptions
+import models
 from awscli.clidriver import create_clidriver
 from botocore import xform_name
 from botocore.config import Config
@@ -26,13 +27,14 @@ class Refused(Exception):
 
 
 class Recorder:
-    """Which operations were done, and by which client."""
+    """Which operations were done, and by which client; and the fields that answers had."""
 
     def __init__(self):
-        self.done = {}
+        self.done, self.seen = {}, {}
 
-    def did(self, client, service, operation):
+    def did(self, client, service, operation, answer):
         self.done.setdefault((service, operation), set()).add(client)
+        self.seen.setdefault((service, operation), set()).update(models.fields(answer))
 
 
 class Boto:
@@ -73,7 +75,7 @@ class Boto:
             assert error.response["ResponseMetadata"].get("RequestId"), "errors have a request id"
             raise Refused(told["Code"], told["Message"], status) from error
         assert answer["ResponseMetadata"]["RequestId"], "answers have a request id"
-        self.recorder.did(self.name, service, operation)
+        self.recorder.did(self.name, service, operation, answer)
         return answer
 
 
@@ -110,7 +112,7 @@ class Cli:
             answer = json.loads(told) if told.strip() else {}
             if seed.exists():
                 answer["VirtualMFADevice"]["Base32StringSeed"] = seed.read_bytes()
-        self.recorder.did(self.name, service, operation)
+        self.recorder.did(self.name, service, operation, answer)
         return answer
 
 

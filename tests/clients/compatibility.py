@@ -2,7 +2,8 @@
 
 import pathlib
 
-import botocore.session
+import boto3
+import models
 from protocol import ask
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
@@ -11,7 +12,6 @@ SERVICES = {"sts": "2011-06-15", "iam": "2010-05-08", "ec2": "2016-11-15"}
 
 # What an operation that works lacks of what AWS's does.
 LIMITS = {
-    ("sts", "AssumeRole"): "ProvidedContexts",
     ("sts", "AssumeRoleWithWebIdentity"): "ProviderId, for access tokens of OAuth 2.0",
     ("sts", "GetAccessKeyInfo"): "keys of other accounts, but for the operator",
     ("ec2", "RunInstances"): "disks, networks, keys and user data, which have no effect; launch templates; "
@@ -27,23 +27,26 @@ HEAD = """\
 
 Written by `make compatibility` from the tests in `tests/clients/`, which call every operation by boto3 and by
 the AWS command line, unmodified but for an endpoint URL; `make test` fails when this page is not what they
-found. An operation that is not listed as working is answered with `InvalidAction`.
+found, or when a parameter or a field of an answer in the service models of boto3 {version} is neither handled nor
+listed here. An operation that is not listed as working is answered with `InvalidAction`.
 
-*works*: as far as the tests and the API's reference tell. *partly*: works but for what is named.
+*works*: as far as the tests and the API's reference tell. *partly*: works but for what is named. *refused* are
+parameters: a request that has one is answered with `ValidationError` (EC2: `UnknownParameter`) that names it.
 """
 
 
-def settle(boto, write):
-    """What is not as it should be; writes the page if asked to."""
-    wrong, sections = [], [HEAD]
+def settle(boto, told, write):
+    """What is not as it should be; writes the page if asked to. `told` is what `locum operations` tells."""
+    wrong, sections = [], [HEAD.format(version=boto3.__version__)]
     for service, version in SERVICES.items():
-        model = botocore.session.get_session().get_service_model(service)
-        answered = [name for name in model.operation_names if is_answered(boto, service, version, name)]
+        known = models.model(service).operation_names
+        answered = [name for name in known if is_answered(boto, service, version, name)]
         for name in answered:
             done = boto.recorder.done.get((service, name), set())
             wrong += [f"{service} {name} was not tried by {c}" for c in sorted({"boto3", "CLI"} - done)]
-        lacking = sorted(set(model.operation_names) - set(answered))
-        sections.append(section(service, version, answered, lacking))
+        wrong += models.compare_parameters(told, service, answered)
+        wrong += models.compare_fields(boto.recorder, service, answered)
+        sections.append(section(told, service, version, sorted(answered), sorted(set(known) - set(answered))))
     wrong += [f"{s} {name} has limits and is not answered" for s, name in unknown_limits(boto)]
     page = "\n".join(sections)
     if write and not wrong:
@@ -64,13 +67,34 @@ def unknown_limits(boto):
     return [key for key in LIMITS if not boto.recorder.done.get(key)]
 
 
-def section(service, version, answered, lacking):
+def section(told, service, version, answered, lacking):
     lines = [f"## {service.upper()}, version {version}", "", "| operation | | lacks |", "|---|---|---|"]
-    for name in sorted(answered):
-        limit = LIMITS.get((service, name))
-        lines.append(f"| {name} | {'partly' if limit else 'works'} | {limit or ''} |")
-    if service == "ec2":
-        lines += ["", f"Not: the {len(lacking)} other operations.", ""]
-    else:
-        lines += ["", "Not: " + (", ".join(lacking) or "none") + ".", ""]
+    for name in answered:
+        refused = [p for p, entry in models.unread(told, name) if entry["treatment"] == "refused"]
+        lacks = [LIMITS[service, name]] if (service, name) in LIMITS else []
+        lacks += ["refused: " + ", ".join(f"`{parameter}`" for parameter in refused)] if refused else []
+        lines.append(f"| {name} | {'partly' if lacks else 'works'} | {'; '.join(lacks)} |")
+    rest = f"the {len(lacking)} other operations" if service == "ec2" else ", ".join(lacking) or "none"
+    lines += ["", f"Not: {rest}.", ""]
+    lines += listed("Why parameters are refused:", unread(told, answered, "refused"))
+    lines += listed("Parameters without effect:", unread(told, answered, "withoutEffect"))
+    lines += listed("Fields that no answer has:", models.NEVER.get(service, {}))
     return "\n".join(lines)
+
+
+def unread(told, answered, treatment):
+    """The parameters of a service's operations that are treated so, by their reasons."""
+    found = {}
+    for entry in told["unread"]:
+        if entry["treatment"] == treatment and set(entry["operations"]) & set(answered):
+            found.setdefault(entry["reason"], []).extend(entry["parameters"])
+    return found
+
+
+def listed(title, reasons):
+    """A line for each reason with what it is the reason of."""
+    lines = []
+    for reason, names in reasons.items():
+        names = ", ".join(f"`{name}`" for name in dict.fromkeys(names))
+        lines.append(f"- {reason}: {names}")
+    return [title, "", *lines, ""] if lines else []

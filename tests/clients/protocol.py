@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import hmac
 import http.client
+import itertools
 import json
 import pathlib
 import socket
@@ -18,7 +19,7 @@ import boto3
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from clients import REGION
+from clients import REGION, refused
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "examples" / "python"))
 import locum_client  # noqa: E402
@@ -140,6 +141,29 @@ def refusals_name_their_code(stage, boto):
     assert "Signature expired" in old_request(boto, skewed)[1]
 
 
+def unread_parameters_are_refused(stage, boto):
+    """What a service model has and is not read is refused by its name, whatever else the request has."""
+    tried = 0
+    services = {operation["name"]: operation for operation in stage.operations()["operations"]}
+    for entry in stage.operations()["unread"]:
+        for name, parameter in itertools.product(entry["operations"], entry["parameters"]):
+            operation = services[name]
+            request = {"Action": name, "Version": operation["version"], parameter: ""}
+            status, _, body = ask(boto, request, operation["service"])
+            code = "UnknownParameter" if operation["service"] == "ec2" else "ValidationError"
+            is_named = f"<Code>{code}</Code>" in body and f"The parameter {parameter} is not" in body
+            assert is_named == (entry["treatment"] == "refused"), f"{name} {parameter}: {body}"
+            assert status == 400 or not is_named
+            tried += 1
+    assert tried > 20, f"only {tried}"
+    excluded = {"PolicySourceArn": "arn:aws:iam::123456789012:user/u", "ActionNames": ["s3:GetObject"]}
+    excluded |= {"PolicyExclusionList": [{"PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]}
+    simulate = lambda: boto.call("iam", "SimulatePrincipalPolicy", **excluded)
+    refused("ValidationError", simulate, "PolicyExclusionList", status=400)
+    # What no model has is passed over.
+    assert ask(boto, {**WHOAMI, "action": "GetUser"})[0] == 200
+
+
 def old_request(boto, when):
     """GetCallerIdentity as signed at another time: status and body."""
     date, day = when.strftime("%Y%m%dT%H%M%SZ"), when.strftime("%Y%m%d")
@@ -246,6 +270,7 @@ SCENES = [
     xml_is_as_documented,
     json_if_asked,
     refusals_name_their_code,
+    unread_parameters_are_refused,
     grpc_by_reflection,
     over_tls,
 ]

@@ -53,6 +53,11 @@ class Stage:
         key = made["rootKey"]
         return {"AccessKeyId": key["accessKeyId"], "SecretAccessKey": key["secretAccessKey"]}
 
+    def operations(self):
+        """What `locum operations` tells: what is answered and read, and what is not read."""
+        done = subprocess.run([self.locum, "operations"], check=True, capture_output=True)
+        return json.loads(done.stdout)
+
     def command(self, key, *arguments):
         """What `locum ARGUMENTS` answers."""
         endpoint = ["--endpoint", self.dev["endpoint"], "--output", "json"]

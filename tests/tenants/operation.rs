@@ -122,7 +122,7 @@ pub(crate) fn of_query() -> (Vec<Operation>, Vec<String>) {
     let mut unknown = Vec::new();
     let operations = aws::operations().into_iter().map(|found| {
         let mut places = Vec::new();
-        for parameter in found.parameters {
+        for parameter in found.parameters.iter().map(|parameter| &parameter.name) {
             let own = PARTS_OF.iter().find(|(of, name, _)| (*of, *name) == (found.name, parameter));
             let shared = PARTS.iter().find(|(name, _)| name == parameter).map(|(_, parts)| *parts);
             let parts = own.map(|(.., parts)| *parts).or(shared).unwrap_or(&[""]);
