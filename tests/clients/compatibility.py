@@ -14,7 +14,7 @@ SERVICES = {"sts": "2011-06-15", "iam": "2010-05-08", "ec2": "2016-11-15"}
 LIMITS = {
     ("sts", "AssumeRoleWithWebIdentity"): "ProviderId, for access tokens of OAuth 2.0",
     ("sts", "GetAccessKeyInfo"): "keys of other accounts, but for the operator",
-    ("ec2", "RunInstances"): "disks, networks, keys and user data, which have no effect; launch templates; "
+    ("ec2", "RunInstances"): "disks, networks, keys and user data, which have no effect; "
     "each instance is a reservation of its own",
     ("ec2", "DescribeInstances"): "filters on what is not known here; instances that ended stay listed",
     ("ec2", "ModifyInstanceMetadataOptions"): "HttpProtocolIpv6",

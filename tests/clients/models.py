@@ -3,6 +3,8 @@
 A path is written as botocore names it for answers and as it goes over the wire for requests; `[]` marks a list.
 """
 
+import functools
+
 import botocore.session
 
 # Parameters that are read although the model of the operation does not have them.
@@ -113,6 +115,7 @@ NEVER = {
 }
 
 
+@functools.cache
 def model(service):
     return botocore.session.get_session().get_service_model(service)
 
