@@ -79,29 +79,43 @@ struct Entry {
     values: Values,
 }
 
-/// Values and what they read as. Most keys have one, which then needs no list.
+/// Values and what they read as. Whether a key is multi-valued follows from how it was set, not from its name or
+/// from how many values it has: a list of one is a list (IAM User Guide,
+/// reference_policies_condition-single-vs-multi-valued-context-keys).
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Values {
-    One(String, Reading),
-    Many(Vec<String>, Box<[Reading]>),
+    Single(String, Reading),
+    List(Vec<String>, Box<[Reading]>),
+}
+
+/// The values of a key, with what they read as.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given<'a> {
+    pub(super) texts: &'a [String],
+    pub(super) readings: &'a [Reading],
+    /// Whether the key is multi-valued.
+    pub(super) is_list: bool,
 }
 
 impl Values {
-    fn of(values: Vec<String>) -> Self {
+    fn single(value: String) -> Self {
+        let reading = Reading::of(&value);
+        Self::Single(value, reading)
+    }
+
+    fn list(values: Vec<String>) -> Self {
         let readings = values.iter().map(|value| Reading::of(value)).collect();
-        Self::Many(values, readings)
+        Self::List(values, readings)
     }
 
-    fn texts(&self) -> &[String] {
-        self.readings().0
-    }
-
-    fn readings(&self) -> (&[String], &[Reading]) {
+    fn given(&self) -> Given<'_> {
         match self {
-            Self::One(value, reading) => {
-                (std::slice::from_ref(value), std::slice::from_ref(reading))
-            }
-            Self::Many(values, readings) => (values, readings),
+            Self::Single(value, reading) => Given {
+                texts: std::slice::from_ref(value),
+                readings: std::slice::from_ref(reading),
+                is_list: false,
+            },
+            Self::List(texts, readings) => Given { texts, readings, is_list: true },
         }
     }
 }
@@ -162,19 +176,30 @@ impl Context {
         }
     }
 
-    /// Sets a key to several values.
+    /// Sets a multi-valued key. It is one with one value too, and so never satisfies an operator without
+    /// `ForAnyValue` or `ForAllValues` (IAM User Guide, reference_policies_condition-single-vs-multi-valued-context-keys:
+    /// "Multivalued context keys require a condition set operator").
     pub fn insert_multi(&mut self, key: &str, values: Vec<String>) {
         if self.asks_about(key) {
-            self.put(Entry { key: Key::new(key), values: Values::of(values) });
+            self.put(Entry { key: Key::new(key), values: Values::list(values) });
+        }
+    }
+
+    /// Sets a key as whoever asks gives it: to one value, unless it is said to be multi-valued or has not one value.
+    pub fn insert_given(&mut self, key: &str, mut values: Vec<String>, is_list: bool) {
+        match values.pop() {
+            Some(value) if values.is_empty() && !is_list => self.insert(key, value),
+            last => {
+                values.extend(last);
+                self.insert_multi(key, values);
+            }
         }
     }
 
     /// Sets a key to one value, which is made if it is asked about.
     pub fn set(&mut self, key: Key, value: impl FnOnce() -> String) {
         if self.asked.may_hold(key.hash) {
-            let value = value();
-            let reading = Reading::of(&value);
-            self.put(Entry { key, values: Values::One(value, reading) });
+            self.put(Entry { key, values: Values::single(value()) });
         }
     }
 
@@ -217,16 +242,18 @@ impl Context {
     /// The values of a key, if it is there.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&[String]> {
-        self.values_of(&Key::new(key))
+        self.given(&Key::new(key)).map(|given| given.texts)
     }
 
-    pub(super) fn values_of(&self, key: &Key) -> Option<&[String]> {
-        self.entry(key).map(|entry| entry.values.texts())
+    /// Whether a key is there and multi-valued.
+    #[must_use]
+    pub fn is_list(&self, key: &str) -> bool {
+        self.given(&Key::new(key)).is_some_and(|given| given.is_list)
     }
 
-    /// The values of a key with what they read as.
-    pub(super) fn readings_of(&self, key: &Key) -> Option<(&[String], &[Reading])> {
-        self.entry(key).map(|entry| entry.values.readings())
+    /// The values of a key, if it is there.
+    pub(super) fn given(&self, key: &Key) -> Option<Given<'_>> {
+        self.entry(key).map(|entry| entry.values.given())
     }
 
     /// Takes over every key of `other`; its values win.
@@ -239,10 +266,13 @@ impl Context {
 
     /// Every key, in lower case and alphabetical order, with its values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        let mut sorted: Vec<_> =
-            self.entries.iter().map(|e| (e.key.as_str(), e.values.texts())).collect();
-        sorted.sort_unstable_by_key(|(key, _)| *key);
-        sorted.into_iter()
+        self.sorted().into_iter().map(|entry| (entry.key.as_str(), entry.values.given().texts))
+    }
+
+    fn sorted(&self) -> Vec<&Entry> {
+        let mut sorted: Vec<&Entry> = self.entries.iter().collect();
+        sorted.sort_unstable_by_key(|entry| entry.key.as_str());
+        sorted
     }
 }
 
@@ -256,7 +286,7 @@ impl Default for Context {
 /// Whatever the order in which keys were set.
 impl PartialEq for Context {
     fn eq(&self, other: &Self) -> bool {
-        self.entries.len() == other.entries.len() && self.iter().eq(other.iter())
+        self.entries.len() == other.entries.len() && self.sorted() == other.sorted()
     }
 }
 

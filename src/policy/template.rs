@@ -25,11 +25,14 @@ pub(super) struct Variable {
 }
 
 impl Variable {
-    /// The value in a request; none if there is none, or several and so no single text.
+    /// The value in a request: the default if the key is not there, and none if it is multi-valued, which cannot be
+    /// used as a policy variable (IAM User Guide,
+    /// reference_policies_condition-single-vs-multi-valued-context-keys, "Key points").
     pub(super) fn value<'a>(&'a self, context: &'a Context) -> Option<&'a str> {
-        match context.values_of(&self.key) {
-            Some([value]) => Some(value.as_str()),
-            _ => self.default.as_deref(),
+        match context.given(&self.key).filter(|given| !given.texts.is_empty()) {
+            Some(given) if given.is_list => None,
+            Some(given) => given.texts.first().map(String::as_str),
+            None => self.default.as_deref(),
         }
     }
 }

@@ -26,6 +26,7 @@ request! {
     ContextEntry {
         context_key_name: Option<String> = "ContextKeyName" [Length(5, 256)],
         context_key_values: Vec<String> = "ContextKeyValues" [Items(0, ASKED_MAX)],
+        context_key_type: Option<String> = "ContextKeyType",
     }
     /// Source: IAM API Reference, SimulateCustomPolicy and SimulatePrincipalPolicy.
     Simulate {
@@ -240,7 +241,9 @@ fn simulate(
 ) -> Result<SimulatePolicyResult, Fault> {
     for entry in &request.context_entries {
         if let Some(name) = &entry.context_key_name {
-            scene.context.insert_multi(name, entry.context_key_values.clone());
+            // `stringList` and the like (IAM API Reference, ContextEntry).
+            let is_list = entry.context_key_type.as_ref().is_some_and(|of| of.ends_with("List"));
+            scene.context.insert_given(name, entry.context_key_values.clone(), is_list);
         }
     }
     let list = "PermissionsBoundaryPolicyInputList";

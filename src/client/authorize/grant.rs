@@ -57,7 +57,7 @@ impl Grant {
             key => {
                 let mut context = Context::default();
                 for (name, values) in answer.context {
-                    context.insert_multi(&name, values.values);
+                    context.insert_given(&name, values.values, values.is_list);
                 }
                 let policies = answer.policies?;
                 Some(Own {
@@ -161,6 +161,9 @@ impl Own {
         insert_request_keys(&mut context, now, &connection);
         context.insert("aws:ResourceAccount", account.to_string());
         for (key, values) in &asked.context {
+            context.insert_given(key, values.clone(), false);
+        }
+        for (key, values) in &asked.lists {
             context.insert_multi(key, values.clone());
         }
         let policies = Policies {

@@ -132,8 +132,11 @@ pub struct Asked {
     pub resource: String,
     /// The resource's own policy.
     pub resource_policy: Option<Policy>,
-    /// Further condition keys, such as `s3:prefix`.
+    /// Further condition keys, such as `s3:prefix`; several values make a multi-valued key.
     pub context: HashMap<String, Vec<String>>,
+    /// Further multi-valued condition keys, such as `dynamodb:Attributes`, which need a set operator with one
+    /// value too.
+    pub lists: HashMap<String, Vec<String>>,
 }
 
 impl Asked {
@@ -146,6 +149,7 @@ impl Asked {
             resource: resource.into(),
             resource_policy: None,
             context: HashMap::new(),
+            lists: HashMap::new(),
         }
     }
 }

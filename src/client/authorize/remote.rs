@@ -62,14 +62,16 @@ impl Remote {
         shown: &Shown,
         asked: &Asked,
     ) -> Result<Authorized, Refusal> {
-        let context = asked
-            .context
-            .iter()
-            .map(|(key, values)| (key.clone(), ContextValues { values: values.clone() }));
-        let mut context: HashMap<_, _> = context.collect();
+        let of = |is_list| {
+            move |(key, values): (&String, &Vec<String>)| {
+                (key.clone(), ContextValues { values: values.clone(), is_list })
+            }
+        };
+        let context = asked.context.iter().map(of(false));
+        let mut context: HashMap<_, _> = context.chain(asked.lists.iter().map(of(true))).collect();
         if !shown.user_agent.is_empty() {
             let values = vec![shown.user_agent.clone()];
-            context.insert("aws:UserAgent".to_owned(), ContextValues { values });
+            context.insert("aws:UserAgent".to_owned(), ContextValues { values, is_list: false });
         }
         let question = AuthorizeSignedRequestRequest {
             request: Some(shown.message(settings)),

@@ -94,8 +94,11 @@ fn granted_principal(principal: &Principal) -> Option<GrantedPrincipal> {
 }
 
 fn granted_context(context: &Context) -> std::collections::HashMap<String, v1::ContextValues> {
-    let values = |values: &[String]| v1::ContextValues { values: values.to_vec() };
-    context.iter().map(|(key, given)| (key.to_owned(), values(given))).collect()
+    let values = |(key, values): (&str, &[String])| {
+        let is_list = context.is_list(key);
+        (key.to_owned(), v1::ContextValues { values: values.to_vec(), is_list })
+    };
+    context.iter().map(values).collect()
 }
 
 fn granted_policies(policies: &Policies<'_>) -> GrantedPolicies {

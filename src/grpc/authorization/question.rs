@@ -127,7 +127,7 @@ fn context(given: HashMap<String, ContextValues>) -> Result<Context, Status> {
         if of_the_caller(&key) {
             return Err(Status::invalid_argument(format!("`{key}` follows from the caller")));
         }
-        context.insert_multi(&key, values.values);
+        context.insert_given(&key, values.values, values.is_list);
     }
     Ok(context)
 }

@@ -137,7 +137,7 @@ pub(super) fn check_resource(resource: &str) -> Result<(), ServiceError> {
 pub(super) fn context_of(given: HashMap<String, ContextValues>) -> Context {
     let mut context = Context::default();
     for (key, values) in given {
-        context.insert_multi(&key, values.values);
+        context.insert_given(&key, values.values, values.is_list);
     }
     context
 }

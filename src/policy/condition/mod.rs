@@ -18,7 +18,8 @@ const IF_EXISTS: &str = "IfExists";
 /// How the values of a multi-valued key are joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Quantifier {
-    /// No prefix: the key has one value. Several values need a set operator and satisfy nothing here.
+    /// No prefix: the key has one value. A multi-valued key needs a set operator: it satisfies nothing here, not a
+    /// negated operator and not one with `IfExists`, in an Allow and in a Deny alike.
     Single,
     /// `ForAnyValue:`
     Any,
@@ -139,14 +140,14 @@ impl Condition {
 
     /// Whether the condition holds in `context`.
     pub(super) fn holds(&self, context: &Context) -> bool {
-        let given = context.readings_of(&self.key).filter(|(values, _)| !values.is_empty());
+        let given = context.given(&self.key).filter(|given| !given.texts.is_empty());
         if let Test::Null { absent, present } = self.test {
             return if given.is_none() { absent } else { present };
         }
         // A set operator sees a lone empty string as no values at all.
         let empty_set = self.operator.quantifier != Quantifier::Single
-            && given.is_some_and(|(values, _)| values.iter().all(String::is_empty));
-        let Some((given, readings)) = given.filter(|_| !empty_set) else {
+            && given.is_some_and(|given| given.texts.iter().all(String::is_empty));
+        let Some(given) = given.filter(|_| !empty_set) else {
             return !self.operator.needs_key();
         };
         // A value that cannot be read as the operator's type satisfies nothing, negated or not.
@@ -154,12 +155,11 @@ impl Condition {
             let matches = self.test.matches(value, reading, context);
             matches.is_some_and(|matches| matches != self.operator.negated)
         };
-        let mut each = given.iter().zip(readings);
-        match (self.operator.quantifier, given) {
-            (Quantifier::Single, [_]) => each.all(one),
-            (Quantifier::Single, _) => false,
-            (Quantifier::Any, _) => each.any(one),
-            (Quantifier::All, _) => each.all(one),
+        let mut each = given.texts.iter().zip(given.readings);
+        match self.operator.quantifier {
+            Quantifier::Single => !given.is_list && each.all(one),
+            Quantifier::Any => each.any(one),
+            Quantifier::All => each.all(one),
         }
     }
 }

@@ -331,6 +331,8 @@ const KEYS: [Key; 85] = {
 pub(super) enum Known {
     /// It is listed.
     Yes(Key),
+    /// It is a multi-valued key of a service whose keys are not all listed.
+    List,
     /// It is of a service whose keys are not listed.
     NoMatter,
     /// A family of keys, without the tag's key.
@@ -341,6 +343,11 @@ pub(super) enum Known {
 
 /// What is known of the key `written`.
 pub(super) fn key(written: &str) -> Known {
+    // A provider's claim: its issuer, which may have a path, and the claim.
+    if let Some((_, claim)) = written.split_once(':').filter(|(issuer, _)| issuer.contains('.')) {
+        let several = LIST_CLAIMS.iter().any(|list| list.eq_ignore_ascii_case(claim));
+        return if several { Known::List } else { Known::NoMatter };
+    }
     let (base, tag) = match written.split_once('/') {
         Some((base, tag)) => (format!("{base}/"), Some(tag)),
         None => (written.to_owned(), None),
@@ -373,9 +380,25 @@ pub(super) fn key(written: &str) -> Known {
         other if distance(other, "aws") <= 2 && named(&format!("aws:{name}")).is_some() => {
             Known::No(Some(format!("aws:{name}{}", tag.unwrap_or_default())))
         }
+        _ if LISTS.contains(&base.to_ascii_lowercase().as_str()) => Known::List,
         _ => Known::NoMatter,
     }
 }
+
+/// Multi-valued keys of other services; not complete (Service Authorization Reference, keys of a type `ArrayOf...`).
+const LISTS: [&str; 7] = [
+    "dynamodb:attributes",
+    "dynamodb:leadingkeys",
+    "kms:encryptioncontextkeys",
+    "kms:grantoperations",
+    "kms:resourcealiases",
+    "license-manager:resourcetagkeys",
+    "route53:changeresourcerecordsetsactions",
+];
+
+/// Claims of every OpenID Connect provider that are multi-valued (IAM User Guide, reference_policies_iam-condition-keys,
+/// "Available keys for AWS OIDC federation").
+const LIST_CLAIMS: [&str; 2] = ["amr", "oaud"];
 
 /// Keys that only some actions' requests have.
 const LIMITED: [(&str, &[&str]); 7] = [

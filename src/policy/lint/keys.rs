@@ -17,6 +17,7 @@ pub(super) fn check(statement: &Statement, found: &mut Vec<Finding>) {
         }
         match catalog::key(&clause.key) {
             Known::Yes(key) => typed(clause, key, found),
+            Known::List => found.extend(without_set(clause)),
             Known::NoMatter => {}
             Known::NoTag(rule) => {
                 let message = format!("`{}` names no key: {rule}", clause.key);
@@ -73,20 +74,30 @@ fn typed(clause: &Clause, key: Key, found: &mut Vec<Finding>) {
             format!("`{}` does not fit `{}`: use {family} operators", clause.written, key.name);
         found.push(Finding::warning(&clause.place, "operator-type-mismatch", message));
     }
-    let bare = clause.written.split_once(':').map_or(clause.written.as_str(), |(_, bare)| bare);
-    if key.several && operator.quantifier == Quantifier::Single && operator.kind != Kind::Null {
-        let message = format!(
-            "`{}` may have several values, of which `{}` takes none",
-            key.name, clause.written
-        );
-        let finding = Finding::warning(&clause.place, "missing-set-operator", message);
-        found.push(finding.meant(format!("ForAnyValue:{bare}")));
+    if key.several {
+        found.extend(without_set(clause));
     }
+    let bare = clause.written.split_once(':').map_or(clause.written.as_str(), |(_, bare)| bare);
     if !key.several && operator.quantifier != Quantifier::Single {
         let message = format!("`{}` has one value: it needs no set operator", key.name);
         let finding = Finding::warning(&clause.place, "set-operator-on-one-value", message);
         found.push(finding.meant(bare));
     }
+}
+
+/// An operator without set prefix on a multi-valued key, for which it never holds; where the key is missing a negated
+/// one does (IAM User Guide, reference_policies_condition-single-vs-multi-valued-context-keys).
+fn without_set(clause: &Clause) -> Option<Finding> {
+    let Clause { operator, key, written, .. } = clause;
+    if operator.quantifier != Quantifier::Single || operator.kind == Kind::Null {
+        return None;
+    }
+    let only = if operator.needs_key() { "" } else { "where a request has it " };
+    let message = format!(
+        "`{key}` is multi-valued, so `{written}` {only}never matches: use `ForAnyValue:` or `ForAllValues:`"
+    );
+    let finding = Finding::warning(&clause.place, "missing-set-operator", message);
+    Some(finding.meant(format!("ForAnyValue:{written}")))
 }
 
 /// `ForAllValues` holds where the key is missing.

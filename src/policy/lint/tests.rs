@@ -231,6 +231,16 @@ fn operators_that_surprise_are_told() {
             deny(r#"{"ForAnyValue:StringEquals":{"aws:TagKeys":"team"}}"#),
         ),
         (
+            "missing-set-operator",
+            deny(r#"{"StringNotEquals":{"login.example.com/tenant:amr":"mfa"}}"#),
+            deny(r#"{"ForAnyValue:StringNotEquals":{"login.example.com/tenant:amr":"mfa"}}"#),
+        ),
+        (
+            "missing-set-operator",
+            deny(r#"{"StringLike":{"dynamodb:LeadingKeys":"ana*"}}"#),
+            deny(r#"{"ForAnyValue:StringLike":{"dynamodb:LeadingKeys":"ana*"}}"#),
+        ),
+        (
             "set-operator-on-one-value",
             deny(r#"{"ForAnyValue:StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#),
             deny(r#"{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#),

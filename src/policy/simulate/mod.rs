@@ -183,7 +183,8 @@ struct CaseLevel {
     policies: Vec<Box<RawValue>>,
 }
 
-/// A value of a condition key; numbers and booleans are taken by their text.
+/// The values of a condition key: a list says that it is multi-valued, also with one value. Numbers and booleans are
+/// taken by their text.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum OneOrMany {
@@ -293,13 +294,14 @@ impl Case {
     fn given_context(&self) -> Result<Context, String> {
         let mut context = Context::default();
         for (key, values) in self.context.iter().flatten() {
-            let values = match values {
-                OneOrMany::Many(values) => values.iter().map(text_of).collect(),
-                OneOrMany::One(value) => text_of(value).map(|text| vec![text]),
-            };
-            let values: Option<Vec<String>> = values;
-            let rule = "must be a string or a list of strings";
-            context.insert_multi(key, values.ok_or_else(|| format!("`context.{key}` {rule}"))?);
+            let wrong = || format!("`context.{key}` must be a string or a list of strings");
+            match values {
+                OneOrMany::Many(values) => {
+                    let values: Option<Vec<String>> = values.iter().map(text_of).collect();
+                    context.insert_multi(key, values.ok_or_else(wrong)?);
+                }
+                OneOrMany::One(value) => context.insert(key, text_of(value).ok_or_else(wrong)?),
+            }
         }
         Ok(context)
     }

@@ -6,7 +6,7 @@ mod caller;
 mod values;
 mod wildcards;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -36,6 +36,8 @@ struct Request {
     owner: Option<String>,
     /// Keys in lower case, for names of keys ignore case (reference_policies_condition-keys).
     context: BTreeMap<String, Vec<String>>,
+    /// The keys of which the case gives a list: they are multi-valued, whatever is in it.
+    lists: BTreeSet<String>,
     has_boundary: bool,
 }
 
@@ -119,12 +121,11 @@ impl Policies {
 impl Request {
     fn of(case: &Value) -> Self {
         let text = |field: &str| case[field].as_str().unwrap_or_default().to_owned();
-        let given: BTreeMap<String, Vec<String>> = case["context"]
-            .as_object()
-            .map(|keys| {
-                keys.iter().map(|(key, values)| (key.to_lowercase(), texts(values))).collect()
-            })
-            .unwrap_or_default();
+        let keys = || case["context"].as_object().into_iter().flatten();
+        let given: BTreeMap<String, Vec<String>> =
+            keys().map(|(key, values)| (key.to_lowercase(), texts(values))).collect();
+        let lists = keys().filter(|(_, values)| values.is_array());
+        let lists = lists.map(|(key, _)| key.to_lowercase()).collect();
         let (who, mut context) = Who::read(&text("principal"), &given);
         let resource = text("resource");
         let of_arn = resource.split(':').nth(4).filter(|account| !account.is_empty());
@@ -135,7 +136,7 @@ impl Request {
         }
         context.extend(given);
         let has_boundary = !many(&case["permissionBoundaries"]).is_empty();
-        Self { who, action: text("action"), resource, owner, context, has_boundary }
+        Self { who, action: text("action"), resource, owner, context, lists, has_boundary }
     }
 
     /// Trust policies and key policies have to allow, whatever else does.
@@ -241,9 +242,11 @@ impl Request {
             Some((key, default)) => (key, Some(default.trim().trim_matches('\''))),
             None => (inside, None),
         };
-        match self.context.get(&key.trim().to_lowercase()).map(Vec::as_slice) {
-            Some([value]) => Some(value.clone()),
-            _ => default.map(str::to_owned),
+        let key = key.trim().to_lowercase();
+        match self.context.get(&key).map(Vec::as_slice) {
+            None | Some([]) => default.map(str::to_owned),
+            Some(_) if self.lists.contains(&key) => None,
+            Some(values) => values.first().cloned(),
         }
     }
 
@@ -311,7 +314,8 @@ impl Request {
         match set.as_str() {
             "forallvalues" => given.iter().all(one),
             "foranyvalue" => given.iter().any(one),
-            _ => given.len() == 1 && given.iter().all(one),
+            // "Multivalued context keys require a condition set operator."
+            _ => !self.lists.contains(&key.to_lowercase()) && given.iter().all(one),
         }
     }
 
