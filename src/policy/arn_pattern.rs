@@ -45,6 +45,11 @@ impl<'a> ArnText<'a> {
         let full = parts.iter_mut().all(|part| given.next().map(|g| *part = g).is_some());
         Self { whole: arn, parts: full.then_some(parts) }
     }
+
+    /// Whether it has all parts of an ARN.
+    pub(super) fn is_whole(&self) -> bool {
+        self.parts.is_some()
+    }
 }
 
 impl ArnPattern {
@@ -95,6 +100,14 @@ impl ArnPattern {
         match self {
             Self::Any | Self::Exact(_) | Self::Prefix(_) => KeySet::NONE,
             Self::Parts(patterns, _) => patterns.iter().map(Pattern::keys).collect(),
+        }
+    }
+
+    /// Whether every variable has a value.
+    pub(super) fn resolves(&self, context: &Context) -> bool {
+        match self {
+            Self::Any | Self::Exact(_) | Self::Prefix(_) => true,
+            Self::Parts(patterns, _) => patterns.iter().all(|pattern| pattern.resolves(context)),
         }
     }
 
@@ -153,7 +166,7 @@ fn colons(text: &str) -> usize {
 }
 
 /// Splits at the first five colons that stand outside of a variable.
-fn split(text: &str, variables: bool) -> Vec<&str> {
+pub(super) fn split(text: &str, variables: bool) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
     let mut inside = false;

@@ -1,6 +1,7 @@
 //! The request context: condition keys and their values. Names of keys ignore case.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use super::KeySet;
 use super::value::Reading;
@@ -201,6 +202,12 @@ impl Context {
         if self.asked.may_hold(key.hash) {
             self.put(Entry { key, values: Values::single(value()) });
         }
+    }
+
+    /// Sets a key to an address. One of IPv4 is shown as such where a port for both versions tells it mapped into
+    /// IPv6 (RFC 4291, section 2.5.5.2), so that operators on texts meet it as people write it.
+    pub fn set_address(&mut self, key: Key, address: IpAddr) {
+        self.set(key, || address.to_canonical().to_string());
     }
 
     fn put(&mut self, entry: Entry) {

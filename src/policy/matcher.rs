@@ -1,7 +1,7 @@
 //! One request against statements. The same code decides quickly and explains at length: what it tells a
 //! [`Witness`] is the only difference.
 
-use super::arn_pattern::ArnText;
+use super::arn_pattern::{ArnPattern, ArnText};
 use super::condition::Condition;
 use super::evaluate::{Named, Request};
 use super::parse::{Effect, PlacedPrincipal, Selection, Statement};
@@ -166,20 +166,28 @@ impl<'a> Matcher<'a> {
         if actions.items.iter().any(|glob| glob.matches(self.action, context)) == actions.not {
             return Found::MissAction;
         }
-        if let Some(resources) = &statement.resources
-            && resources.items.iter().any(|arn| arn.matches(&self.resource, context))
-                == resources.not
-        {
-            return Found::MissResource;
+        if let Some(resources) = &statement.resources {
+            let matches = resources.items.iter().any(|arn| arn.matches(&self.resource, context));
+            if matches == resources.not || self.is_void(statement, resources) {
+                return Found::MissResource;
+            }
         }
         let closeness = self.closeness(statement);
         if closeness == Closeness::None {
             return Found::MissPrincipal;
         }
-        match statement.conditions.iter().find(|condition| !condition.holds(context)) {
+        let holds = |condition: &&Condition| condition.holds(statement.effect, context);
+        match statement.conditions.iter().find(|condition| !holds(condition)) {
             Some(condition) => Found::MissCondition(condition),
             None => Found::Match(closeness),
         }
+    }
+
+    /// Whether a variable without value leaves open what an Allow exempts: it then allows nothing. A Deny then exempts
+    /// nothing by it (IAM User Guide, reference_policies_variables, "Policy variables with no value").
+    fn is_void(&self, statement: &Statement, resources: &Selection<ArnPattern>) -> bool {
+        let resolves = |arn: &ArnPattern| arn.resolves(self.request.context);
+        resources.not && statement.effect == Effect::Allow && !resources.items.iter().all(resolves)
     }
 
     fn closeness(&self, statement: &Statement) -> Closeness {

@@ -4,6 +4,7 @@
 mod arn_pattern;
 mod condition;
 mod context;
+mod decimal;
 mod decision;
 mod error;
 mod evaluate;

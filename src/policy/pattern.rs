@@ -72,6 +72,14 @@ impl Pattern {
         }
     }
 
+    /// Whether every variable has a value.
+    pub(super) fn resolves(&self, context: &Context) -> bool {
+        match self {
+            Self::Any | Self::Exact(_) | Self::Prefix(_) => true,
+            Self::Segments(segments) => segments.iter().all(|segment| segment.resolves(context)),
+        }
+    }
+
     /// Whether the whole of `text` matches; never if a variable has no value.
     pub(super) fn matches(&self, text: &str, context: &Context) -> bool {
         match self {
@@ -84,7 +92,7 @@ impl Pattern {
 }
 
 fn segments_match(segments: &[Segment], text: &str, context: &Context) -> bool {
-    if !segments.iter().all(|segment| segment.is_known(context)) {
+    if !segments.iter().all(|segment| segment.resolves(context)) {
         return false;
     }
     let Some((first, rest)) = segments.split_first() else { return false };
@@ -102,11 +110,8 @@ impl Segment {
         Self { atoms: Box::from(atoms), masks }
     }
 
-    fn is_known(&self, context: &Context) -> bool {
-        self.atoms.iter().all(|atom| match atom {
-            Atom::Variable(variable) => variable.value(context).is_some(),
-            _ => true,
-        })
+    fn resolves(&self, context: &Context) -> bool {
+        self.atoms.iter().all(|atom| atom.resolves(context))
     }
 
     fn strip_front<'t>(&self, text: &'t str, context: &Context) -> Option<&'t str> {

@@ -46,6 +46,14 @@ impl Atom {
         }
     }
 
+    /// Whether it is no variable or one with a value.
+    pub(super) fn resolves(&self, context: &Context) -> bool {
+        match self {
+            Self::Variable(variable) => variable.value(context).is_some(),
+            Self::Literal(_) | Self::One | Self::Run => true,
+        }
+    }
+
     /// The literal text that the element stands for in a request; none for wildcards and for a variable
     /// without value.
     pub(super) fn text<'a>(&'a self, context: &'a Context) -> Option<&'a str> {
@@ -173,6 +181,14 @@ impl Text {
         match self {
             Self::Plain(_) => KeySet::NONE,
             Self::Pieces(pieces) => pieces.iter().map(Atom::keys).collect(),
+        }
+    }
+
+    /// Whether every variable has a value.
+    pub(super) fn resolves(&self, context: &Context) -> bool {
+        match self {
+            Self::Plain(_) => true,
+            Self::Pieces(pieces) => pieces.iter().all(|piece| piece.resolves(context)),
         }
     }
 

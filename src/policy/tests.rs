@@ -258,6 +258,7 @@ fn operators_compare_as_documented() {
     ] {
         context.insert(key, value.to_owned());
     }
+    context.insert_multi("k:list", vec!["a".to_owned()]);
     context.insert_multi("k:many", vec!["a".to_owned(), "b".to_owned()]);
     for (condition, expected) in [
         (r#"{"StringEquals":{"K:Text":"Photos"}}"#, true),
@@ -270,7 +271,10 @@ fn operators_compare_as_documented() {
         (r#"{"StringNotLike":{"k:text":"P*"}}"#, false),
         (r#"{"NumericLessThanEquals":{"k:number":10}}"#, true),
         (r#"{"NumericGreaterThan":{"k:number":"10"}}"#, false),
-        (r#"{"NumericNotEquals":{"k:text":"1"}}"#, false),
+        (r#"{"NumericNotEquals":{"k:text":"1"}}"#, true),
+        (r#"{"StringEquals":{"k:list":"a"}}"#, false),
+        (r#"{"StringNotEqualsIfExists":{"k:list":"b"}}"#, false),
+        (r#"{"Null":{"k:list":"false"}}"#, true),
         (r#"{"DateLessThan":{"k:date":"2026-11-25"}}"#, true),
         (r#"{"DateGreaterThan":{"k:date":"1700000000"}}"#, true),
         (r#"{"Bool":{"k:bool":true}}"#, true),
@@ -299,6 +303,31 @@ fn operators_compare_as_documented() {
         (r#"{"StringLike":{"k:text":"${*}hotos"}}"#, false),
     ] {
         assert_eq!(holds(condition, &context), expected, "{condition}");
+    }
+}
+
+/// Protects services that give condition keys: one value is one, unless it is said to be a list; an address shows as
+/// people write it.
+#[test]
+fn keys_are_what_they_were_set_as() {
+    let mut context = Context::default();
+    context.insert_given("k:one", vec!["a".to_owned()], false);
+    context.insert_given("k:list", vec!["a".to_owned()], true);
+    context.insert_given("k:many", vec!["a".to_owned(), "b".to_owned()], false);
+    context.insert_given("k:none", Vec::new(), false);
+    let lists = ["k:one", "k:list", "k:many", "k:none", "k:gone"].map(|key| context.is_list(key));
+    assert_eq!(lists, [false, true, true, true, false]);
+    assert_eq!(context.get("k:many"), Some(&["a".to_owned(), "b".to_owned()][..]));
+    assert!(holds(r#"{"StringEquals":{"k:one":"a"}}"#, &context));
+    assert!(!holds(r#"{"StringEquals":{"k:list":"a"}}"#, &context));
+    let (mut one, mut list) = (Context::default(), Context::default());
+    one.insert("k", "a".to_owned());
+    list.insert_multi("k", vec!["a".to_owned()]);
+    assert_ne!(one, list);
+    const ADDRESS: Key = Key::known("aws:sourceip");
+    for (given, shown) in [("::ffff:10.1.2.3", "10.1.2.3"), ("2001:db8::1", "2001:db8::1")] {
+        context.set_address(ADDRESS, given.parse().unwrap());
+        assert_eq!(context.get("aws:SourceIp"), Some(&[shown.to_owned()][..]));
     }
 }
 

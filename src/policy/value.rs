@@ -53,6 +53,9 @@ pub(super) fn instant(text: &str) -> Option<Instant> {
     date(text).map(OffsetDateTime::unix_timestamp_nanos)
 }
 
+/// Bits that every IPv4 address mapped into IPv6 begins with.
+const MAPPED_BITS: u32 = 96;
+
 /// An address block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Network {
@@ -95,15 +98,26 @@ fn utc_second(text: &str) -> Option<OffsetDateTime> {
 }
 
 impl Network {
-    /// `10.0.0.0/8`, `2001:db8::/32`; without a length the one address.
+    /// `10.0.0.0/8`, `2001:db8::/32`; without a length the one address. An IPv4 address or block that is mapped into
+    /// IPv6 (`::ffff:10.0.0.0/104`; RFC 4291, section 2.5.5.2) is the IPv4 one.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address.parse::<IpAddr>().ok()?, Some(bits)),
             None => (text.parse::<IpAddr>().ok()?, None),
         };
         let width = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(width), |bits| bits.parse().ok())?;
-        (bits <= width).then_some(Self { address, bits })
+        let bits: u32 = bits.map_or(Some(width), |bits| bits.parse().ok())?;
+        if bits > width {
+            return None;
+        }
+        let unmapped = match address {
+            IpAddr::V6(address) => address.to_ipv4_mapped().zip(bits.checked_sub(MAPPED_BITS)),
+            IpAddr::V4(_) => None,
+        };
+        Some(match unmapped {
+            Some((address, bits)) => Self { address: IpAddr::V4(address), bits },
+            None => Self { address, bits },
+        })
     }
 
     /// The first and the last address of the block.

@@ -88,7 +88,7 @@ const ACTION_PATTERNS: [&str; 14] = [
     "S3:GETOBJECT",
     "sts:assumerole",
     "kms:*crypt",
-    "s?:*",
+    "*:Get*",
     "*:*e*",
     "sts:?*Session",
     "sqs:Send?essage",
@@ -100,14 +100,14 @@ const ACTION_PATTERNS: [&str; 14] = [
 const RESOURCE_PATTERNS: [&str; 20] = [
     "*",
     "arn:aws:s3:::photos/*",
-    "arn:aws:*:*:*:*",
+    "arn:aws:s3:*:*:*",
     "arn:aws:iam::*:role/*",
     "arn:aws:s3:::photos/${aws:username}/*",
     "arn:aws:s3",
-    "arn:aws:*/x.jpg",
+    "arn:aws:s3:*/x.jpg",
     "arn:aws:sqs:*:a",
-    "arn:aws:s*:::*ana/?.jp?",
-    "arn:*:kms:*:1*1:key/*",
+    "arn:aws:s3:::*ana/?.jp?",
+    "arn:aws:kms:*:1*1:key/*",
     "arn:aws:kms:eu-west-?:*1:key/k1",
     "arn:aws:s3:::photos/${aws:PrincipalTag/team, 'ana'}/x${*}jpg",
     "arn:aws:s3:::PHOTOS/*",
@@ -116,8 +116,8 @@ const RESOURCE_PATTERNS: [&str; 20] = [
     "arn:aws:iam::222222222222:role/team/work",
     "arn:aws:iam::111111111111:role/work",
     "arn:aws:kms:*:k1",
-    "arn:*:*",
-    "arn:aws:*:*:${aws:PrincipalAccount}:*",
+    "arn:aws:kms:*",
+    "arn:aws:kms:*:${aws:PrincipalAccount}:*",
 ];
 
 /// A condition key, values that requests have, operators that suit it, and values of policies.
@@ -163,13 +163,20 @@ const KEYS: [Key; 9] = [
     },
     Key {
         name: "aws:SourceIp",
-        given: &["10.1.2.3", "2001:db8::1", "192.168.7.7", "somewhere"],
+        given: &["10.1.2.3", "2001:db8::1", "::ffff:10.1.2.3", "somewhere"],
         operators: &["IpAddress", "NotIpAddress"],
-        expected: &["10.0.0.0/8", "0.0.0.0/0", "10.1.2.3", "2001:DB8::/32", "192.168.7.0/25"],
+        expected: &[
+            "10.0.0.0/8",
+            "0.0.0.0/0",
+            "10.1.2.3",
+            "2001:DB8::/32",
+            "::ffff:10.1.0.0/112",
+            "::/0",
+        ],
     },
     Key {
         name: "s3:max-keys",
-        given: &["10", "10.5", "-3", "many"],
+        given: &["10", "10.5", "-3", "many", "1e1", "9007199254740993"],
         operators: &[
             "NumericEquals",
             "NumericNotEquals",
@@ -178,7 +185,7 @@ const KEYS: [Key; 9] = [
             "NumericGreaterThan",
             "NumericGreaterThanEquals",
         ],
-        expected: &["10", "10.0", "11", "-3"],
+        expected: &["10", "10.0", "11", "-3", "9007199254740992"],
     },
     Key {
         name: "aws:CurrentTime",

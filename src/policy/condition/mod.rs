@@ -7,6 +7,7 @@ mod operator;
 use super::KeySet;
 use super::context::{Context, Key};
 use super::error::closest;
+use super::parse::Effect;
 use super::value::Reading;
 use operator::Test;
 pub(super) use operator::{Kind, Order};
@@ -44,6 +45,7 @@ pub(super) struct Condition {
     key: Key,
     operator: Operator,
     test: Test,
+    has_variables: bool,
 }
 
 /// What is wrong with a condition.
@@ -120,7 +122,9 @@ impl Condition {
         }
         let test = Test::new(operator.kind, values, variables);
         let test = test.map_err(|(place, rule)| Mistake::Value(place, rule))?;
-        Ok(Self { written: Box::from(written), key: Key::new(key), operator, test })
+        let has_variables = test.keys() != KeySet::NONE;
+        let (written, key) = (Box::from(written), Key::new(key));
+        Ok(Self { written, key, operator, test, has_variables })
     }
 
     /// The operator as written.
@@ -138,8 +142,9 @@ impl Condition {
         self.key.set().with(self.test.keys())
     }
 
-    /// Whether the condition holds in `context`.
-    pub(super) fn holds(&self, context: &Context) -> bool {
+    /// Whether the condition holds in `context`. What cannot be compared satisfies no operator, but for a negated one in
+    /// a Deny: a fence stays shut where a value is not what it should be.
+    pub(super) fn holds(&self, effect: Effect, context: &Context) -> bool {
         let given = context.given(&self.key).filter(|given| !given.texts.is_empty());
         if let Test::Null { absent, present } = self.test {
             return if given.is_none() { absent } else { present };
@@ -147,13 +152,20 @@ impl Condition {
         // A set operator sees a lone empty string as no values at all.
         let empty_set = self.operator.quantifier != Quantifier::Single
             && given.is_some_and(|given| given.texts.iter().all(String::is_empty));
+        let negated = self.operator.negated;
         let Some(given) = given.filter(|_| !empty_set) else {
-            return !self.operator.needs_key();
+            let holds = !self.operator.needs_key();
+            return holds && (self.operator.if_exists || !self.is_void(effect, context));
         };
-        // A value that cannot be read as the operator's type satisfies nothing, negated or not.
-        let one = |(value, reading): (&String, &Reading)| {
-            let matches = self.test.matches(value, reading, context);
-            matches.is_some_and(|matches| matches != self.operator.negated)
+        if negated && self.is_void(effect, context) {
+            return false;
+        }
+        let one = |(value, reading): (&String, &Reading)| match self
+            .test
+            .matches(value, reading, context)
+        {
+            Some(matches) => matches != negated,
+            None => negated && effect == Effect::Deny,
         };
         let mut each = given.texts.iter().zip(given.readings);
         match self.operator.quantifier {
@@ -161,6 +173,14 @@ impl Condition {
             Quantifier::Any => each.any(one),
             Quantifier::All => each.all(one),
         }
+    }
+
+    /// Whether a variable without value makes an Allow not apply: "any attempt to match it fails and causes the
+    /// statement to be invalid" (IAM User Guide, reference_policies_variables, "Principal key values"), also under a
+    /// negated operator. In a Deny nothing equals such a variable, so that a negated operator holds and the fence
+    /// stays shut, as in the page's example ("Policy variables with no value").
+    fn is_void(&self, effect: Effect, context: &Context) -> bool {
+        effect == Effect::Allow && self.has_variables && !self.test.resolves(context)
     }
 }
 

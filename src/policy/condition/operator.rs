@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::policy::KeySet;
 use crate::policy::arn_pattern::{ArnPattern, ArnText};
 use crate::policy::context::Context;
+use crate::policy::decimal::Decimal;
 use crate::policy::pattern::Pattern;
 use crate::policy::template::Text;
 use crate::policy::value::{Instant, Network, Reading, instant};
@@ -108,15 +109,15 @@ pub(super) enum Test {
 /// A value of a type of its own.
 #[derive(Clone, Debug)]
 pub(super) enum Expected {
-    Known(Value),
+    Known(Value<'static>),
     /// Holds a variable and is read when the request is known.
     Late(Text),
 }
 
 /// A value that is no text.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
-    Number(f64),
+pub(super) enum Value<'a> {
+    Number(Decimal<'a>),
     Date(Instant),
     Bool(bool),
     Bytes(Vec<u8>),
@@ -164,8 +165,25 @@ impl Test {
         }
     }
 
-    /// Whether `given` matches one of the values; none if it, or every value, cannot be read as the
-    /// operator's type. An empty list of values matches nothing.
+    /// Whether every variable in its values has a value.
+    pub(super) fn resolves(&self, context: &Context) -> bool {
+        match self {
+            Self::Equals(texts) | Self::EqualsIgnoringCase(texts) => {
+                texts.iter().all(|text| text.resolves(context))
+            }
+            Self::Like(patterns) => patterns.iter().all(|pattern| pattern.resolves(context)),
+            Self::Arn(patterns) => patterns.iter().all(|pattern| pattern.resolves(context)),
+            Self::Typed(_, expected) => expected.iter().all(|expected| match expected {
+                Expected::Known(_) => true,
+                Expected::Late(text) => text.resolves(context),
+            }),
+            Self::Null { .. } => true,
+        }
+    }
+
+    /// Whether `given` matches one of the values; none if there is nothing to compare: `given` is no address or ARN
+    /// though the operator compares those, or no value can be read as the operator's type. A word is unequal to every
+    /// number and date, and any text but `true` is false. An empty list of values matches nothing.
     pub(super) fn matches(
         &self,
         given: &str,
@@ -180,15 +198,20 @@ impl Test {
             Self::Like(patterns) => patterns.iter().any(|pattern| pattern.matches(given, context)),
             Self::Arn(patterns) => {
                 let arn = ArnText::new(given);
-                patterns.iter().any(|pattern| pattern.matches(&arn, context))
+                let matches = patterns.iter().any(|pattern| pattern.matches(&arn, context));
+                return (matches || arn.is_whole()).then_some(matches);
             }
             Self::Typed(kind, expected) => {
                 let given = match kind {
-                    Kind::Date(_) => Value::Date(reading.date()?),
-                    Kind::Ip => Value::Network(reading.network()?),
-                    _ => value(*kind, given)?,
+                    Kind::Date(_) => reading.date().map(Value::Date),
+                    Kind::Ip => Some(Value::Network(reading.network()?)),
+                    Kind::Bool => Some(Value::Bool(given.eq_ignore_ascii_case("true"))),
+                    _ => value(*kind, given),
                 };
-                return typed(*kind, expected, &given, context);
+                return match given {
+                    Some(given) => typed(*kind, expected, &given, context),
+                    None => Some(false),
+                };
             }
             Self::Null { .. } => false,
         })
@@ -207,15 +230,14 @@ fn each<T, E: Into<String>>(
     read.collect()
 }
 
-fn typed(kind: Kind, expected: &[Expected], given: &Value, context: &Context) -> Option<bool> {
+fn typed(kind: Kind, expected: &[Expected], given: &Value<'_>, context: &Context) -> Option<bool> {
     let mut readable = expected.is_empty();
     for expected in expected {
         let matches = match expected {
             Expected::Known(expected) => compare(kind, expected, given),
-            Expected::Late(text) => text
-                .resolve(context)
-                .and_then(|text| value(kind, &text))
-                .and_then(|expected| compare(kind, &expected, given)),
+            Expected::Late(text) => {
+                text.resolve(context).and_then(|text| compare(kind, &value(kind, &text)?, given))
+            }
         };
         match matches {
             Some(true) => return Some(true),
@@ -238,7 +260,8 @@ impl Expected {
         if variables && text.contains("${") {
             return Text::new(text, variables).map(Self::Late).map_err(str::to_owned);
         }
-        value(kind, text).map(Self::Known).ok_or_else(|| no_value(kind, text))
+        let known = value(kind, text).map(|value| Self::Known(value.into_owned()));
+        known.ok_or_else(|| no_value(kind, text))
     }
 }
 
@@ -255,10 +278,22 @@ fn no_value(kind: Kind, text: &str) -> String {
     format!("`{text}` is not {wanted}, which the operator asks for")
 }
 
-fn compare(kind: Kind, expected: &Value, given: &Value) -> Option<bool> {
+impl Value<'_> {
+    fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Number(number) => Value::Number(number.into_owned()),
+            Self::Date(date) => Value::Date(date),
+            Self::Bool(truth) => Value::Bool(truth),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
+            Self::Network(network) => Value::Network(network),
+        }
+    }
+}
+
+fn compare(kind: Kind, expected: &Value<'_>, given: &Value<'_>) -> Option<bool> {
     match (kind, expected, given) {
         (Kind::Numeric(order), Value::Number(expected), Value::Number(given)) => {
-            Some(order.holds(given.partial_cmp(expected)?))
+            Some(order.holds(given.compare(expected)))
         }
         (Kind::Date(order), Value::Date(expected), Value::Date(given)) => {
             Some(order.holds(given.cmp(expected)))
@@ -271,12 +306,9 @@ fn compare(kind: Kind, expected: &Value, given: &Value) -> Option<bool> {
 }
 
 /// Reads a value of a policy or a request as the operator's type.
-fn value(kind: Kind, text: &str) -> Option<Value> {
+fn value(kind: Kind, text: &str) -> Option<Value<'_>> {
     match kind {
-        Kind::Numeric(_) => {
-            let number: f64 = text.parse().ok()?;
-            number.is_finite().then_some(Value::Number(number))
-        }
+        Kind::Numeric(_) => Decimal::parse(text).map(Value::Number),
         Kind::Date(_) => instant(text).map(Value::Date),
         Kind::Bool | Kind::Null if text.eq_ignore_ascii_case("true") => Some(Value::Bool(true)),
         Kind::Bool | Kind::Null if text.eq_ignore_ascii_case("false") => Some(Value::Bool(false)),

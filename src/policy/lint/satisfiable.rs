@@ -11,10 +11,14 @@ use super::Finding;
 use super::document::{Clause, Statement};
 use crate::policy::condition::{Kind, Order, Quantifier};
 use crate::policy::context::Context;
+use crate::policy::decimal::Decimal;
+use crate::policy::parse::Effect;
 use crate::policy::value::{Network, date};
 
 /// Conditions on one key up to which they are tried against each other.
 const CLAUSES_MAX: usize = 16;
+/// Decimal digits that 64-bit numbers tell apart, and what lies between two of them.
+const FLOAT_DIGITS: usize = 15;
 /// Values of those conditions.
 const VALUES_MAX: usize = 256;
 
@@ -39,10 +43,15 @@ pub(super) fn check(statement: &Statement, found: &mut Vec<Finding>) {
     }
 }
 
+/// As in a Deny, where more holds: what then never holds does so in no statement.
+fn holds(clause: &Clause, context: &Context) -> bool {
+    clause.condition.holds(Effect::Deny, context)
+}
+
 /// Whether neither a missing key nor any value satisfies all of the conditions.
 fn contradict(clauses: &[&Clause]) -> bool {
     let missing = Context::default();
-    if clauses.iter().all(|clause| clause.condition.holds(&missing)) {
+    if clauses.iter().all(|clause| holds(clause, &missing)) {
         return false;
     }
     let holds_for = |value: &str| {
@@ -50,7 +59,7 @@ fn contradict(clauses: &[&Clause]) -> bool {
         if let Some(clause) = clauses.first() {
             context.insert(&clause.key, value.to_owned());
         }
-        clauses.iter().all(|clause| clause.condition.holds(&context))
+        clauses.iter().all(|clause| holds(clause, &context))
     };
     let only_absent = |clause: &&&Clause| {
         clause.operator.kind == Kind::Null
@@ -93,7 +102,11 @@ fn candidates(clauses: &[&Clause]) -> Option<Vec<String>> {
         return Some(vec!["true".to_owned(), "false".to_owned()]);
     }
     if all(|kind| matches!(kind, Kind::Numeric(_))) {
-        let ends = values.iter().map(|value| value.parse().ok()).collect::<Option<Vec<f64>>>()?;
+        let short = |text: &String| {
+            Decimal::parse(text).is_some_and(|number| number.significant() <= FLOAT_DIGITS)
+        };
+        let float = |text: &String| text.parse().ok().filter(|_| short(text));
+        let ends = values.iter().map(float).collect::<Option<Vec<f64>>>()?;
         return Some(around(ends).iter().map(ToString::to_string).collect());
     }
     if all(|kind| matches!(kind, Kind::Date(_))) {

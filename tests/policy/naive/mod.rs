@@ -180,7 +180,13 @@ impl Request {
         let matches = |pattern: &String| self.resource_matches(pattern, variables);
         match (statement.get("Resource"), statement.get("NotResource")) {
             (Some(these), _) => texts(these).iter().any(matches),
-            (None, Some(not)) => !texts(not).iter().any(matches),
+            (None, Some(not)) => {
+                // An allow is invalid if it is not known what it exempts.
+                let known = |pattern: &String| self.expand(pattern, variables).is_some();
+                let denies = statement["Effect"] == "Deny";
+                let valid = denies || texts(not).iter().all(known);
+                valid && !texts(not).iter().any(matches)
+            }
             (None, None) => true,
         }
     }
@@ -277,77 +283,95 @@ impl Request {
     /// reference_policies_elements_condition: all operators and all keys have to hold.
     fn conditions_hold(&self, statement: &Value, variables: bool) -> bool {
         let Some(operators) = statement["Condition"].as_object() else { return true };
+        let denies = statement["Effect"] == "Deny";
         operators.iter().all(|(operator, keys)| {
             let mut keys = keys.as_object().into_iter().flatten();
-            keys.all(|(key, values)| self.condition_holds(operator, key, &texts(values), variables))
+            keys.all(|(key, values)| {
+                let (operator, expected) = (operator.to_lowercase(), &texts(values)[..]);
+                let negated = operator.contains("not");
+                let test = Tested { operator, negated, expected, variables, denies };
+                self.condition_holds(test, &key.to_lowercase())
+            })
         })
     }
 
     /// reference_policies_elements_condition_operators and
     /// reference_policies_condition-single-vs-multi-valued-context-keys.
-    fn condition_holds(&self, operator: &str, key: &str, expected: &[String], vars: bool) -> bool {
-        let given = self.context.get(&key.to_lowercase()).filter(|values| !values.is_empty());
-        let operator = operator.to_lowercase();
-        if operator == "null" {
-            return expected.iter().any(|null| (null.to_lowercase() == "true") == given.is_none());
+    fn condition_holds(&self, mut test: Tested<'_>, key: &str) -> bool {
+        let given = self.context.get(key).filter(|values| !values.is_empty());
+        if test.operator == "null" {
+            let asked = |null: &String| (null.to_lowercase() == "true") == given.is_none();
+            return test.expected.iter().any(asked);
         }
-        let (set, operator) = match operator.split_once(':') {
+        let (set, operator) = match test.operator.split_once(':') {
             Some((set, operator)) => (set.to_owned(), operator.to_owned()),
-            None => (String::new(), operator),
+            None => (String::new(), test.operator.clone()),
         };
-        let (operator, if_exists) = match operator.strip_suffix("ifexists") {
-            Some(operator) => (operator.to_owned(), true),
-            None => (operator, false),
-        };
-        let negated = operator.contains("not");
-        let operator = operator.replace("not", "");
+        let if_exists = operator.ends_with("ifexists");
+        test.operator = operator.trim_end_matches("ifexists").replace("not", "");
+        // reference_policies_variables: a variable that is not present makes the statement invalid, unless IfExists
+        // prevents it. That is no way round a deny.
+        let unresolved = |text: &String| self.expand(text, test.variables).is_none();
+        let invalid = !test.denies && test.expected.iter().any(unresolved);
         let empty = |values: &&Vec<String>| values.iter().all(String::is_empty);
         let given = given.filter(|values| set.is_empty() || !empty(values));
         let Some(given) = given else {
             return match set.as_str() {
-                "forallvalues" => true,
+                "forallvalues" => if_exists || !invalid,
                 "foranyvalue" => if_exists,
-                _ => if_exists || negated,
+                _ => if_exists || (test.negated && !invalid),
             };
         };
-        let one = |value: &String| self.value_satisfies(&operator, negated, value, expected, vars);
+        if test.negated && invalid {
+            return false;
+        }
+        let one = |value: &String| self.value_satisfies(&test, value);
         match set.as_str() {
             "forallvalues" => given.iter().all(one),
             "foranyvalue" => given.iter().any(one),
             // "Multivalued context keys require a condition set operator."
-            _ => !self.lists.contains(&key.to_lowercase()) && given.iter().all(one),
+            _ => !self.lists.contains(key) && given.iter().all(one),
         }
     }
 
-    /// One value of the request matches one of the policy's, or, negated, none; a value that is not of the
-    /// operator's type satisfies neither.
-    fn value_satisfies(
-        &self,
-        operator: &str,
-        negated: bool,
-        given: &str,
-        expected: &[String],
-        variables: bool,
-    ) -> bool {
+    /// One value of the request matches one of the policy's, or, negated, none. A negated operator on what cannot be
+    /// compared holds in a deny alone.
+    fn value_satisfies(&self, test: &Tested<'_>, given: &str) -> bool {
         let plain = |text: &String| -> Option<String> {
-            self.expand(text, variables).map(|symbols| symbols.iter().map(Symbol::char).collect())
+            let symbols = self.expand(text, test.variables)?;
+            Some(symbols.iter().map(Symbol::char).collect())
         };
-        let any = |matches: &dyn Fn(&String) -> bool| Some(expected.iter().any(matches));
-        let matched = match operator {
+        let any = |matches: &dyn Fn(&String) -> bool| test.expected.iter().any(matches);
+        let matched = match test.operator.as_str() {
             "stringequals" => any(&|text| plain(text).is_some_and(|text| text == given)),
             "stringequalsignorecase" => any(&|text| {
                 plain(text).is_some_and(|text| text.to_lowercase() == given.to_lowercase())
             }),
-            "stringlike" => any(&|text| self.text_matches(text, given, variables)),
-            "arnequals" | "arnlike" => any(&|text| self.arn_matches(text, given, variables)),
-            _ => {
-                let resolved: Vec<String> = expected.iter().filter_map(plain).collect();
-                let unresolved = resolved.len() < expected.len();
-                values::matched(operator, given, &resolved, unresolved)
+            "stringlike" => any(&|text| self.text_matches(text, given, test.variables)),
+            "arnequals" | "arnlike" => any(&|text| self.arn_matches(text, given, test.variables)),
+            operator => {
+                let resolved: Vec<String> = test.expected.iter().filter_map(plain).collect();
+                values::matched(operator, given, &resolved)
             }
         };
-        matched.is_some_and(|matched| matched != negated)
+        let comparable = match test.operator.as_str() {
+            "arnequals" | "arnlike" => given.splitn(6, ':').count() == 6,
+            operator => values::can_be_compared(operator, given),
+        };
+        match test.negated {
+            false => matched,
+            true => !matched && (comparable || test.denies),
+        }
     }
+}
+
+/// What an operator compares values of a request with.
+struct Tested<'a> {
+    operator: String,
+    negated: bool,
+    expected: &'a [String],
+    variables: bool,
+    denies: bool,
 }
 
 /// A list, or the one thing that stands for a list of one.

@@ -1,41 +1,35 @@
 //! Values that are no text: numbers, dates, booleans, bytes and addresses.
 //! Source: IAM User Guide, reference_policies_elements_condition_operators.
 
+use std::cmp::Ordering;
 use std::net::Ipv6Addr;
 
-/// Whether `given` matches one of the values; none if it is not of the operator's type, or if none of the
-/// values is, of which `unresolved` says that there was one with a variable that has no value.
-pub(super) fn matched(
-    operator: &str,
-    given: &str,
-    expected: &[String],
-    unresolved: bool,
-) -> Option<bool> {
-    let results: Vec<Option<bool>> =
-        expected.iter().map(|expected| compare(operator, given, expected)).collect();
-    if results.contains(&Some(true)) {
-        return Some(true);
-    }
-    let nothing_to_match = expected.is_empty() && !unresolved && is_of_type(operator, given);
-    (nothing_to_match || results.contains(&Some(false))).then_some(false)
+/// Whether `given` matches one of the values. A word is no number and no date, and so equals none.
+pub(super) fn matched(operator: &str, given: &str, expected: &[String]) -> bool {
+    expected.iter().any(|expected| compare(operator, given, expected) == Some(true))
+}
+
+/// Whether `given` is what the operator compares; any text is it for all but addresses.
+pub(super) fn can_be_compared(operator: &str, given: &str) -> bool {
+    operator != "ipaddress" || bits(given).is_some()
 }
 
 fn compare(operator: &str, given: &str, expected: &str) -> Option<bool> {
-    let ordered = |given: f64, expected: f64, comparison: &str| match comparison {
-        "equals" => given == expected,
-        "lessthan" => given < expected,
-        "lessthanequals" => given <= expected,
-        "greaterthan" => given > expected,
-        _ => given >= expected,
+    let holds = |ordering: Ordering, comparison: &str| match comparison {
+        "equals" => ordering == Ordering::Equal,
+        "lessthan" => ordering == Ordering::Less,
+        "lessthanequals" => ordering != Ordering::Greater,
+        "greaterthan" => ordering == Ordering::Greater,
+        _ => ordering != Ordering::Less,
     };
     if let Some(comparison) = operator.strip_prefix("numeric") {
-        return Some(ordered(number(given)?, number(expected)?, comparison));
+        return Some(holds(ordered(&number(given)?, &number(expected)?), comparison));
     }
     if let Some(comparison) = operator.strip_prefix("date") {
-        return Some(ordered(seconds(given)?, seconds(expected)?, comparison));
+        return Some(holds(seconds(given)?.partial_cmp(&seconds(expected)?)?, comparison));
     }
     match operator {
-        "bool" => Some(truth(given)? == truth(expected)?),
+        "bool" => Some(truth(given) == truth(expected)),
         "binaryequals" => Some(bytes(given)? == bytes(expected)?),
         _ => {
             let (given, block) = (bits(given)?, bits(expected)?);
@@ -44,16 +38,48 @@ fn compare(operator: &str, given: &str, expected: &str) -> Option<bool> {
     }
 }
 
-fn is_of_type(operator: &str, given: &str) -> bool {
-    compare(operator, given, given).is_some()
+/// A number written out: whether it is below zero, and its digits before and after the point.
+type Digits = (bool, String, String);
+
+fn number(text: &str) -> Option<Digits> {
+    let (below, text) = match text.strip_prefix('-') {
+        Some(text) => (true, text),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let text = text.to_lowercase();
+    let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = format!("{whole}{part}");
+    if all.is_empty() || !all.chars().all(|c| c.is_ascii_digit()) {
+        return None;
+    }
+    let power: i32 = power.parse().ok()?;
+    let (mut whole, mut part) = (whole.to_owned(), part.to_owned());
+    for _ in 0..power {
+        whole.push(if part.is_empty() { '0' } else { part.remove(0) });
+    }
+    for _ in power..0 {
+        part.insert(0, whole.pop().unwrap_or('0'));
+    }
+    let (whole, part) = (whole.trim_start_matches('0'), part.trim_end_matches('0'));
+    let is_zero = whole.is_empty() && part.is_empty();
+    Some((below && !is_zero, whole.to_owned(), part.to_owned()))
 }
 
-fn number(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|number: &f64| number.is_finite())
+/// As one learns at school: the longer number is the larger one, else the first digit that differs tells.
+fn ordered(a: &Digits, b: &Digits) -> Ordering {
+    let size = |number: &Digits| (number.1.len(), number.1.clone(), number.2.clone());
+    match (a.0, b.0) {
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
+        (true, true) => size(b).cmp(&size(a)),
+        (false, false) => size(a).cmp(&size(b)),
+    }
 }
 
-fn truth(text: &str) -> Option<bool> {
-    text.to_lowercase().parse().ok()
+/// Any text but `true` is false.
+fn truth(text: &str) -> bool {
+    text.to_lowercase() == "true"
 }
 
 /// Base64 (RFC 4648, section 4): the bits of the characters in a row.
@@ -125,5 +151,10 @@ fn bits(text: &str) -> Option<(u8, String)> {
         return None;
     }
     bits.truncate(length);
-    Some((version, bits))
+    // An address of version 4 within version 6 begins with 80 zeros and 16 ones.
+    let mapped = format!("{}{}", "0".repeat(80), "1".repeat(16));
+    match bits.strip_prefix(&mapped) {
+        Some(rest) if version == 6 => Some((4, rest.to_owned())),
+        _ => Some((version, bits)),
+    }
 }
