@@ -104,7 +104,8 @@ impl Policy {
 
     /// Reads a document as [`parse`](Self::parse) does, but goes on where a mistake leaves no doubt about
     /// what is meant: a `Principal` that is missing or out of place, an empty list, an action that matches
-    /// nothing. Gives those mistakes beside the policy.
+    /// nothing. Gives those mistakes beside the policy. What IAM refuses because it cannot be told what is meant, such
+    /// as a wildcard for a service, is refused.
     ///
     /// # Errors
     /// The first mistake that cannot be passed over.
@@ -116,18 +117,30 @@ impl Policy {
         let statements = parse::statements(text, kind, &noted)?;
         let noted = match noted {
             Strictness::Tolerant(noted) => noted.into_inner(),
-            Strictness::Strict => Vec::new(),
+            Strictness::Strict | Strictness::Stored => Vec::new(),
         };
         Ok((Self::of(text, kind, statements), noted))
     }
 
-    /// Reads a document again that was accepted before. Rules for what is stored get stricter with time;
-    /// what was accepted under older ones stays readable and means what it meant.
+    /// Reads a managed policy, which has the newest version of the language (IAM's recorded refusal: "Policy document
+    /// must be version 2012-10-17 or greater.").
+    ///
+    /// # Errors
+    /// The first mistake, with its place.
+    pub fn parse_managed(text: &str) -> Result<Self, ParseError> {
+        let policy = Self::parse(text, PolicyKind::Identity)?;
+        parse::newest_version(text)?;
+        Ok(policy)
+    }
+
+    /// Reads a document again that was accepted before. Rules for what is stored get stricter with time; what was
+    /// accepted under older ones stays readable and means what it meant, but that an action or a resource that is
+    /// refused by now grants nothing in an Allow.
     ///
     /// # Errors
     /// The text is no policy.
     pub fn reread(text: &str, kind: PolicyKind) -> Result<Self, ParseError> {
-        Self::parse_tolerantly(text, kind).map(|(policy, _)| policy)
+        Ok(Self::of(text, kind, parse::statements(text, kind, &Strictness::Stored)?))
     }
 
     fn of(text: &str, kind: PolicyKind, statements: Vec<Statement>) -> Self {

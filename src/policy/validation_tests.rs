@@ -2,7 +2,10 @@
 //! what was stored before a rule came stays readable.
 
 use super::*;
-use PolicyKind::{Boundary, Identity, Resource, ResourceControl, ServiceControl, Session, Trust};
+use crate::identity::{Path, Principal, UniqueId, UserName};
+use PolicyKind::{
+    Boundary, Endpoint, Identity, Resource, ResourceControl, ServiceControl, Session, Trust,
+};
 
 /// The sentence that tells the mistake.
 fn mistake(text: &str, kind: PolicyKind) -> String {
@@ -249,4 +252,158 @@ fn what_was_stored_stays_readable() {
         assert!(Policy::reread(&document(statement), kind).is_ok(), "{statement}");
     }
     assert!(Policy::reread(&document(r#"{"Effect":"Maybe"}"#), Identity).is_err());
+}
+
+/// Protects users from resources that AWS would refuse or read otherwise: each is refused with its rule.
+#[test]
+fn resources_follow_the_form_of_arns() {
+    let of = |resource: &str| {
+        format!(r#"{{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"{resource}"}}"#)
+    };
+    let own = |resource: &str| of(resource).replace(r#""Principal":"*","#, "");
+    for (resource, part) in [
+        ("arn", "names no partition"),
+        ("arn:aws", "the service of an ARN"),
+        ("arn:aws::::photos", "the service of an ARN"),
+        ("arn:aws:s*:::photos", "the service of an ARN"),
+        ("arn:aws:?3:::photos", "the service of an ARN"),
+        ("arn:aws:*:*:*:*", "the service of an ARN"),
+        ("arn:*:s3:::photos", "the partition of an ARN"),
+        ("arn:aws*:s3:::photos", "the partition of an ARN"),
+        ("arn:moon:s3:::photos", "names no partition"),
+        ("a*:aws:s3:::photos", "must be `*` or an ARN"),
+        ("*:s3:::photos", "must be `*` or an ARN"),
+        ("arn:aws:s3::photos", "fewer than six parts"),
+        ("arn:aws:iam:eu-west-1::user/ana", "no Region"),
+        ("arn:aws:iam:*:111111111111:user/ana", "no Region"),
+        ("arn:aws:s3:eu-west-1::photos", "no Region"),
+    ] {
+        for kind in [Identity, Boundary, Session] {
+            let told = mistake(&document(&own(resource)), kind);
+            assert!(told.contains(part), "{resource}: {told}");
+        }
+        let told = mistake(&document(&of(resource)), Resource);
+        assert!(told.contains(part), "{resource}: {told}");
+    }
+    for right in [
+        "*",
+        "arn:aws:s3:::photos/*",
+        "arn:aws-cn:s3:::photos",
+        "arn:aws:iam::*:role/*",
+        "arn:aws:s3:eu-west-1:111111111111:accesspoint/a",
+        "arn:aws:s3:*:111111111111:*",
+    ] {
+        assert!(Policy::parse(&document(&own(right)), Session).is_ok(), "{right}");
+    }
+    // An identity policy's ARN may leave parts out; no other's may.
+    for short in ["arn:aws:sqs", "arn:aws:sqs:eu-west-1", "arn:aws:sqs:*:line"] {
+        assert!(Policy::parse(&document(&own(short)), Identity).is_ok(), "{short}");
+        assert!(mistake(&document(&own(short)), Session).contains("six parts"), "{short}");
+        assert!(mistake(&document(&of(short)), Resource).contains("six parts"), "{short}");
+    }
+    // AWS Control Tower writes its controls so.
+    assert!(Policy::parse(&document(&own("arn:*:s3:::photos")), ServiceControl).is_ok());
+}
+
+/// Protects account owners from guardrails and endpoint policies that AWS would not take.
+#[test]
+fn guardrails_and_endpoint_policies_have_rules_of_their_own() {
+    refused(
+        ResourceControl,
+        &[
+            (
+                r#"{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"*"}"#,
+                "denies only",
+            ),
+            (
+                r#"{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}"#,
+                "names the services",
+            ),
+            (
+                r#"{"Effect":"Deny","Principal":"*","Action":["s3:*","*:*"],"Resource":"*"}"#,
+                "names the services",
+            ),
+            (
+                r#"{"Effect":"Deny","Principal":"*","NotAction":"s3:*","Resource":"*"}"#,
+                "names its actions in `Action`",
+            ),
+        ],
+    );
+    let deny = r#"{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}"#;
+    assert!(Policy::parse(&document(deny), ResourceControl).is_ok());
+    let old = document(deny).replace("2012", "2008");
+    assert!(mistake(&old, ResourceControl).contains("2012-10-17"));
+    let full = r#"{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}"#;
+    assert!(Policy::parse(&document(full), ResourceControl).is_ok());
+    refused(
+        Endpoint,
+        &[(r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#, "`Principal` is missing")],
+    );
+    assert!(Policy::parse(&document(full), Endpoint).is_ok());
+    let long = document(&format!("[{full}{}]", " ".repeat(20_480)));
+    assert!(mistake(&long, Endpoint).contains("at most 20480 characters"));
+}
+
+/// Protects managed policies, which IAM takes in the newest version only.
+#[test]
+fn managed_policies_have_the_newest_version() {
+    let text = document(r#"{"Effect":"Allow","Action":"s3:*","Resource":"*"}"#);
+    assert!(Policy::parse_managed(&text).is_ok());
+    for old in [text.replace("2012", "2008"), text.replace(r#""Version":"2012-10-17","#, "")] {
+        assert!(Policy::parse(&old, Identity).is_ok(), "{old}");
+        let told = Policy::parse_managed(&old).unwrap_err().to_string();
+        assert!(told.contains("must be version 2012-10-17 or greater"), "{told}");
+    }
+}
+
+/// Whether a user of 111111111111 may read an object by this statement, stored under older rules, beside `others`.
+fn decided(statement: &str, others: &str) -> Verdict {
+    let principal = Principal::User {
+        account: "111111111111".parse().unwrap(),
+        path: Path::default(),
+        name: UserName::parse("ana").unwrap(),
+        id: UniqueId::parse("AIDAAAAAAAAAAAAAAAAAA").unwrap(),
+    };
+    let text = document(&format!("[{statement}{others}]"));
+    assert!(Policy::parse(&text, Identity).is_err(), "{text}");
+    assert!(Policy::parse_tolerantly(&text, Identity).is_err(), "{text}");
+    let policy = Policy::reread(&text, Identity).unwrap();
+    let request = Request {
+        principal: &principal,
+        action: "s3:GetObject",
+        resource: "arn:aws:s3:::photos/a",
+        resource_account: None,
+        context: &Context::for_principal(&principal),
+    };
+    let identity = vec![Named { name: "p", policy: &policy }];
+    decide(&request, &Policies { identity, ..Policies::default() }).verdict()
+}
+
+/// Protects who is upgraded: what would be refused by now grants nothing more in a stored policy, and what it denied
+/// it still denies.
+#[test]
+fn what_is_refused_by_now_grants_nothing() {
+    let all = r#",{"Effect":"Allow","Action":"*","Resource":"*"}"#;
+    for resource in
+        ["arn", "arn:aws", "arn:aws:s*:::photos/*", "arn:aws:*:*:*:*", "*:s3:::photos/a"]
+    {
+        let of = |effect: &str, element: &str| {
+            format!(r#"{{"Effect":"{effect}","Action":"s3:*","{element}":"{resource}"}}"#)
+        };
+        assert_eq!(decided(&of("Allow", "Resource"), ""), Verdict::ImplicitDeny, "{resource}");
+        assert_eq!(decided(&of("Allow", "NotResource"), ""), Verdict::ImplicitDeny, "{resource}");
+        assert_eq!(decided(&of("Deny", "Resource"), all), Verdict::ExplicitDeny, "{resource}");
+        assert_eq!(decided(&of("Deny", "NotResource"), all), Verdict::Allow, "{resource}");
+    }
+    let of = |effect: &str, element: &str| {
+        format!(r#"{{"Effect":"{effect}","{element}":"s*:Get*","Resource":"*"}}"#)
+    };
+    assert_eq!(decided(&of("Allow", "Action"), ""), Verdict::ImplicitDeny);
+    assert_eq!(decided(&of("Allow", "NotAction"), ""), Verdict::ImplicitDeny);
+    assert_eq!(decided(&of("Deny", "Action"), all), Verdict::ExplicitDeny);
+    assert_eq!(decided(&of("Deny", "NotAction"), all), Verdict::Allow);
+    // What stands beside it is not touched.
+    let beside =
+        r#"{"Effect":"Allow","Action":"s3:*","Resource":["arn:aws","arn:aws:s3:::photos/*"]}"#;
+    assert_eq!(decided(beside, ""), Verdict::Allow);
 }

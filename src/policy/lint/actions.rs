@@ -13,7 +13,8 @@ pub(super) fn check(statement: &Statement, kind: PolicyKind, found: &mut Vec<Fin
         if found.len() >= FINDINGS_MAX {
             return;
         }
-        found.extend(unknown(item, kind));
+        let kept = statement.actions.not || !statement.allows;
+        found.extend(unknown(item, kind, kept));
     }
     if !statement.allows {
         return;
@@ -45,8 +46,8 @@ fn limits(kind: PolicyKind) -> bool {
     }
 }
 
-/// An action, or pattern of actions, that is none.
-fn unknown(item: &Item, kind: PolicyKind) -> Option<Finding> {
+/// An action, or pattern of actions, that is none. `kept`: whether one that would be refused still counts.
+fn unknown(item: &Item, kind: PolicyKind, kept: bool) -> Option<Finding> {
     let text = item.text.to_ascii_lowercase();
     let (service, _) = text.split_once(':')?;
     let pattern = Pattern::plain(&text);
@@ -63,7 +64,9 @@ fn unknown(item: &Item, kind: PolicyKind) -> Option<Finding> {
         if service == "*" {
             return None;
         }
-        let message = format!("`{service}` reaches services that are not meant: name the service");
+        let now = if kept { "it means what it meant" } else { "it allows nothing" };
+        let message =
+            format!("`{service}` would be refused for its wildcard; in this stored policy {now}");
         return Some(Finding::warning(&item.place, "wildcard-service", message));
     }
     let Some(actions) = actions_of(service) else {

@@ -82,7 +82,7 @@ impl Policy {
                 break;
             }
             actions::check(statement, kind, &mut found);
-            resources::check(statement, &mut found);
+            resources::check(statement, kind, &mut found);
             principals::check(statement, kind, &mut found);
             keys::check(statement, &mut found);
             satisfiable::check(statement, &mut found);

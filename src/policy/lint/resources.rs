@@ -3,16 +3,13 @@
 use super::Finding;
 use super::catalog::arn_services;
 use super::document::{Item, Statement};
-use crate::policy::error::closest;
+use crate::policy::PolicyKind;
+use crate::policy::parse::resource_refusal;
 
-/// Partitions (AWS General Reference, aws-arns-and-namespaces).
-const PARTITIONS: [&str; 8] =
-    ["aws", "aws-cn", "aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-us-gov"];
-
-pub(super) fn check(statement: &Statement, found: &mut Vec<Finding>) {
+pub(super) fn check(statement: &Statement, kind: PolicyKind, found: &mut Vec<Finding>) {
     let Some(resources) = &statement.resources else { return };
     for item in &resources.items {
-        found.extend(malformed(item));
+        found.extend(refused(statement, item, kind).or_else(|| malformed(item)));
     }
     if statement.allows && resources.not {
         let message = "allows the actions on every resource but those, also on those to come";
@@ -23,6 +20,16 @@ pub(super) fn check(statement: &Statement, found: &mut Vec<Finding>) {
     }
 }
 
+/// A resource that would be refused by now, in a policy that was stored before.
+fn refused(statement: &Statement, item: &Item, kind: PolicyKind) -> Option<Finding> {
+    let rule = resource_refusal(&item.text, kind, statement.variables)?;
+    let not = statement.resources.as_ref().is_some_and(|resources| resources.not);
+    let (text, kept) = (&item.text, not || !statement.allows);
+    let now = if kept { "it means what it meant" } else { "it allows nothing" };
+    let message = format!("`{text}` would be refused: {rule}; in this stored policy {now}");
+    Some(Finding::warning(&item.place, "malformed-arn", message))
+}
+
 /// An ARN that no resource has.
 fn malformed(item: &Item) -> Option<Finding> {
     let text = item.text.as_str();
@@ -31,19 +38,12 @@ fn malformed(item: &Item) -> Option<Finding> {
         return None;
     }
     let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let [_, partition, service, region, account, resource] = parts.as_slice() else {
+    let [_, partition, service, _, account, resource] = parts.as_slice() else {
         let message =
             format!("`{text}` has fewer than six parts and is read as if `*` stood for the others");
         return Some(warning(message));
     };
     let literal = |part: &str| !part.contains(['*', '?', '$']);
-    if literal(partition) && !PARTITIONS.contains(partition) {
-        let warning = warning(format!("`{partition}` is no partition, so this matches nothing"));
-        return Some(match closest(partition, &PARTITIONS) {
-            Some(meant) => warning.meant(text.replacen(partition, meant, 1)),
-            None => warning,
-        });
-    }
     let number = |account: &str| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
     if literal(account)
         && !account.is_empty()
@@ -56,9 +56,6 @@ fn malformed(item: &Item) -> Option<Finding> {
     }
     let of_account = ["role/", "user/", "group/", "policy/", "instance-profile/"];
     match *service {
-        "iam" if !region.is_empty() && literal(region) => {
-            Some(warning("an ARN of IAM has no region, so this matches nothing".to_owned()))
-        }
         "iam" if account.is_empty() && of_account.iter().any(|kind| resource.starts_with(kind)) => {
             Some(warning("the ARN lacks the account's number, so this matches nothing".to_owned()))
         }

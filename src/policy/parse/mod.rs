@@ -3,12 +3,13 @@
 
 mod conditions;
 mod principals;
+mod resources;
 
 use std::cell::RefCell;
 use std::ops::Range;
 
 use super::PolicyKind;
-use super::arn_pattern::{self, ArnPattern};
+use super::arn_pattern::ArnPattern;
 use super::condition::Condition;
 use super::error::ParseError;
 use super::json::{self, Member, Node, Value};
@@ -16,9 +17,13 @@ use super::pattern::Pattern;
 use super::principal::Named;
 
 pub(super) use conditions::value_text;
+pub(super) use resources::refusal as resource_refusal;
 
 /// Bytes of a policy document (IAM API Reference, PutRolePolicy).
 pub const DOCUMENT_BYTES_MAX: usize = 131_072;
+
+/// Characters of an endpoint policy, white space included (VPC User Guide, vpc-endpoints-access).
+const ENDPOINT_CHARS_MAX: usize = 20_480;
 
 const POLICY_ELEMENTS: [&str; 3] = ["Version", "Id", "Statement"];
 const STATEMENT_ELEMENTS: [&str; 9] = [
@@ -74,6 +79,8 @@ pub(super) enum Strictness {
     Strict,
     /// They are noted, as when policies are tried out.
     Tolerant(RefCell<Vec<ParseError>>),
+    /// They are passed over, as when a policy is read again that was stored under older rules.
+    Stored,
 }
 
 impl Strictness {
@@ -84,6 +91,15 @@ impl Strictness {
                 noted.borrow_mut().push(error);
                 Ok(())
             }
+            Self::Stored => Ok(()),
+        }
+    }
+
+    /// A part that IAM refuses because it cannot be told what is meant. A stored policy may have it.
+    fn refuse(&self, error: ParseError) -> Result<(), ParseError> {
+        match self {
+            Self::Strict | Self::Tolerant(_) => Err(error),
+            Self::Stored => Ok(()),
         }
     }
 }
@@ -104,6 +120,14 @@ pub(super) fn statements(
     };
     known_elements("$", members, &POLICY_ELEMENTS)?;
     let variables = version(members)?;
+    if kind == PolicyKind::ResourceControl && !variables {
+        let rule = "a resource control policy has `\"Version\": \"2012-10-17\"`";
+        strictness.mistake(ParseError::new("$", root.at, rule))?;
+    }
+    if kind == PolicyKind::Endpoint && text.chars().count() > ENDPOINT_CHARS_MAX {
+        let rule = format!("an endpoint policy has at most {ENDPOINT_CHARS_MAX} characters");
+        strictness.mistake(ParseError::new("$", root.at, &rule))?;
+    }
     if let Some(id) = member(members, "Id").filter(|id| !matches!(id.node.value, Value::Text(_))) {
         strictness.mistake(ParseError::new("$.Id", id.node.at, "must be a string"))?;
     }
@@ -155,6 +179,20 @@ fn version(members: &[Member]) -> Result<bool, ParseError> {
     }
 }
 
+/// Whether a document has the newest version.
+pub(super) fn newest_version(text: &str) -> Result<(), ParseError> {
+    let root = json::read(text)?;
+    let is_newest = match &root.value {
+        Value::Object(members) => version(members)?,
+        _ => false,
+    };
+    if is_newest {
+        return Ok(());
+    }
+    let rule = "Policy document must be version 2012-10-17 or greater.";
+    Err(ParseError::new("$.Version", root.at, rule).meant("2012-10-17"))
+}
+
 fn member<'a>(members: &'a [Member], key: &str) -> Option<&'a Member> {
     members.iter().find(|member| member.key == key)
 }
@@ -187,16 +225,65 @@ impl StatementReader<'_> {
             return Err(self.error("", node, "a statement is a JSON object"));
         };
         known_elements(&self.path, members, &STATEMENT_ELEMENTS)?;
-        let (actions, service) = self.actions(node, members)?;
-        Ok(Statement {
+        let effect = self.effect(node, members)?;
+        let (actions, service) = self.actions(node, members, effect)?;
+        let statement = Statement {
             sid: self.sid(members)?,
-            effect: self.effect(node, members)?,
+            effect,
             actions,
             service,
-            resources: self.resources(node, members)?,
+            resources: self.resources(node, members, effect)?,
             principals: self.principals(node, members)?,
             conditions: self.conditions(members)?,
-        })
+        };
+        self.check_resource_control(node, members, &statement)?;
+        Ok(statement)
+    }
+
+    /// What a resource control policy may not say: it allows nothing and denies no action of every service at once, but
+    /// for AWS's own RCPFullAWSAccess (Organizations User Guide, orgs_manage_policies_rcps_syntax). Without doubt about
+    /// what is meant: such an Allow never changes anything.
+    fn check_resource_control(
+        &self,
+        node: &Node,
+        members: &[Member],
+        statement: &Statement,
+    ) -> Result<(), ParseError> {
+        if self.kind != PolicyKind::ResourceControl {
+            return Ok(());
+        }
+        let is_star = |element: &str| {
+            let value = member(members, element).map(|member| &member.node.value);
+            matches!(value, Some(Value::Text(text)) if text == "*")
+        };
+        if statement.effect == Effect::Allow {
+            if ["Principal", "Action", "Resource"].into_iter().all(is_star)
+                && statement.conditions.is_empty()
+            {
+                return Ok(());
+            }
+            let rule = "a resource control policy denies only: `Allow` is RCPFullAWSAccess's";
+            self.strictness.mistake(self.error(".Effect", node, rule).meant("Deny"))?;
+        }
+        if let Some(not) = member(members, "NotAction") {
+            let rule = "a resource control policy names its actions in `Action`";
+            self.strictness.mistake(self.error(".NotAction", &not.node, rule).meant("Action"))?;
+        }
+        if let Some(action) = member(members, "Action") {
+            for (text, node) in self.texts(".Action", &action.node)? {
+                if text.split(':').all(|part| part == "*") {
+                    let rule = "a resource control policy names the services of its actions";
+                    self.strictness.mistake(self.error(".Action", node, rule))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a part that was refused is left out of a stored policy: an Allow by it grants nothing. Where it exempts
+    /// something from an Allow, and in a Deny, it keeps the meaning that it had, so that nothing more is allowed.
+    fn leaves_out(effect: Effect, not: bool) -> bool {
+        effect == Effect::Allow && !not
     }
 
     fn sid(&self, members: &[Member]) -> Result<Option<String>, ParseError> {
@@ -270,6 +357,7 @@ impl StatementReader<'_> {
         &self,
         node: &Node,
         members: &[Member],
+        effect: Effect,
     ) -> Result<(Selection<Pattern>, Option<Box<str>>), ParseError> {
         let Some((not, found)) = self.either(members, "Action")? else {
             return Err(self.error("", node, "`Action` or `NotAction` is missing"));
@@ -277,7 +365,11 @@ impl StatementReader<'_> {
         let element = format!(".{}", found.key);
         let mut items = Vec::new();
         let mut services = Vec::new();
-        for (text, node) in self.texts(&element, &found.node)? {
+        let texts = self.texts(&element, &found.node)?;
+        if texts.is_empty() {
+            return Err(self.error(&element, &found.node, "holds no action"));
+        }
+        for (text, node) in texts {
             let service = text.split_once(':').map(|(service, _)| service);
             if text != "*" && service.is_none_or(str::is_empty) {
                 let rule = "an action is `*` or `service:Action`";
@@ -291,12 +383,16 @@ impl StatementReader<'_> {
                 let rule = "AssumeRole policy may only specify STS AssumeRole actions.";
                 return Err(self.error(&element, node, rule).meant("sts:AssumeRole"));
             }
+            if service.is_some_and(is_no_service) {
+                let rule = "an action's service is written out: letters, digits, `-` and `.`, or a lone `*`";
+                self.strictness.refuse(self.error(&element, node, rule))?;
+                if Self::leaves_out(effect, not) {
+                    continue;
+                }
+            }
             items.push(Pattern::plain(&text.to_ascii_lowercase()));
             let known = service.filter(|service| !service.contains(['*', '?']));
             services.push(known.map(str::to_ascii_lowercase));
-        }
-        if items.is_empty() {
-            return Err(self.error(&element, &found.node, "holds no action"));
         }
         services.dedup();
         let service = match services.as_slice() {
@@ -305,37 +401,12 @@ impl StatementReader<'_> {
         };
         Ok((Selection { not, items }, service))
     }
+}
 
-    fn resources(
-        &self,
-        node: &Node,
-        members: &[Member],
-    ) -> Result<Option<Selection<ArnPattern>>, ParseError> {
-        let found = self.either(members, "Resource")?;
-        let Some((not, found)) = found else {
-            return match self.kind {
-                PolicyKind::Trust | PolicyKind::Resource => Ok(None),
-                _ => Err(self.error("", node, "`Resource` or `NotResource` is missing")),
-            };
-        };
-        if self.kind == PolicyKind::Trust {
-            return Err(self.error("", &found.node, "Has prohibited field Resource"));
-        }
-        let element = format!(".{}", found.key);
-        let mut items = Vec::new();
-        for (text, node) in self.texts(&element, &found.node)? {
-            let pattern = ArnPattern::resource(text, self.variables);
-            items.push(pattern.map_err(|rule| self.error(&element, node, rule))?);
-            if self.variables && arn_pattern::has_early_variable(text) {
-                let rule = "a policy variable may stand after the fifth colon of an ARN only";
-                self.strictness.mistake(self.error(&element, node, rule))?;
-            }
-        }
-        if items.is_empty() {
-            self.strictness.mistake(self.error(&element, &found.node, "holds no resource"))?;
-        }
-        Ok(Some(Selection { not, items }))
-    }
+/// Whether the part of an action before the colon is no service (IAM's recorded refusal: "Vendor s* is not valid").
+fn is_no_service(text: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    text != "*" && !text.chars().all(legal)
 }
 
 /// The rule that an action of the form `service:Action` breaks, if any. Such an action matches nothing.

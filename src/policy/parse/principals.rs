@@ -24,6 +24,11 @@ impl StatementReader<'_> {
                 self.strictness
                     .mistake(self.error("", node, rule).meant("\"Principal\": \"*\""))?;
             }
+            if self.kind == PolicyKind::Endpoint {
+                let rule = "`Principal` is missing: an endpoint policy names whom it is about";
+                self.strictness
+                    .mistake(self.error("", node, rule).meant("\"Principal\": \"*\""))?;
+            }
             if !needed {
                 return Ok(None);
             }
