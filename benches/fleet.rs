@@ -25,7 +25,7 @@ use facts::START;
 use figures::{bytes, cpu_seconds, quantile, resident, setting};
 use locum::clock::Timestamp;
 use locum::domain::command::{Action, Launch};
-use locum::domain::event::{EventKind, InstanceFacts};
+use locum::domain::event::{EventKind, InstanceEvent, InstanceFacts};
 use locum::domain::fleet::{CarriedProfile, Record};
 use locum::domain::rotation::{IssuingRole, RotationAction};
 use locum::domain::state::State;
@@ -104,7 +104,7 @@ fn state_of(count: u64) -> State {
         let own = (number..count).step_by(usize::try_from(ACCOUNTS).unwrap_or(1));
         let mut instances: Vec<_> = own.map(|number| instance(number, &shared)).collect();
         instances.sort_by_key(|record| record.id);
-        let retold = EventKind::InstancesRetold { instances };
+        let retold = EventKind::Instance(InstanceEvent::Restored { instances });
         state.apply(1, &facts::fact(account(number), vec![retold])).expect("instances");
     }
     state.index_instances();

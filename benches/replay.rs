@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use facts::{entry, first_entry};
-use locum::domain::event::{EventKind, InstanceFacts};
+use locum::domain::event::{EventKind, InstanceEvent, InstanceFacts};
 use locum::domain::metadata::MetadataOptions;
 use locum::identity::{AccountId, InstanceId, hex_id};
 use locum::ledger::Ledger;
@@ -35,7 +35,7 @@ fn launched(number: u64) -> EventKind {
         tags: std::collections::BTreeMap::new(),
         metadata: MetadataOptions::default(),
     };
-    EventKind::InstanceLaunched { id, facts, private_ip: None }
+    EventKind::Instance(InstanceEvent::Launched { id, facts, private_ip: None })
 }
 
 fn report(what: &str, began: Instant, bare: Option<f64>) -> f64 {

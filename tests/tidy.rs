@@ -158,3 +158,110 @@ fn the_threat_model_names_tests_that_are_there() {
         assert!(source.contains(&format!("fn {test}()")), "{file} has no test {test}");
     }
 }
+
+/// Enums of `src/domain` whose names end so tell what happened or what is asked.
+const FOLLOWED: [&str; 3] = ["Event", "EventKind", "Action"];
+
+/// The enums of `src/domain` that are to be matched in full.
+fn followed() -> Vec<String> {
+    let mut names = Vec::new();
+    for file in sources("src/domain") {
+        let text = fs::read_to_string(&file).unwrap();
+        let enums = text.lines().filter_map(|line| line.strip_prefix("pub enum "));
+        let enums = enums.map(|rest| rest.trim_end_matches(" {").to_owned());
+        names.extend(enums.filter(|name| FOLLOWED.iter().any(|end| name.ends_with(end))));
+    }
+    names
+}
+
+/// The lines of arms that catch all in matches with an arm that names one of `enums`; as rustfmt indents them.
+fn catch_alls(text: &str, enums: &[String]) -> Vec<usize> {
+    let lines: Vec<&str> = text.lines().collect();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let pattern = |arm: &str| arm.split(" =>").next().unwrap().to_owned();
+    let word = |text: &str| {
+        let from = text.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+        text[from..].to_owned()
+    };
+    let names_one = |arm: &str| {
+        let pattern = pattern(arm);
+        let paths: Vec<&str> = pattern.split("::").collect();
+        paths.iter().rev().skip(1).any(|before| enums.contains(&word(before)))
+    };
+    let catches_all = |arm: &str| {
+        let name = pattern(arm);
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        arm.contains(" =>") && name.chars().all(plain) && name != "true" && name != "false"
+    };
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let is_code = !line.trim_start().starts_with("//");
+        let is_match = line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == "match");
+        if !is_code || !is_match || !line.ends_with('{') {
+            continue;
+        }
+        let depth = indent(line);
+        let inside = |line: &&&str| line.trim().is_empty() || indent(line) > depth;
+        let inside = lines.iter().skip(at + 1).take_while(inside).zip(at + 2..);
+        let arms: Vec<_> = inside.filter(|(line, _)| indent(line) == depth + 4).collect();
+        if arms.iter().any(|(arm, _)| names_one(arm.trim())) {
+            let catching = arms.iter().filter(|(arm, _)| catches_all(arm.trim()));
+            found.extend(catching.map(|(_, number)| number));
+        }
+    }
+    found
+}
+
+/// Protects everyone who follows events or decides actions: a new one does not compile until each says what it means
+/// there.
+#[test]
+fn events_and_actions_are_matched_in_full() {
+    let enums = followed();
+    assert!(enums.len() >= 16 && enums.iter().any(|name| name == "EventKind"), "{enums:?}");
+    let mut wrong = Vec::new();
+    for file in sources("src") {
+        let text = fs::read_to_string(&file).unwrap();
+        let found = catch_alls(&text, &enums);
+        wrong.extend(found.iter().map(|line| format!("{}:{line}: catches all", file.display())));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Protects the test above from finding nothing: what it is to find, and what it is to leave alone.
+#[test]
+fn arms_that_catch_all_are_found() {
+    let text = "
+fn followed(kind: &EventKind) {
+    let first = kinds.find(|kind| match kind {
+        EventKind::User(UserEvent::Created { .. })
+        | EventKind::User(UserEvent::Deleted { .. }) => 1,
+        Some(_) => 2,
+        _ => 0,
+    });
+    match event {
+        (1, event::UserEvent::Created { name }) => {
+            match name {
+                Name::One => {}
+                _ => {}
+            }
+        }
+        other => drop(other),
+    }
+    match stored {
+        Kind::UserCreated(_) => EventKind::User(UserEvent::Created { name }),
+        _ => return Err(()),
+    }
+    match event {
+        UserEvent::Created { .. } if late => {}
+        UserEvent::Created { .. } | UserEvent::Deleted { .. } => {}
+    }
+    // match event {
+    match other {
+        OtherEvents::One => {}
+        _ => {}
+    }
+}
+";
+    let enums = ["EventKind", "UserEvent"].map(str::to_owned);
+    assert_eq!(catch_alls(text, &enums), [7, 16]);
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use locum::clock::Timestamp;
-use locum::domain::event::EventKind;
+use locum::domain::event::{EventKind, InstanceEvent};
 use locum::domain::rotation::{IssuingRole, RenewedSet, RotationEvent};
 use locum::identity::{AssociationId, InstanceId, PackedKeyId, hex_id};
 use locum::ledger::{Ledger, SNAPSHOT_EVERY_FACTS};
@@ -36,18 +36,18 @@ fn told(number: u64, instances: u64) -> Entry {
     let association: AssociationId =
         hex_id("iip-assoc-", bytes(number % instances)).parse().expect("an id");
     if number < instances {
-        let launched = EventKind::InstanceLaunched {
+        let launched = EventKind::Instance(InstanceEvent::Launched {
             id: instance.clone(),
             facts: instances::facts(),
             private_ip: None,
-        };
-        let associated = EventKind::ProfileAssociated {
+        });
+        let associated = EventKind::Instance(InstanceEvent::ProfileAssociated {
             association,
             instance,
             profile: "app".parse().expect("a name"),
             profile_id: "AIPAAAAAAAAAAAAAAAAA".parse().expect("an id"),
             generation: 1,
-        };
+        });
         return entry(owner, vec![launched, associated]);
     }
     let role = IssuingRole {

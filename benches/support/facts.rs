@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use locum::clock::Timestamp;
 use locum::domain::account_key::WrappedAccountKey;
-use locum::domain::event::{Event, EventKind, Fact};
+use locum::domain::event::{AccountEvent, Event, EventKind, Fact};
 use locum::identity::AccountId;
 use locum::ledger::codec;
 use locum::log::{Entry, Erasable};
@@ -29,7 +29,10 @@ pub(crate) fn fact(account: AccountId, events: Vec<EventKind>) -> Fact {
 }
 
 pub(crate) fn account_created() -> EventKind {
-    EventKind::AccountCreated { name: Arc::from("bench"), key: WrappedAccountKey::new(1, &KEY) }
+    EventKind::Account(AccountEvent::Created {
+        name: Arc::from("bench"),
+        key: WrappedAccountKey::new(1, &KEY),
+    })
 }
 
 /// The fact as the log takes it.

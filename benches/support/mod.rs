@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use figures::cpu_seconds;
 use locum::client::{Credentials, SignedChannel, connect};
-use locum::domain::event::EventKind;
+use locum::domain::event::{AccessKeyEvent, EventKind};
 use locum::proto::v1;
 use locum::proto::v1::iam_service_client::IamServiceClient;
 use locum::proto::v1::instance_service_client::InstanceServiceClient;
@@ -88,9 +88,11 @@ impl Bench {
         let info = service.own_request("bench");
         let receipt = service.perform(&info, "", account, action).await.expect("an account");
         let events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let mut key = events.filter_map(|event| match &event.kind {
-            EventKind::AccessKeyCreated { key, .. } => Some(key.clone()),
-            _ => None,
+        let mut key = events.filter_map(|event| {
+            let EventKind::AccessKey(AccessKeyEvent::Created { key, .. }) = &event.kind else {
+                return None;
+            };
+            Some(key.clone())
         });
         let key = key.next_back().expect("a key");
         let view = service.view();

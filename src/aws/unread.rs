@@ -94,11 +94,6 @@ pub const UNREAD: &[Unread] = &[
         &["ResourceHandlingOption"],
         "the scenarios of EC2 resources are not enforced",
     ),
-    without_effect(
-        &["SimulateCustomPolicy", "SimulatePrincipalPolicy"],
-        &["ContextEntries.ContextKeyType"],
-        "the operator of a condition says how values are compared",
-    ),
     refused(
         &["DescribeInstances"],
         &["IncludeManagedResources"],

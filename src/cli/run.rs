@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Failure, ServeArgs, say};
 use crate::client::Credentials;
 use crate::config::{Config, Layer, Span};
-use crate::domain::event::EventKind;
+use crate::domain::event::{AccessKeyEvent, EventKind};
 use crate::identity::{AccessKeyId, AccountId};
 use crate::oidc::Reach;
 use crate::pace::SERVED_LIFE_MIN;
@@ -176,9 +176,11 @@ async fn prepare_dev(
             let info = service.own_request("dev");
             let receipt = service.perform(&info, "", args.account, action).await?;
             let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-            let key = events.find_map(|event| match &event.kind {
-                EventKind::AccessKeyCreated { key, .. } => Some(key.clone()),
-                _ => None,
+            let key = events.find_map(|event| {
+                let EventKind::AccessKey(AccessKeyEvent::Created { key, .. }) = &event.kind else {
+                    return None;
+                };
+                Some(key.clone())
             });
             key.ok_or("the account was made without a key")?
         }

@@ -7,7 +7,7 @@ use ring::digest::SHA256;
 
 use super::access::{Facts, Permission, Required, Resource};
 use super::decide::{Decider, require, require_operator};
-use super::event::{EventKind, GuardrailKind};
+use super::event::{AccountEvent, EventKind, GuardrailKind, InstallationEvent};
 use super::rejection::Rejection;
 use super::state::State;
 use crate::identity::AccountId;
@@ -107,14 +107,14 @@ impl Decider<'_> {
         self.require(Permission::RewrapAccountKey, &resource)?;
         // Whoever came first has done it.
         if self.account.key.keyring_version == from && key.keyring_version != from {
-            self.emit(EventKind::AccountKeyRewrapped { key: key.clone() });
+            self.emit(EventKind::Account(AccountEvent::KeyRewrapped { key: key.clone() }));
         }
         Ok(())
     }
 
     pub(super) fn rotate_keyring(&mut self, version: u32) -> Result<(), Rejection> {
         self.require_keyring(Permission::RotateKeyring, version)?;
-        self.emit(EventKind::KeyringRotated { version });
+        self.emit(EventKind::Installation(InstallationEvent::KeyringRotated { version }));
         Ok(())
     }
 
@@ -127,7 +127,7 @@ impl Decider<'_> {
                 "key version {version} still wraps the keys of {count} accounts"
             )));
         }
-        self.emit(EventKind::KeyringVersionRetired { version });
+        self.emit(EventKind::Installation(InstallationEvent::KeyringVersionRetired { version }));
         Ok(())
     }
 
@@ -148,7 +148,7 @@ impl Decider<'_> {
             let message = format!("account {account} is enabled: disable it first");
             return Err(Rejection::IncorrectState(message));
         }
-        self.emit(EventKind::AccountDeleted);
+        self.emit(EventKind::Account(AccountEvent::Deleted));
         Ok(())
     }
 }
@@ -183,7 +183,7 @@ mod tests {
         for id in [A, B] {
             world.by(service(), id, Action::Account(AccountAction::Disable)).unwrap();
             let kinds = world.by(service(), id, Action::Account(AccountAction::Delete)).unwrap();
-            assert_eq!(kinds, [EventKind::AccountDeleted]);
+            assert_eq!(kinds, [EventKind::Account(AccountEvent::Deleted)]);
         }
         let left: Vec<_> = world.state.accounts().map(|account| account.id.to_string()).collect();
         assert_eq!(left, [OPERATOR]);

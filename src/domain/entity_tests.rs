@@ -8,7 +8,7 @@ use super::command::{
     UserAction,
 };
 use super::entity::TagOwner;
-use super::event::{EventKind, KeyOwner, PolicyOwner};
+use super::event::{EventKind, KeyOwner, PolicyEvent, PolicyOwner};
 use super::rejection::Rejection;
 use super::tags::Tags;
 use super::testing::*;
@@ -256,7 +256,10 @@ fn the_default_version_of_a_policy_counts() {
     assert_eq!(code(world.by(root(A), A, sixth())), "LimitExceeded");
     world.root(A, delete_version("P", 5));
     let made = world.root(A, sixth());
-    assert!(matches!(made[..], [EventKind::PolicyVersionCreated { version: 6, .. }]), "{made:?}");
+    assert!(
+        matches!(made[..], [EventKind::Policy(PolicyEvent::VersionCreated { version: 6, .. })]),
+        "{made:?}"
+    );
     world.root(A, set_default("P", 2));
     world.by(ana, A, delete).unwrap();
     world.root(

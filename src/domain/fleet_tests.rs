@@ -3,7 +3,7 @@
 use super::access::Caller;
 use super::addresses::AddressRange;
 use super::command::{AccountAction, Action, InstanceAction, LaunchNetworking};
-use super::event::{EventKind, KeyOwner};
+use super::event::{EventKind, InstanceEvent, KeyOwner};
 use super::rejection::Rejection;
 use super::testing::*;
 use crate::identity::InstanceId;
@@ -40,7 +40,9 @@ fn instances_come_and_go_together() {
     let refused = world.by(dev.clone(), A, launch.clone()).unwrap_err();
     assert!(refused.to_string().contains("ec2:RunInstances"), "{refused}");
     let kinds = world.root(A, launch);
-    let launched = kinds.iter().filter(|kind| matches!(kind, EventKind::InstanceLaunched { .. }));
+    let launched = kinds
+        .iter()
+        .filter(|kind| matches!(kind, EventKind::Instance(InstanceEvent::Launched { .. })));
     assert_eq!(launched.count(), 3);
 
     let terminate =
@@ -53,11 +55,11 @@ fn instances_come_and_go_together() {
     let refused = world.by(root(A), A, terminate(&[ids[0].clone(), unknown])).unwrap_err();
     assert_eq!(refused.code(), "InvalidInstanceID.NotFound");
     let ended = world.by(dev.clone(), A, terminate(&ids[..1])).unwrap();
-    assert_eq!(ended, [EventKind::InstanceTerminated { id: ids[0].clone() }]);
+    assert_eq!(ended, [EventKind::Instance(InstanceEvent::Terminated { id: ids[0].clone() })]);
     assert_eq!(world.by(dev, A, terminate(&ids[..1])).unwrap(), [], "ended already");
     let twice = [ids[1].clone(), ids[0].clone(), ids[1].clone()];
     let ended = world.root(A, terminate(&twice));
-    assert_eq!(ended, [EventKind::InstanceTerminated { id: ids[1].clone() }]);
+    assert_eq!(ended, [EventKind::Instance(InstanceEvent::Terminated { id: ids[1].clone() })]);
 }
 
 /// Launches an instance at an address that ends in `last`.

@@ -3,8 +3,12 @@
 
 use std::sync::Arc;
 
-use super::entity::{EntityEvent, TagOwner};
-use super::event::{Event, EventKind, Fact, GuardrailRef, Idempotency, PolicyOwner};
+use super::entity::TagOwner;
+use super::event::{
+    AccessKeyEvent, AccountEvent, AgentEvent, Event, EventKind, Fact, GroupEvent, GuardrailEvent,
+    GuardrailRef, Idempotency, InstallationEvent, InstanceEvent, PolicyEvent, PolicyOwner,
+    ProfileEvent, RoleEvent, SessionEvent, TagEvent, UserEvent,
+};
 use super::last_use::USES_PER_EVENT_MAX;
 use super::oidc::OidcEvent;
 use super::rotation::RotationEvent;
@@ -31,14 +35,15 @@ impl State {
             teller.tell()?;
         }
         if let Some(key) = self.document_key.clone() {
-            let kind = EventKind::DocumentKeyCreated { key };
+            let kind = EventKind::Installation(InstallationEvent::DocumentKeyCreated { key });
             let events = vec![Event { account: AccountId::OPERATOR, kind }];
             take((0, unsigned(Timestamp::from_millis(0), None, events)))?;
         }
         for ((kind, target), named) in &self.guardrails {
             for (name, policy) in named {
                 let guardrail = GuardrailRef { kind: *kind, target: *target, name: name.clone() };
-                let kind = EventKind::GuardrailPut { guardrail, policy: policy.clone() };
+                let kind =
+                    EventKind::Guardrail(GuardrailEvent::Put { guardrail, policy: policy.clone() });
                 let events = vec![Event { account: AccountId::OPERATOR, kind }];
                 take((0, unsigned(Timestamp::from_millis(0), None, events)))?;
             }
@@ -49,7 +54,7 @@ impl State {
             take((0, unsigned(Timestamp::EPOCH, None, events)))?;
         }
         for account in self.deleted() {
-            let events = vec![Event { account, kind: EventKind::AccountDeleted }];
+            let events = vec![Event { account, kind: EventKind::Account(AccountEvent::Deleted) }];
             take((0, unsigned(Timestamp::EPOCH, None, events)))?;
         }
         Ok(())
@@ -70,19 +75,19 @@ pub fn divide(fact: &Fact, parts: usize) -> Vec<Fact> {
     }
 }
 
-/// The event in several, where it is a list.
+/// The event in several, where it is one of the lists that are retold.
 fn divide_kind(kind: &EventKind, parts: usize) -> Vec<EventKind> {
-    match kind {
-        EventKind::InstancesRetold { instances } => {
-            let runs = runs(instances, parts).map(<[_]>::to_vec);
-            runs.map(|instances| EventKind::InstancesRetold { instances }).collect()
-        }
-        EventKind::CredentialsUsed { uses } => {
-            let runs = runs(uses, parts).map(<[_]>::to_vec);
-            runs.map(|uses| EventKind::CredentialsUsed { uses }).collect()
-        }
-        kind => vec![kind.clone()],
+    if let EventKind::Instance(InstanceEvent::Restored { instances }) = kind {
+        let runs = runs(instances, parts).map(<[_]>::to_vec);
+        let part = |instances| EventKind::Instance(InstanceEvent::Restored { instances });
+        return runs.map(part).collect();
     }
+    if let EventKind::AccessKey(AccessKeyEvent::Used { uses }) = kind {
+        let runs = runs(uses, parts).map(<[_]>::to_vec);
+        let part = |uses| EventKind::AccessKey(AccessKeyEvent::Used { uses });
+        return runs.map(part).collect();
+    }
+    vec![kind.clone()]
 }
 
 /// A list in runs of the same length, but for the last.
@@ -130,16 +135,23 @@ impl<E> Teller<'_, E> {
 
     fn tell(&mut self) -> Result<(), E> {
         let account = self.account.clone();
-        let created =
-            EventKind::AccountCreated { name: account.name.clone(), key: account.key.clone() };
+        let created = EventKind::Account(AccountEvent::Created {
+            name: account.name.clone(),
+            key: account.key.clone(),
+        });
         self.say(account.created_at, vec![created])?;
         let quotas = account.quotas.iter();
         let quotas = quotas.map(|(quota, max)| (*quota, Some(*max)));
-        let quotas = quotas.map(|(quota, max)| EventKind::QuotaSet { quota, max }).collect();
+        let quotas = quotas
+            .map(|(quota, max)| EventKind::Account(AccountEvent::QuotaSet { quota, max }))
+            .collect();
         self.say(account.created_at, quotas)?;
         if !account.address_ranges.is_empty() {
             let ranges = account.address_ranges.clone();
-            self.say(account.created_at, vec![EventKind::AddressRangesSet { ranges }])?;
+            self.say(
+                account.created_at,
+                vec![EventKind::Account(AccountEvent::AddressRangesSet { ranges })],
+            )?;
         }
         self.tell_policies()?;
         self.tell_users_and_roles()?;
@@ -148,15 +160,15 @@ impl<E> Teller<'_, E> {
         self.tell_profiles()?;
         self.tell_providers()?;
         let tasks = account.deletion_tasks.iter().cloned();
-        let tasks = tasks.map(|task| EntityEvent::RoleDeletionCompleted { task });
+        let tasks = tasks.map(|task| EventKind::Role(RoleEvent::DeletionCompleted { task }));
         let alias = account.alias.clone();
-        let alias = alias.map(|alias| EntityEvent::AccountAliasCreated { alias });
-        let kinds = tasks.chain(alias).map(EventKind::Entity).collect();
+        let alias = alias.map(|alias| EventKind::Account(AccountEvent::AliasCreated { alias }));
+        let kinds = tasks.chain(alias).collect();
         self.say(account.created_at, kinds)?;
         self.tell_instances()?;
         self.tell_revocations()?;
         for uses in account.uses().chunks(USES_PER_EVENT_MAX) {
-            let kind = EventKind::CredentialsUsed { uses: uses.to_vec() };
+            let kind = EventKind::AccessKey(AccessKeyEvent::Used { uses: uses.to_vec() });
             self.say(Timestamp::EPOCH, vec![kind])?;
         }
         for (token, remembered) in &account.idempotency {
@@ -168,7 +180,7 @@ impl<E> Teller<'_, E> {
             self.hand_over(remembered.sequence, remembered.time, Some(idempotency), Vec::new())?;
         }
         if !account.enabled {
-            self.say(account.created_at, vec![EventKind::AccountDisabled])?;
+            self.say(account.created_at, vec![EventKind::Account(AccountEvent::Disabled)])?;
         }
         Ok(())
     }
@@ -177,11 +189,13 @@ impl<E> Teller<'_, E> {
     fn tell_revocations(&mut self) -> Result<(), E> {
         let account = self.account.clone();
         for (scope, cutoff) in account.revocations.entries() {
-            let revoked = |before, chained| EventKind::SessionsRevoked {
-                scope: scope.clone(),
-                before,
-                chained,
-                until: cutoff.until,
+            let revoked = |before, chained| {
+                EventKind::Session(SessionEvent::Revoked {
+                    scope: scope.clone(),
+                    before,
+                    chained,
+                    until: cutoff.until,
+                })
             };
             let mut kinds = vec![revoked(cutoff.before, false)];
             kinds.extend(cutoff.chained_before.map(|before| revoked(before, true)));
@@ -194,13 +208,13 @@ impl<E> Teller<'_, E> {
         let account = self.account.clone();
         for managed in account.policies.values() {
             let first = managed.versions.get(&1);
-            let created = EventKind::PolicyCreated {
+            let created = EventKind::Policy(PolicyEvent::Created {
                 name: managed.name.clone(),
                 path: managed.path.clone(),
                 id: managed.id.clone(),
                 description: managed.description.clone(),
                 policy: first.map_or(&managed.policy, |first| &first.policy).clone(),
-            };
+            });
             self.say(managed.created_at, vec![created])?;
             self.tell_versions(managed)?;
             let owner = TagOwner::Policy(managed.name.clone());
@@ -214,15 +228,17 @@ impl<E> Teller<'_, E> {
     /// The versions after the first, and what is gone of them.
     fn tell_versions(&mut self, managed: &ManagedPolicy) -> Result<(), E> {
         let name = &managed.name;
-        let made = |version, policy: &crate::policy::Policy| EventKind::PolicyVersionCreated {
-            name: name.clone(),
-            version,
-            policy: policy.clone(),
-            default: false,
+        let made = |version, policy: &crate::policy::Policy| {
+            EventKind::Policy(PolicyEvent::VersionCreated {
+                name: name.clone(),
+                version,
+                policy: policy.clone(),
+                default: false,
+            })
         };
         let gone = |version| {
             let policy = name.clone();
-            EventKind::Entity(EntityEvent::PolicyVersionDeleted { policy, version })
+            EventKind::Policy(PolicyEvent::VersionDeleted { policy, version })
         };
         for (number, version) in managed.versions.iter().filter(|(number, _)| **number > 1) {
             self.say(version.created_at, vec![made(*number, &version.policy)])?;
@@ -234,8 +250,8 @@ impl<E> Teller<'_, E> {
         }
         if managed.version != 1 {
             let (policy, version) = (name.clone(), managed.version);
-            let default = EntityEvent::DefaultPolicyVersionSet { policy, version };
-            kinds.push(EventKind::Entity(default));
+            let default = EventKind::Policy(PolicyEvent::DefaultVersionSet { policy, version });
+            kinds.push(default);
         }
         if !managed.versions.contains_key(&1) {
             kinds.push(gone(1));
@@ -248,21 +264,21 @@ impl<E> Teller<'_, E> {
         for user in account.users.values() {
             let (name, path, id) = (user.name.clone(), user.path.clone(), user.id.clone());
             let owner = PolicyOwner::User(name.clone());
-            let mut kinds = vec![EventKind::UserCreated { name, path, id }];
+            let mut kinds = vec![EventKind::User(UserEvent::Created { name, path, id })];
             permissions(&account, &owner, &user.permissions, &mut kinds);
             tags(TagOwner::User(user.name.clone()), &user.tags, &mut kinds);
             self.say(user.created_at, kinds)?;
         }
         for role in account.roles.values() {
             let owner = PolicyOwner::Role(role.name.clone());
-            let mut kinds = vec![EventKind::RoleCreated {
+            let mut kinds = vec![EventKind::Role(RoleEvent::Created {
                 name: role.name.clone(),
                 path: role.path.clone(),
                 id: role.id.clone(),
                 description: role.description.clone(),
                 max_session: role.max_session,
                 trust: role.trust.clone(),
-            }];
+            })];
             permissions(&account, &owner, &role.permissions, &mut kinds);
             tags(TagOwner::Role(role.name.clone()), &role.tags, &mut kinds);
             self.say(role.created_at, kinds)?;
@@ -275,12 +291,15 @@ impl<E> Teller<'_, E> {
         for group in account.groups.values() {
             let (name, path, id) = (group.name.clone(), group.path.clone(), group.id.clone());
             let owner = PolicyOwner::Group(name.clone());
-            let mut kinds = vec![EventKind::GroupCreated { name: name.clone(), path, id }];
+            let mut kinds =
+                vec![EventKind::Group(GroupEvent::Created { name: name.clone(), path, id })];
             permissions(&account, &owner, &group.permissions, &mut kinds);
             let members = group.members.iter().filter_map(|key| account.users.get(key));
-            kinds.extend(members.map(|user| EventKind::UserAddedToGroup {
-                group: name.clone(),
-                user: user.name.clone(),
+            kinds.extend(members.map(|user| {
+                EventKind::Group(GroupEvent::UserAdded {
+                    group: name.clone(),
+                    user: user.name.clone(),
+                })
             }));
             self.say(group.created_at, kinds)?;
         }
@@ -290,7 +309,10 @@ impl<E> Teller<'_, E> {
     fn tell_agents_and_keys(&mut self) -> Result<(), E> {
         let account = self.account.clone();
         for agent in account.agents.values() {
-            let kind = EventKind::AgentCreated { name: agent.name.clone(), id: agent.id.clone() };
+            let kind = EventKind::Agent(AgentEvent::Created {
+                name: agent.name.clone(),
+                id: agent.id.clone(),
+            });
             self.say(agent.created_at, vec![kind])?;
         }
         for (id, key) in &account.access_keys {
@@ -326,9 +348,13 @@ impl<E> Teller<'_, E> {
         key: &super::state::AccessKey,
     ) -> Result<(), E> {
         let owner = key.owner.clone();
-        let mut kinds = vec![EventKind::AccessKeyCreated { key: id.clone(), owner }];
+        let mut kinds =
+            vec![EventKind::AccessKey(AccessKeyEvent::Created { key: id.clone(), owner })];
         if !key.active {
-            kinds.push(EventKind::AccessKeyStatusChanged { key: id.clone(), active: false });
+            kinds.push(EventKind::AccessKey(AccessKeyEvent::StatusChanged {
+                key: id.clone(),
+                active: false,
+            }));
         }
         self.say(key.created_at, kinds)
     }
@@ -337,9 +363,10 @@ impl<E> Teller<'_, E> {
         let account = self.account.clone();
         for profile in account.profiles.values() {
             let (name, path, id) = (profile.name.clone(), profile.path.clone(), profile.id.clone());
-            let mut kinds = vec![EventKind::ProfileCreated { name: name.clone(), path, id }];
+            let mut kinds =
+                vec![EventKind::Profile(ProfileEvent::Created { name: name.clone(), path, id })];
             if let Some(role) = profile.role.clone() {
-                kinds.push(EventKind::ProfileRoleAdded { profile: name, role });
+                kinds.push(EventKind::Profile(ProfileEvent::RoleAdded { profile: name, role }));
             }
             tags(TagOwner::Profile(profile.name.clone()), &profile.tags, &mut kinds);
             self.say(profile.created_at, kinds)?;
@@ -353,7 +380,10 @@ impl<E> Teller<'_, E> {
         let mut instances = account.instances.records().cloned().peekable();
         while instances.peek().is_some() {
             let instances = instances.by_ref().take(INSTANCES_PER_FACT).collect();
-            self.say(account.created_at, vec![EventKind::InstancesRetold { instances }])?;
+            self.say(
+                account.created_at,
+                vec![EventKind::Instance(InstanceEvent::Restored { instances })],
+            )?;
         }
         let configured = account
             .pace
@@ -377,19 +407,19 @@ fn permissions(
 ) {
     for (name, policy) in &permissions.inline {
         let (owner, name, policy) = (owner.clone(), name.clone(), policy.clone());
-        kinds.push(EventKind::InlinePolicyPut { owner, name, policy });
+        kinds.push(EventKind::Policy(PolicyEvent::InlinePut { owner, name, policy }));
     }
     let reference = |key: &str| account.managed(key).map(|managed| managed.reference());
     for policy in permissions.attached.iter().filter_map(|key| reference(key)) {
-        kinds.push(EventKind::PolicyAttached { owner: owner.clone(), policy });
+        kinds.push(EventKind::Policy(PolicyEvent::Attached { owner: owner.clone(), policy }));
     }
     if let Some(policy) = permissions.boundary.as_deref().and_then(reference) {
-        kinds.push(EventKind::BoundaryPut { owner: owner.clone(), policy });
+        kinds.push(EventKind::Policy(PolicyEvent::BoundaryPut { owner: owner.clone(), policy }));
     }
 }
 
 fn tags(owner: TagOwner, tags: &Tags, kinds: &mut Vec<EventKind>) {
     if !tags.is_empty() {
-        kinds.push(EventKind::Entity(EntityEvent::Tagged { owner, tags: tags.clone() }));
+        kinds.push(EventKind::Tag(TagEvent::Tagged { owner, tags: tags.clone() }));
     }
 }

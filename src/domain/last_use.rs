@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::access::{Permission, Resource};
 use super::decide::Decider;
-use super::event::EventKind;
+use super::event::{AccessKeyEvent, EventKind};
 use super::rejection::Rejection;
 use super::state::Account;
 use crate::clock::Timestamp;
@@ -49,7 +49,7 @@ impl Decider<'_> {
         let uses: Vec<_> =
             uses.iter().filter(of_account).take(USES_PER_EVENT_MAX).cloned().collect();
         if !uses.is_empty() {
-            self.emit(EventKind::CredentialsUsed { uses });
+            self.emit(EventKind::AccessKey(AccessKeyEvent::Used { uses }));
         }
         Ok(())
     }
@@ -131,7 +131,7 @@ mod tests {
                 used("AKIAZZZZZZZZZZZZZZZZ", None, seconds),
             ];
             let kinds = world.by(Caller::service(), A, record(uses)).unwrap();
-            let EventKind::CredentialsUsed { uses } = &kinds[0] else { panic!() };
+            let EventKind::AccessKey(AccessKeyEvent::Used { uses }) = &kinds[0] else { panic!() };
             assert_eq!(uses.len(), 2, "an unknown key is left out");
         }
         let last = |use_: &Option<Arc<LastUse>>| use_.as_ref().unwrap().time.as_unix_seconds();

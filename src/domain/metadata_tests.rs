@@ -1,7 +1,7 @@
 //! Metadata options: who may change them, and what they may be.
 
 use super::command::{Action, InstanceAction};
-use super::event::EventKind;
+use super::event::{EventKind, InstanceEvent};
 use super::metadata::{HopLimit, MetadataChange, MetadataOptions};
 use super::testing::*;
 use crate::policy::{Policy, PolicyKind};
@@ -40,7 +40,13 @@ fn options_are_changed_by_those_who_may() {
         hop_limit: HopLimit::new(2).unwrap(),
         ..MetadataOptions::default()
     };
-    assert_eq!(kinds, [EventKind::MetadataOptionsChanged { instance: id.clone(), options }]);
+    assert_eq!(
+        kinds,
+        [EventKind::Instance(InstanceEvent::MetadataOptionsChanged {
+            instance: id.clone(),
+            options
+        })]
+    );
     let instance = world.state.account(account(A)).unwrap().instances.get(&id).unwrap();
     assert_eq!(instance.facts.metadata, options);
     assert_eq!(world.root(A, change(&id, version_1())), [], "nothing to change");

@@ -160,7 +160,6 @@ impl Account {
     }
 
     pub(super) fn apply_mfa(&mut self, time: Timestamp, event: &MfaEvent) -> Option<()> {
-        let key = key_of(event.device().as_str());
         match event {
             MfaEvent::Created { name, path, id } => {
                 let device = MfaDevice {
@@ -175,33 +174,36 @@ impl Account {
                     drift: 0,
                     refused: None,
                 };
-                self.mfa_devices.insert(key, Arc::new(device));
-                return Some(());
+                self.mfa_devices.insert(key_of(name.as_str()), Arc::new(device));
             }
-            MfaEvent::Deleted { .. } => return self.mfa_devices.remove(&key).map(drop),
-            _ => {}
-        }
-        let device = Arc::make_mut(self.mfa_devices.get_mut(&key)?);
-        match event {
-            MfaEvent::Enabled { owner, codes, .. } => {
+            MfaEvent::Deleted { name } => {
+                self.mfa_devices.remove(&*key_of(name.as_str()))?;
+            }
+            MfaEvent::Enabled { name, owner, codes } => {
+                let device = self.mfa_device_mut(name)?;
                 device.owner = Some(owner.clone());
                 device.enabled_at = Some(time);
                 device.accept(*codes);
             }
-            MfaEvent::Resynced { codes, .. } => device.accept(*codes),
-            MfaEvent::Deactivated { .. } => {
+            MfaEvent::Resynced { name, codes } => self.mfa_device_mut(name)?.accept(*codes),
+            MfaEvent::Deactivated { name } => {
+                let device = self.mfa_device_mut(name)?;
                 device.owner = None;
                 device.enabled_at = None;
                 device.refused = None;
             }
-            MfaEvent::CodeAccepted { step, .. } => {
+            MfaEvent::CodeAccepted { name, step } => {
+                let device = self.mfa_device_mut(name)?;
                 device.last_step = *step;
                 device.refused = None;
             }
-            MfaEvent::CodeRefused { .. } => device.refuse(time),
-            MfaEvent::Created { .. } | MfaEvent::Deleted { .. } => {}
+            MfaEvent::CodeRefused { name } => self.mfa_device_mut(name)?.refuse(time),
         }
         Some(())
+    }
+
+    fn mfa_device_mut(&mut self, name: &MfaDeviceName) -> Option<&mut MfaDevice> {
+        self.mfa_devices.get_mut(&*key_of(name.as_str())).map(Arc::make_mut)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::access::Caller;
 use super::command::{Action, SessionAction, UserAction};
-use super::event::{EventKind, KeyOwner};
+use super::event::{EventKind, KeyOwner, SessionEvent};
 use super::mfa::{MfaAction, MfaEvent};
 use super::rejection::Rejection;
 use super::session::{MfaProof, Operation, SessionDraft, SessionRequest};
@@ -80,7 +80,9 @@ fn a_code_works_once() {
     let kinds = proven(&mut world, ana.clone(), 101).unwrap();
     let names: Vec<_> = kinds.iter().map(EventKind::name).collect();
     assert_eq!(names, ["MfaCodeAccepted", "SessionIssued"]);
-    let EventKind::SessionIssued { session } = &kinds[1] else { panic!("no session") };
+    let EventKind::Session(SessionEvent::Issued { session }) = &kinds[1] else {
+        panic!("no session")
+    };
     assert_eq!(session.mfa_at, Some(session.issued_at));
     assert_eq!(code(proven(&mut world, ana.clone(), 101)), "AccessDenied");
     assert_eq!(code(proven(&mut world, ana, 99)), "AccessDenied");
@@ -181,6 +183,8 @@ fn a_code_counts_for_the_request() {
         session.mfa = Some(MfaProof { serial_number: serial(), step: 200 });
     }
     let kinds = world.by(ana, A, with_code).unwrap();
-    let EventKind::SessionIssued { session } = &kinds[1] else { panic!("no session") };
+    let EventKind::Session(SessionEvent::Issued { session }) = &kinds[1] else {
+        panic!("no session")
+    };
     assert_eq!(session.mfa_at, None, "a role's session carries none of it");
 }

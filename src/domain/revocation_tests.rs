@@ -7,7 +7,7 @@ use super::command::{
     AccountAction, Action, InstanceAction, PolicyAction, RevocationTarget, RoleAction,
     SessionAction,
 };
-use super::event::{EventKind, RoleCredentials};
+use super::event::{EventKind, RoleCredentials, SessionEvent};
 use super::revocation::{Ancestor, Facts, Void};
 use super::session::{Operation, Session, SessionDraft, SessionRequest};
 use super::state::{Association, key_of};
@@ -29,7 +29,7 @@ fn role(name: &str) -> RevocationTarget {
 fn assume(world: &mut World, by: Caller, account: &str, name: &str) -> (Session, Caller) {
     let action = world.assume(account, name, 3600);
     let kinds = world.by(by, account, action).unwrap();
-    let EventKind::SessionIssued { session } = &kinds[0] else { panic!() };
+    let EventKind::Session(SessionEvent::Issued { session }) = &kinds[0] else { panic!() };
     let holder = Caller::of_session(self::account(account), session).unwrap();
     (session.clone(), Caller { key: Some(session.key.clone()), ..holder })
 }
@@ -51,7 +51,7 @@ fn own_session(world: &mut World, by: Caller, operation: Operation) -> (Session,
     let session = Box::new(SessionRequest { draft, duration, external_id: None, mfa: None });
     let kinds =
         world.by(by, A, Action::Session(SessionAction::Issue { operation, session })).unwrap();
-    let EventKind::SessionIssued { session } = &kinds[0] else { panic!() };
+    let EventKind::Session(SessionEvent::Issued { session }) = &kinds[0] else { panic!() };
     let holder = Caller::of_session(account(A), session).unwrap();
     (session.clone(), Caller { key: Some(session.key.clone()), ..holder })
 }
@@ -106,7 +106,7 @@ fn a_role_revocation_voids_what_was_issued_before_it() {
     // Decided in the second of the revocation, after it.
     again.time = Timestamp::from_millis(again.time.as_millis() + 500);
     let kinds = world.run(&again).unwrap();
-    let EventKind::SessionIssued { session: new } = &kinds[0] else { panic!() };
+    let EventKind::Session(SessionEvent::Issued { session: new }) = &kinds[0] else { panic!() };
     assert_eq!(void(&world, &old, &holder), Some(Void::Revoked));
     assert_eq!(void(&world, new, &holder), None);
     assert!(new.issued_at > again.time);
@@ -329,7 +329,7 @@ fn revocations_of_one_second_each_reach_what_came_before() {
     revoke_at_once(&mut world, role("First"));
     let action = world.assume(A, "First", 3600);
     let kinds = at_once(&mut world, ana, action);
-    let EventKind::SessionIssued { session } = &kinds[0] else { panic!() };
+    let EventKind::Session(SessionEvent::Issued { session }) = &kinds[0] else { panic!() };
     let holder = Caller::of_session(account(A), session).unwrap();
     assert_eq!(void(&world, session, &holder), None);
     revoke_at_once(&mut world, role("First"));

@@ -114,11 +114,12 @@ fn a_late_renewal_is_told() {
         let mut command = world.command(A, Caller::service(), renewal(&ids[..1]));
         command.time = set.expires_at.minus(Duration::from_secs(before_end));
         let fact = super::decide::decide(&world.state, &command).unwrap().unwrap();
-        let late = fact.events.iter().find_map(|event| match &event.kind {
-            EventKind::Rotation(RotationEvent::Late { instances, least_left }) => {
-                Some((instances.len(), least_left.as_secs()))
-            }
-            _ => None,
+        let late = fact.events.iter().find_map(|event| {
+            let EventKind::Rotation(RotationEvent::Late { instances, least_left }) = &event.kind
+            else {
+                return None;
+            };
+            Some((instances.len(), least_left.as_secs()))
         });
         assert_eq!(late, told.then_some((1, 300)));
     }

@@ -8,7 +8,7 @@ use super::access::{Caller, Question, judge};
 use super::command::{Action, PolicyAction, SessionAction, TagAction, UserAction};
 use super::decide::explain_assume_role;
 use super::entity::TagOwner;
-use super::event::EventKind;
+use super::event::{EventKind, SessionEvent};
 use super::oidc::{KeySource, OidcAction, OidcProvider};
 use super::rejection::Rejection;
 use super::session::{Operation, ProvenIdentity, Session, SessionDraft, SessionRequest};
@@ -48,9 +48,9 @@ fn request(action: &mut Action) -> &mut SessionRequest {
 }
 
 fn issued(kinds: Result<Vec<EventKind>, Rejection>) -> Session {
-    let session = kinds.unwrap().into_iter().find_map(|kind| match kind {
-        EventKind::SessionIssued { session } => Some(session),
-        _ => None,
+    let session = kinds.unwrap().into_iter().find_map(|kind| {
+        let EventKind::Session(SessionEvent::Issued { session }) = kind else { return None };
+        Some(session)
     });
     session.unwrap()
 }

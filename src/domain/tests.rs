@@ -7,7 +7,9 @@ use super::command::{
     InstallationAction, InstanceAction, PolicyAction, ProfileAction, ProfileRef, RevocationTarget,
     RoleAction, SessionAction,
 };
-use super::event::{EventKind, Fact, GuardrailKind, GuardrailRef, PolicyOwner};
+use super::event::{
+    EventKind, Fact, GuardrailKind, GuardrailRef, InstanceEvent, PolicyOwner, SessionEvent,
+};
 use super::last_use::{CredentialUse, LastUse};
 use super::mfa::MfaAction;
 use super::oidc::{KeySource, OidcAction, OidcProvider};
@@ -132,8 +134,10 @@ fn a_role_that_does_not_trust_ec2_gives_no_credentials() {
     world.create_profile(A, "People");
     let (_, launch) = world.launch(Some("People"));
     let kinds = world.root(A, launch);
-    assert!(matches!(&kinds[3], EventKind::CredentialsRefused { code, .. }
-        if &**code == "AssumeRoleUnauthorizedAccess"));
+    assert!(
+        matches!(&kinds[3], EventKind::Instance(InstanceEvent::CredentialsRefused { code, .. })
+        if &**code == "AssumeRoleUnauthorizedAccess")
+    );
 }
 
 /// Protects both sides of a cross-account call, and the hour of a chained session.
@@ -165,7 +169,7 @@ fn switching_to_a_role_of_another_account_needs_both_sides() {
     let assume = world.assume(B, "efgh", 3600);
     let kinds = world.by(caller, B, assume).unwrap();
     assert!(
-        matches!(&kinds[..], [EventKind::SessionIssued { session }] if session.chain_depth == 1)
+        matches!(&kinds[..], [EventKind::Session(SessionEvent::Issued { session })] if session.chain_depth == 1)
     );
 }
 
@@ -410,7 +414,7 @@ pub(crate) fn busy_world() -> World {
     world.create_role(A, "Open", &trust(r#"{"AWS":"*"}"#));
     let caller = world.session(A, "Other", "one");
     let kinds = world.by(caller, A, assume).unwrap();
-    if let [EventKind::SessionIssued { session }] = &kinds[..] {
+    if let [EventKind::Session(SessionEvent::Issued { session })] = &kinds[..] {
         let key = Some(session.key.clone());
         let holder = super::access::Caller::of_session(account(A), session).unwrap();
         let assume = world.assume(A, "Open", 3600);

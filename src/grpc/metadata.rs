@@ -8,9 +8,8 @@ use super::watch::{self, Asked, Watching};
 use super::watchers::Scope;
 use super::{Front, convert, field, status};
 use crate::clock::Timestamp;
-use crate::domain::event::{Event, EventKind, RoleCredentials};
+use crate::domain::event::RoleCredentials;
 use crate::domain::fleet::Record;
-use crate::domain::rotation::{RenewedSet, RotationEvent};
 use crate::domain::state::{Account, Association, Instance, Refusal, Role};
 use crate::identity::{AccountId, Arn, InstanceId, Principal, RoleDelivery};
 use crate::ledger::View;
@@ -282,40 +281,4 @@ pub fn signed(
 
 fn status_of(error: &ServiceError) -> Status {
     status::of_service_error(error, "")
-}
-
-/// What an event changes of what instances are told.
-pub enum Touches<'a> {
-    /// Nothing.
-    Nothing,
-    /// What this instance is told.
-    Instance(&'a InstanceId),
-    /// What each of these instances is told.
-    Instances(&'a [RenewedSet]),
-    /// What every instance of the account may be told.
-    Everything,
-}
-
-/// What an event touches in its account.
-#[must_use]
-pub fn touches(event: &Event) -> Touches<'_> {
-    match &event.kind {
-        EventKind::InstanceLaunched { id, .. } | EventKind::InstanceTerminated { id } => {
-            Touches::Instance(id)
-        }
-        EventKind::MetadataOptionsChanged { instance, .. }
-        | EventKind::ProfileAssociated { instance, .. }
-        | EventKind::ProfileDisassociated { instance, .. }
-        | EventKind::CredentialsRotated { instance, .. }
-        | EventKind::CredentialsRefused { instance, .. } => Touches::Instance(instance),
-        EventKind::Rotation(RotationEvent::Renewed { sets, .. }) => Touches::Instances(sets),
-        EventKind::ProfileRoleAdded { .. }
-        | EventKind::ProfileRoleRemoved { .. }
-        | EventKind::ProfileDeleted { .. }
-        | EventKind::RoleDeleted { .. }
-        | EventKind::AccountDisabled
-        | EventKind::AccountEnabled
-        | EventKind::AccountDeleted => Touches::Everything,
-        _ => Touches::Nothing,
-    }
 }

@@ -32,6 +32,7 @@ mod rotation;
 mod status;
 mod sts;
 mod tls;
+mod touches;
 mod usage;
 mod watch;
 mod watchers;
@@ -51,9 +52,10 @@ use crate::service::{RequestInfo, Service, ServiceError};
 use watchers::Watchers;
 
 pub use auth::REQUEST_BYTES_MAX;
-pub use metadata::{Touches, instance_metadata, signed, touches};
+pub use metadata::{instance_metadata, signed};
 pub use status::ENCODED_MESSAGE;
 pub use tls::{Tls, TlsError};
+pub use touches::{Touches, touches};
 pub use usage::read_usage;
 
 /// Calls that one connection has under way at once.

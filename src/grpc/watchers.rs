@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::{Notify, Semaphore};
 
-use super::metadata::{Touches, touches};
-use crate::domain::event::{Event, EventKind};
+use super::touches::{Touches, touches};
+use crate::domain::event::Event;
 use crate::domain::fleet::Record;
 use crate::domain::state::State;
-use crate::identity::{AccountId, AgentName, InstanceId};
+use crate::identity::{AccountId, AgentName, InstanceId, PackedKeyId};
 use crate::ledger::{Ledger, Recorded};
 
 /// Streams of a node.
@@ -217,27 +217,54 @@ impl Table {
     fn note(&mut self, state: &State, sequence: u64, event: &Event) {
         let account = event.account;
         match touches(event) {
-            Touches::Nothing => {
-                if ends_watchers(&event.kind) {
-                    self.wake_account(account, |due| due.standing = true);
-                }
-            }
-            Touches::Everything => {
-                self.remember(sequence, account, None);
-                self.wake_account(account, |due| {
-                    due.add_all();
-                    due.standing = true;
-                });
-            }
-            Touches::Instance(id) => {
-                let ends = matches!(event.kind, EventKind::InstanceTerminated { .. });
-                self.note_instance(state, sequence, account, id, ends);
-            }
+            Touches::Nothing => {}
+            Touches::Standing => self.wake_account(account, |due| due.standing = true),
+            Touches::Everything => self.note_all(sequence, account),
+            Touches::Instance(id) => self.note_instance(state, sequence, account, id, false),
+            Touches::Ended(id) => self.note_instance(state, sequence, account, id, true),
             Touches::Instances(sets) => {
                 for id in sets.iter().filter_map(|set| set.instance.id()) {
                     self.note_instance(state, sequence, account, &id, false);
                 }
             }
+            Touches::Set(key) => {
+                if let Some(key) = PackedKeyId::pack(key) {
+                    self.note_sets(state, sequence, account, |record| record.key == key);
+                }
+            }
+            Touches::Role(id) => self.note_sets(state, sequence, account, |record| {
+                record.role.as_ref().is_some_and(|role| role.id == *id)
+            }),
+        }
+    }
+
+    /// Every instance of an account.
+    fn note_all(&mut self, sequence: u64, account: AccountId) {
+        self.remember(sequence, account, None);
+        self.wake_account(account, |due| {
+            due.add_all();
+            due.standing = true;
+        });
+    }
+
+    /// The instances whose newest set is concerned; all of the account if they are many. One that has a newer set by
+    /// `state` has a change of its own to come.
+    fn note_sets(
+        &mut self,
+        state: &State,
+        sequence: u64,
+        account: AccountId,
+        concerned: impl Fn(&Record) -> bool,
+    ) {
+        let Some(found) = state.account(account) else { return };
+        let concerned =
+            found.instances.records().filter(|record| record.running && concerned(record));
+        let ids: Vec<_> = concerned.filter_map(|record| record.id.id()).take(DUE_MAX + 1).collect();
+        if ids.len() > DUE_MAX {
+            return self.note_all(sequence, account);
+        }
+        for id in &ids {
+            self.note_instance(state, sequence, account, id, false);
         }
     }
 
@@ -291,16 +318,6 @@ impl Table {
             marks.wake(&mark);
         }
     }
-}
-
-/// Whether somebody may not watch any longer.
-fn ends_watchers(kind: &EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::AccessKeyStatusChanged { .. }
-            | EventKind::AccessKeyDeleted { .. }
-            | EventKind::AgentDeleted { .. }
-    )
 }
 
 impl Watcher {
@@ -362,136 +379,5 @@ impl Drop for Watcher {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-    use std::thread;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::domain::command::{Action, InstanceAction};
-    use crate::domain::testing::{A, B, World};
-
-    /// How long a walk over the table gives a watcher to go.
-    const WALK: Duration = Duration::from_millis(100);
-    /// A walk that takes longer never ends.
-    const STILL: Duration = Duration::from_secs(1);
-
-    /// A world with an instance in each of two accounts, and its newest facts as a batch.
-    fn launched() -> (World, [InstanceId; 2]) {
-        let mut world = World::default();
-        let ids = [A, B].map(|account| {
-            world.create_account(account);
-            let (id, launch) = world.launch(None);
-            world.root(account, launch);
-            id
-        });
-        (world, ids)
-    }
-
-    /// The facts from `from` on as the ledger tells them.
-    fn batch(world: &World, from: usize) -> Vec<Recorded> {
-        let facts = world.facts.iter().enumerate().skip(from);
-        facts
-            .map(|(at, fact)| Recorded { sequence: at as u64 + 1, fact: Arc::new(fact.clone()) })
-            .collect()
-    }
-
-    fn end(world: &mut World, account: &str, id: &InstanceId) -> Vec<Recorded> {
-        let from = world.facts.len();
-        world.root(account, Action::Instance(InstanceAction::Terminate { ids: vec![id.clone()] }));
-        batch(world, from)
-    }
-
-    fn account(text: &str) -> AccountId {
-        text.parse().unwrap()
-    }
-
-    /// Protects watchers from each other and from work that is not theirs: only who watches an instance is woken.
-    #[test]
-    fn a_change_wakes_who_watches_it() {
-        let (mut world, [ours, theirs]) = launched();
-        let now = world.facts.len() as u64;
-        let watchers = Watchers::new(now);
-        let watch = |name: &str, id: &InstanceId| {
-            watchers.watch(account(name), Scope::One(id.clone()), now)
-        };
-        let (first, other) = (watch(A, &ours), watch(B, &theirs));
-        let ended = end(&mut world, A, &ours);
-        watchers.note(&world.state, &ended);
-        let (due, position) = first.take_now().unwrap();
-        assert_eq!(due.instances, BTreeSet::from([ours]));
-        assert_eq!(position, now + 1);
-        assert_eq!(first.take_now(), None);
-        assert_eq!((other.take_now(), other.position()), (None, Some(now + 1)));
-    }
-
-    /// Protects those who come back from missing a change: what happened after what they know is due, whether they
-    /// were away or not; who was away for longer than is remembered is told everything.
-    #[test]
-    fn who_comes_back_is_told_what_was_missed() {
-        let (mut world, [ours, _]) = launched();
-        let known = world.facts.len() as u64;
-        let watchers = Watchers::new(known - 1);
-        watchers.note(&world.state, &batch(&world, world.facts.len() - 1));
-        let ended = end(&mut world, A, &ours);
-        watchers.note(&world.state, &ended);
-        let come_back = |known| {
-            let watcher = watchers.watch(account(A), Scope::One(ours.clone()), known);
-            watcher.take_now().map(|(due, _)| (due.all, due.instances.len()))
-        };
-        assert_eq!(come_back(known), Some((false, 1)));
-        assert_eq!(come_back(known + 1), None);
-        assert_eq!(come_back(0), Some((true, 0)), "who knows nothing");
-        assert_eq!(come_back(known - 2), Some((true, 0)), "before what is remembered");
-        assert_eq!(come_back(known + 2), Some((true, 0)), "a record that is not here");
-        watchers.lose_track(known + 1);
-        assert_eq!(come_back(known), Some((true, 0)));
-    }
-
-    /// Protects memory: a watcher that takes nothing holds a bounded set whatever changes, and all that is left of one
-    /// that is gone is nothing.
-    #[test]
-    fn a_slow_watcher_holds_no_more_than_is_agreed() {
-        let mut due = Due::default();
-        for number in 0..10_000_u32 {
-            due.add(&format!("i-{number:017x}").parse().unwrap());
-            assert!(due.instances.len() <= DUE_MAX);
-        }
-        assert!(due.all);
-        let (_, [ours, _]) = launched();
-        let watchers = Watchers::new(1);
-        let watcher = watchers.watch(account(A), Scope::One(ours), 1);
-        assert_eq!(watchers.lock().by_account.len(), 1);
-        drop(watcher);
-        assert_eq!(watchers.lock().by_account.len(), 0);
-    }
-
-    /// Protects every call from a node that stands still: a watcher may go while the table is walked, and whoever walks
-    /// it is not the one who takes the watcher out.
-    #[test]
-    fn a_watcher_may_go_while_the_table_is_walked() {
-        let (_, [ours, _]) = launched();
-        let watchers = Watchers::new(1);
-        let watcher = watchers.watch(account(A), Scope::One(ours), 1);
-        let (reached, walking) = mpsc::channel();
-        let (gone, going) = mpsc::channel();
-        let (finished, walked) = mpsc::channel();
-        let stream = thread::spawn(move || {
-            walking.recv().unwrap();
-            drop(watcher);
-            // Nobody waits any longer if the drop took until after the walk.
-            let _ = gone.send(());
-        });
-        let table = watchers.clone();
-        thread::spawn(move || {
-            table.lock().wake_account(account(A), |_| {
-                reached.send(()).unwrap();
-                let _ = going.recv_timeout(WALK);
-            });
-            finished.send(()).unwrap();
-        });
-        assert_eq!(walked.recv_timeout(STILL), Ok(()), "the walk waits for its own lock");
-        stream.join().unwrap();
-        assert!(watchers.lock().by_account.is_empty());
-    }
-}
+#[path = "watchers_tests.rs"]
+mod tests;

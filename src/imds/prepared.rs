@@ -47,7 +47,7 @@ const VERSIONS: [&str; 26] = [
 
 /// What there is at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// This. Never empty.
     Body(Bytes),
     /// Nothing.
@@ -171,7 +171,7 @@ impl Prepared {
     }
 
     /// What there is at `path`, with its version, for a caller with or without a token.
-    pub(super) fn at(&self, path: &str, token: bool, now: Timestamp) -> Answer {
+    pub(crate) fn at(&self, path: &str, token: bool, now: Timestamp) -> Answer {
         let trimmed = path.trim_matches('/');
         if trimmed.is_empty() {
             return Answer::Body(Bytes::from(VERSIONS.join("\n")));

@@ -7,7 +7,9 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::domain::access::Caller;
 use crate::domain::command::{AccountAction, Action, RoleAction};
-use crate::domain::event::{Event, EventKind, Idempotency, InstanceFacts};
+use crate::domain::event::{
+    AccountEvent, Event, EventKind, Idempotency, InstanceEvent, InstanceFacts, SessionEvent,
+};
 use crate::domain::fleet::Record;
 use crate::domain::testing::{A, B, World, account, allow, of_role, trust};
 use crate::domain::tests::busy_world;
@@ -62,11 +64,13 @@ fn what_snapshots_hold_survives_its_stored_form() {
     let mut instances = 0;
     let mut take = |(_, fact): (u64, Fact)| -> Result<(), std::convert::Infallible> {
         let kinds = fact.events.iter().map(|event| &event.kind);
-        instances += kinds.filter(|k| matches!(k, EventKind::InstancesRetold { .. })).count();
+        instances += kinds
+            .filter(|k| matches!(k, EventKind::Instance(InstanceEvent::Restored { .. })))
+            .count();
         let mut again = codec::decode(&codec::encode(&fact)).unwrap();
         // The bytes of wrapped keys stand elsewhere.
         if let (Some(kind), Some(told)) = (again.events.first_mut(), fact.events.first())
-            && matches!(told.kind, EventKind::AccountCreated { .. })
+            && matches!(told.kind, EventKind::Account(AccountEvent::Created { .. }))
         {
             *kind = told.clone();
         }
@@ -102,7 +106,9 @@ fn with_tagged_instances(count: u64) -> State {
     let mut world = World::default();
     world.create_account(A);
     let mut fact = world.facts.remove(0);
-    let kind = EventKind::InstancesRetold { instances: (0..count).map(instance).collect() };
+    let kind = EventKind::Instance(InstanceEvent::Restored {
+        instances: (0..count).map(instance).collect(),
+    });
     fact.events = vec![Event { account: account(A), kind }];
     world.state.apply(2, &fact).unwrap();
     world.state.index_instances();
@@ -176,7 +182,9 @@ fn a_snapshot_that_could_not_be_read_is_refused() {
 #[test]
 fn an_issued_session_is_small() {
     let world = busy_world();
-    let issued = |fact: &&Fact| matches!(fact.events[0].kind, EventKind::SessionIssued { .. });
+    let issued = |fact: &&Fact| {
+        matches!(fact.events[0].kind, EventKind::Session(SessionEvent::Issued { .. }))
+    };
     let fact = world.facts.iter().find(issued).unwrap();
     let bytes = codec::encode(fact);
     assert!(bytes.len() < 250, "{} bytes", bytes.len());

@@ -17,7 +17,7 @@ use super::{
 use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::command::Command;
 use crate::domain::decide::decide;
-use crate::domain::event::{EventKind, Fact};
+use crate::domain::event::{AccountEvent, EventKind, Fact};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{IDEMPOTENCY_WINDOW, State};
 use crate::identity::AccountId;
@@ -328,10 +328,32 @@ fn erasable_of(fact: &Fact) -> Vec<(AccountId, Erasable)> {
     let bytes = |key: &WrappedAccountKey| key.bytes.as_deref().map(Bytes::copy_from_slice);
     let changes = fact.events.iter().filter_map(|event| {
         let change = match &event.kind {
-            EventKind::AccountCreated { key, .. } => Erasable::New(bytes(key)?),
-            EventKind::AccountKeyRewrapped { key } => Erasable::Replace(bytes(key)?),
-            EventKind::AccountDeleted => Erasable::Delete,
-            _ => return None,
+            EventKind::Account(event) => match event {
+                AccountEvent::Created { key, .. } => Erasable::New(bytes(key)?),
+                AccountEvent::KeyRewrapped { key } => Erasable::Replace(bytes(key)?),
+                AccountEvent::Deleted => Erasable::Delete,
+                AccountEvent::Disabled
+                | AccountEvent::Enabled
+                | AccountEvent::QuotaSet { .. }
+                | AccountEvent::AddressRangesSet { .. }
+                | AccountEvent::AliasCreated { .. }
+                | AccountEvent::AliasDeleted { .. } => return None,
+            },
+            EventKind::Installation(_)
+            | EventKind::Guardrail(_)
+            | EventKind::User(_)
+            | EventKind::Group(_)
+            | EventKind::AccessKey(_)
+            | EventKind::Role(_)
+            | EventKind::Policy(_)
+            | EventKind::Tag(_)
+            | EventKind::Profile(_)
+            | EventKind::Agent(_)
+            | EventKind::Instance(_)
+            | EventKind::Rotation(_)
+            | EventKind::Session(_)
+            | EventKind::Mfa(_)
+            | EventKind::Oidc(_) => return None,
         };
         Some((event.account, change))
     });

@@ -11,7 +11,7 @@ use super::lanes::{Chunk, Lanes, Waiting};
 use super::schedule::{Due, Schedule};
 use crate::clock::Timestamp;
 use crate::domain::command::Action;
-use crate::domain::event::EventKind;
+use crate::domain::event::{EventKind, InstanceEvent};
 use crate::domain::rejection::Rejection;
 use crate::domain::rotation::{RotationAction, RotationEvent};
 use crate::domain::state::State;
@@ -89,19 +89,22 @@ impl Pass {
         let now = self.service.now();
         let measured = metrics::rotation();
         for event in receipt.fact.iter().flat_map(|fact| &fact.events) {
-            match &event.kind {
-                EventKind::Rotation(RotationEvent::Renewed { sets, .. }) => {
+            if let EventKind::Instance(InstanceEvent::CredentialsRefused { .. }) = &event.kind {
+                measured.done(Rotated::Refused, 1);
+            }
+            let EventKind::Rotation(event) = &event.kind else { continue };
+            match event {
+                RotationEvent::Renewed { sets, .. } => {
                     measured.done(Rotated::Renewed, sets.len() as u64);
                     let renewed: HashSet<_> = sets.iter().map(|set| set.instance).collect();
                     let of_it = chunk.waiting.iter().filter(|w| renewed.contains(&w.due.instance));
                     of_it.for_each(|entry| measured.late(since(now, entry.since)));
                 }
-                EventKind::CredentialsRefused { .. } => measured.done(Rotated::Refused, 1),
-                EventKind::Rotation(RotationEvent::Late { instances, least_left }) => {
+                RotationEvent::Late { instances, least_left } => {
                     let (account, count) = (chunk.account, instances.len());
                     tracing::warn!(%account, count, ?least_left, "credentials were renewed too late");
                 }
-                _ => {}
+                RotationEvent::Configured { .. } | RotationEvent::Demanded { .. } => {}
             }
         }
     }
@@ -117,9 +120,13 @@ impl Pass {
         let (view, now) = (self.service.view(), self.service.now());
         let events = receipt.fact.iter().flat_map(|fact| &fact.events);
         let told: HashSet<PackedInstanceId> = events
-            .filter_map(|event| match &event.kind {
-                EventKind::CredentialsRefused { instance, .. } => Some(instance.into()),
-                _ => None,
+            .filter_map(|event| {
+                let EventKind::Instance(InstanceEvent::CredentialsRefused { instance, .. }) =
+                    &event.kind
+                else {
+                    return None;
+                };
+                Some(instance.into())
             })
             .collect();
         for Waiting { due, .. } in &chunk.waiting {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::calendar::{Calendar, Window};
 use super::lanes::Waiting;
 use crate::clock::Timestamp;
-use crate::domain::event::EventKind;
+use crate::domain::event::{
+    AccountEvent, EventKind, InstanceEvent, ProfileEvent, RoleEvent, SessionEvent,
+};
 use crate::domain::fleet::Record;
 use crate::domain::rotation::RotationEvent;
 use crate::domain::state::{Account, Role, State};
@@ -237,37 +239,120 @@ impl Schedule {
                 return self.fill(state, now);
             }
             let Some(account) = state.account(event.account) else { continue };
-            match &event.kind {
-                EventKind::CredentialsRotated { instance, .. }
-                | EventKind::CredentialsRefused { instance, .. } => {
-                    self.plan_one(state, account, instance.into(), now);
-                }
-                EventKind::Rotation(RotationEvent::Renewed { sets, .. }) => {
-                    sets.iter().for_each(|set| self.plan_one(state, account, set.instance, now));
-                }
-                EventKind::Rotation(RotationEvent::Configured {
-                    association: Some(id), ..
-                }) => {
-                    if let Some(instance) = account.instances.carrier(id) {
-                        self.plan_one(state, account, (&instance.id).into(), now);
-                    }
-                }
-                EventKind::Rotation(
-                    RotationEvent::Configured { .. } | RotationEvent::Demanded { .. },
-                )
-                | EventKind::AccountEnabled => self.note(account, Change::Times),
-                EventKind::SessionsRevoked { .. } => self.note(account, Change::Revoked),
-                EventKind::ProfileRoleAdded { profile, .. } => {
-                    self.note(account, Change::Profile(profile.clone()));
-                }
-                EventKind::TrustPolicyChanged { role, .. } => {
-                    self.note(account, Change::Trust(role.clone()));
-                }
-                _ => {}
-            }
+            self.follow_event(state, account, &event.kind, now);
             if self.changed.len() >= CHANGES_MAX {
                 self.settle_changes(state, now);
             }
+        }
+    }
+
+    fn follow_event(&mut self, state: &State, account: &Account, kind: &EventKind, now: Timestamp) {
+        match kind {
+            EventKind::Account(event) => self.follow_account(account, event),
+            EventKind::Role(event) => self.follow_role(account, event),
+            EventKind::Profile(event) => self.follow_profile(account, event),
+            EventKind::Instance(event) => self.follow_instance(state, account, event, now),
+            EventKind::Rotation(event) => self.follow_rotation(state, account, event, now),
+            EventKind::Session(event) => self.follow_session(account, event),
+            // No set is renewed earlier or later for these.
+            EventKind::Installation(_)
+            | EventKind::Guardrail(_)
+            | EventKind::User(_)
+            | EventKind::Group(_)
+            | EventKind::AccessKey(_)
+            | EventKind::Policy(_)
+            | EventKind::Tag(_)
+            | EventKind::Agent(_)
+            | EventKind::Mfa(_)
+            | EventKind::Oidc(_) => {}
+        }
+    }
+
+    fn follow_account(&mut self, account: &Account, event: &AccountEvent) {
+        match event {
+            AccountEvent::Enabled => self.note(account, Change::Times),
+            // What is planned of an account that is disabled or gone no longer holds.
+            AccountEvent::Disabled
+            | AccountEvent::Deleted
+            | AccountEvent::Created { .. }
+            | AccountEvent::KeyRewrapped { .. }
+            | AccountEvent::QuotaSet { .. }
+            | AccountEvent::AddressRangesSet { .. }
+            | AccountEvent::AliasCreated { .. }
+            | AccountEvent::AliasDeleted { .. } => {}
+        }
+    }
+
+    fn follow_role(&mut self, account: &Account, event: &RoleEvent) {
+        match event {
+            RoleEvent::TrustChanged { role, .. } => self.note(account, Change::Trust(role.clone())),
+            RoleEvent::Created { .. }
+            | RoleEvent::Updated { .. }
+            | RoleEvent::Deleted { .. }
+            | RoleEvent::DeletionCompleted { .. } => {}
+        }
+    }
+
+    fn follow_profile(&mut self, account: &Account, event: &ProfileEvent) {
+        match event {
+            ProfileEvent::RoleAdded { profile, .. } => {
+                self.note(account, Change::Profile(profile.clone()));
+            }
+            ProfileEvent::Created { .. }
+            | ProfileEvent::Deleted { .. }
+            | ProfileEvent::RoleRemoved { .. } => {}
+        }
+    }
+
+    fn follow_instance(
+        &mut self,
+        state: &State,
+        account: &Account,
+        event: &InstanceEvent,
+        now: Timestamp,
+    ) {
+        match event {
+            InstanceEvent::CredentialsRotated { instance, .. }
+            | InstanceEvent::CredentialsRefused { instance, .. } => {
+                self.plan_one(state, account, instance.into(), now);
+            }
+            // The first set comes with the association; what is restored was planned when everything was.
+            InstanceEvent::Launched { .. }
+            | InstanceEvent::Terminated { .. }
+            | InstanceEvent::MetadataOptionsChanged { .. }
+            | InstanceEvent::MetadataUsed { .. }
+            | InstanceEvent::ProfileAssociated { .. }
+            | InstanceEvent::ProfileDisassociated { .. }
+            | InstanceEvent::Restored { .. } => {}
+        }
+    }
+
+    fn follow_rotation(
+        &mut self,
+        state: &State,
+        account: &Account,
+        event: &RotationEvent,
+        now: Timestamp,
+    ) {
+        match event {
+            RotationEvent::Renewed { sets, .. } => {
+                sets.iter().for_each(|set| self.plan_one(state, account, set.instance, now));
+            }
+            RotationEvent::Configured { association: Some(id), .. } => {
+                if let Some(instance) = account.instances.carrier(id) {
+                    self.plan_one(state, account, (&instance.id).into(), now);
+                }
+            }
+            RotationEvent::Configured { association: None, .. }
+            | RotationEvent::Demanded { .. } => self.note(account, Change::Times),
+            RotationEvent::Late { .. } => {}
+        }
+    }
+
+    fn follow_session(&mut self, account: &Account, event: &SessionEvent) {
+        match event {
+            SessionEvent::Revoked { .. } => self.note(account, Change::Revoked),
+            SessionEvent::Issued { .. } => {}
         }
     }
 

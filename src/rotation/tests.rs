@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::schedule::{Due, Schedule};
 use crate::clock::Timestamp;
-use crate::domain::command::Action;
-use crate::domain::event::{Event, EventKind, Fact, InstanceFacts};
+use crate::domain::command::{Action, ProfileAction, RoleAction};
+use crate::domain::event::{Event, EventKind, Fact, InstanceEvent, InstanceFacts};
 use crate::domain::fleet::{CarriedProfile, Record};
 use crate::domain::rotation::{IssuingRole, RenewedSet, RotationEvent};
 use crate::domain::state::State;
@@ -81,7 +81,7 @@ impl Clockwork {
         let mut clockwork =
             Self { state: world.state, schedule: Schedule::new(PACE, at(now)), sequence: 1 };
         let instances: Vec<_> = (0..).zip(issued).map(|(n, time)| instance(n, time)).collect();
-        clockwork.happens(now, EventKind::InstancesRetold { instances });
+        clockwork.happens(now, EventKind::Instance(InstanceEvent::Restored { instances }));
         clockwork.state.index_instances();
         clockwork.schedule.fill(&clockwork.state, at(now));
         clockwork
@@ -268,10 +268,14 @@ fn entries_that_no_longer_hold_come_to_nothing() {
         let own = clockwork.state.account(account(A)).unwrap();
         own.instances.iter().collect()
     };
-    clockwork.happens(START, EventKind::InstanceTerminated { id: ids[0].id.clone() });
+    clockwork
+        .happens(START, EventKind::Instance(InstanceEvent::Terminated { id: ids[0].id.clone() }));
     let association = ids[1].association.as_ref().unwrap().id.clone();
-    let gone =
-        EventKind::ProfileDisassociated { association, instance: ids[1].id.clone(), generation: 2 };
+    let gone = EventKind::Instance(InstanceEvent::ProfileDisassociated {
+        association,
+        instance: ids[1].id.clone(),
+        generation: 2,
+    });
     clockwork.happens(START, gone);
     let association = Some(ids[2].association.as_ref().unwrap().id.clone());
     let slower = Pace { interval: Duration::from_secs(2 * 3600), ..PACE };
@@ -305,7 +309,7 @@ async fn a_role_that_is_served_already_is_not_renewed() {
     let desk = desk();
     let (account, _) = desk.account(A).await;
     desk.instance_credentials(account).await;
-    let other = Action::CreateRole {
+    let other = Action::Role(RoleAction::Create {
         name: "Other".parse().unwrap(),
         path: Path::default(),
         id: desk.service.draw_id("AROA").unwrap(),
@@ -314,14 +318,16 @@ async fn a_role_that_is_served_already_is_not_renewed() {
         trust: Policy::parse(TRUST_EC2, PolicyKind::Trust).unwrap(),
         tags: Tags::default(),
         boundary: None,
-    };
+    });
     let profile: ProfileName = "Get-pics".parse().unwrap();
-    let put = |role: &str| Action::AddRoleToProfile {
-        profile: profile.clone(),
-        role: role.parse().unwrap(),
+    let put = |role: &str| {
+        Action::Profile(ProfileAction::AddRole {
+            profile: profile.clone(),
+            role: role.parse().unwrap(),
+        })
     };
     let (profile, role) = (profile.clone(), "Get-pics".parse().unwrap());
-    let remove = Action::RemoveRoleFromProfile { profile, role };
+    let remove = Action::Profile(ProfileAction::RemoveRole { profile, role });
     let mut batches = desk.service.ledger().follow();
     let mut schedule = Schedule::new(PACE, desk.service.now());
     for (action, expected) in
@@ -329,6 +335,8 @@ async fn a_role_that_is_served_already_is_not_renewed() {
     {
         let info = desk.service.own_request("test");
         desk.service.perform(&info, "", account, action).await.unwrap();
+        // What is due at once comes out in the second that begins next.
+        desk.advance(1);
         let (view, now) = (desk.service.view(), desk.service.now());
         schedule.follow(&view.state, &batches.recv().await.unwrap(), now);
         let mut due = 0;

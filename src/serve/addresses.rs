@@ -1,7 +1,7 @@
 //! Instances by the address they call from, out of the service's own state.
 //!
-//! What is prepared follows the facts: a change takes out its instance, and one of a role, profile or account the
-//! prepared instances of its account. Whoever asks has it brought up to the newest state first, so that a
+//! What is prepared follows the facts: a change takes out its instance, a revocation those whose sets it voids, and a
+//! change of a role, profile or account the prepared instances of its account. Whoever asks has it brought up to the newest state first, so that a
 //! request sees every change that was answered before it. Falling too far behind costs what was prepared.
 
 use std::collections::HashMap;
@@ -13,9 +13,9 @@ use std::time::Duration;
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
 
 use crate::domain::event::Event;
-use crate::domain::state::State;
+use crate::domain::state::{Instance, State};
 use crate::grpc::{self, Touches};
-use crate::identity::{AccountId, InstanceId, PackedInstanceId};
+use crate::identity::{AccessKeyId, AccountId, InstanceId, PackedInstanceId, UniqueId};
 use crate::imds::{Found, InstanceSource, Prepared, Serves, UsageBook};
 use crate::ledger::{Recorded, View};
 use crate::service::Service;
@@ -40,7 +40,20 @@ pub struct ByAddress {
 
 #[derive(Default)]
 struct Index {
-    prepared: HashMap<Key, Arc<Prepared>>,
+    prepared: HashMap<Key, Kept>,
+}
+
+/// A prepared instance, with the key and the role of its newest set.
+struct Kept {
+    prepared: Arc<Prepared>,
+    set: Option<(AccessKeyId, UniqueId)>,
+}
+
+impl Kept {
+    fn new(prepared: Arc<Prepared>, instance: &Instance) -> Self {
+        let set = instance.association.as_ref().and_then(|found| found.credentials.as_ref());
+        Self { prepared, set: set.map(|set| (set.key.clone(), set.role_id.clone())) }
+    }
 }
 
 impl ByAddress {
@@ -110,8 +123,8 @@ impl ByAddress {
         self.catch_up(view.sequence);
         let Some(key) = find(&view.state) else { return Found::Nobody };
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(prepared) = index.prepared.get(&key) {
-            return Found::Instance(prepared.clone());
+        if let Some(kept) = index.prepared.get(&key) {
+            return Found::Instance(kept.prepared.clone());
         }
         drop(index);
         self.prepare(&view, key)
@@ -140,7 +153,7 @@ impl ByAddress {
             if index.prepared.len() >= PREPARED_MAX {
                 index.prepared.clear();
             }
-            index.prepared.insert(key, prepared.clone());
+            index.prepared.insert(key, Kept::new(prepared.clone(), &instance));
         }
         Found::Instance(prepared)
     }
@@ -149,8 +162,8 @@ impl ByAddress {
 impl Index {
     fn follow(&mut self, event: &Event) {
         match grpc::touches(event) {
-            Touches::Nothing => {}
-            Touches::Instance(id) => {
+            Touches::Nothing | Touches::Standing => {}
+            Touches::Instance(id) | Touches::Ended(id) => {
                 self.prepared.remove(&(event.account, id.into()));
             }
             // Often none is prepared at all.
@@ -160,8 +173,20 @@ impl Index {
                     self.prepared.remove(&(event.account, set.instance));
                 }
             }
+            Touches::Set(revoked) => self.take_out(event.account, |(key, _)| key == revoked),
+            Touches::Role(revoked) => self.take_out(event.account, |(_, role)| role == revoked),
             Touches::Everything => self.prepared.retain(|key, _| key.0 != event.account),
         }
+    }
+
+    /// Takes out the instances of an account whose newest set is concerned.
+    fn take_out(
+        &mut self,
+        account: AccountId,
+        concerned: impl Fn(&(AccessKeyId, UniqueId)) -> bool,
+    ) {
+        self.prepared
+            .retain(|key, kept| key.0 != account || !kept.set.as_ref().is_some_and(&concerned));
     }
 }
 
@@ -181,10 +206,14 @@ impl InstanceSource for ByAddress {
 
     fn all(&self) -> Vec<Arc<Prepared>> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        index.prepared.values().cloned().collect()
+        index.prepared.values().map(|kept| kept.prepared.clone()).collect()
     }
 
     fn stale(&self) -> Option<Duration> {
         None
     }
 }
+
+#[cfg(test)]
+#[path = "addresses_tests.rs"]
+mod tests;

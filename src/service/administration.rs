@@ -10,7 +10,7 @@ use crate::domain::addresses::AddressRange;
 use crate::domain::command::{
     AccountAction, Action, GuardrailAction, RevocationTarget, SessionAction,
 };
-use crate::domain::event::{EventKind, GuardrailRef};
+use crate::domain::event::{AccessKeyEvent, EventKind, GuardrailRef};
 use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
 use crate::domain::rotation::RotationAction;
@@ -65,9 +65,11 @@ impl Service {
         let receipt = self.perform(info, token, id, action).await?;
         // A retry is answered with the account that the first request made.
         let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let made = events.find_map(|event| match &event.kind {
-            EventKind::AccessKeyCreated { key, .. } => Some((event.account, key.clone())),
-            _ => None,
+        let made = events.find_map(|event| {
+            let EventKind::AccessKey(AccessKeyEvent::Created { key, .. }) = &event.kind else {
+                return None;
+            };
+            Some((event.account, key.clone()))
         });
         let (id, key_id) = made.ok_or(ServiceError::Answer("no account was made"))?;
         let account = self.view().state.account(id).cloned().ok_or(ServiceError::AccountGone)?;

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::domain::access::{Caller, Question, explain_with};
 use crate::domain::command::{Action, Command, SessionAction};
 use crate::domain::decide::{decide, explain_assume_role, longest_session};
-use crate::domain::event::EventKind;
+use crate::domain::event::{EventKind, SessionEvent};
 use crate::domain::session::{Operation, Session, SessionRequest};
 use crate::domain::state::{Account, State};
 use crate::identity::{AccountId, Arn, Principal, SessionName};
@@ -114,9 +114,11 @@ impl Service {
         let outcome = match decide(state, &command) {
             Ok(fact) => {
                 let mut events = fact.into_iter().flat_map(|fact| fact.events);
-                let session = events.find_map(|event| match event.kind {
-                    EventKind::SessionIssued { session } => Some(Box::new(session)),
-                    _ => None,
+                let session = events.find_map(|event| {
+                    let EventKind::Session(SessionEvent::Issued { session }) = event.kind else {
+                        return None;
+                    };
+                    Some(Box::new(session))
                 });
                 session.ok_or_else(|| "no session would be issued".to_owned())
             }

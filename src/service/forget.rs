@@ -4,7 +4,7 @@
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Service;
-use crate::domain::event::EventKind;
+use crate::domain::event::{AccountEvent, EventKind};
 use crate::identity::AccountId;
 use crate::ledger::Recorded;
 
@@ -49,5 +49,36 @@ impl Service {
 
 fn deleted(batch: &[Recorded]) -> impl Iterator<Item = AccountId> {
     let events = batch.iter().flat_map(|recorded| &recorded.fact.events);
-    events.filter(|event| event.kind == EventKind::AccountDeleted).map(|event| event.account)
+    events.filter(|event| deletes_account(&event.kind)).map(|event| event.account)
+}
+
+fn deletes_account(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Account(event) => match event {
+            AccountEvent::Deleted => true,
+            AccountEvent::Created { .. }
+            | AccountEvent::Disabled
+            | AccountEvent::Enabled
+            | AccountEvent::KeyRewrapped { .. }
+            | AccountEvent::QuotaSet { .. }
+            | AccountEvent::AddressRangesSet { .. }
+            | AccountEvent::AliasCreated { .. }
+            | AccountEvent::AliasDeleted { .. } => false,
+        },
+        EventKind::Installation(_)
+        | EventKind::Guardrail(_)
+        | EventKind::User(_)
+        | EventKind::Group(_)
+        | EventKind::AccessKey(_)
+        | EventKind::Role(_)
+        | EventKind::Policy(_)
+        | EventKind::Tag(_)
+        | EventKind::Profile(_)
+        | EventKind::Agent(_)
+        | EventKind::Instance(_)
+        | EventKind::Rotation(_)
+        | EventKind::Session(_)
+        | EventKind::Mfa(_)
+        | EventKind::Oidc(_) => false,
+    }
 }

@@ -8,7 +8,7 @@ use super::{Reading, RequestInfo, Service, ServiceError};
 use crate::clock::Timestamp;
 use crate::domain::access::{Permission, Target};
 use crate::domain::command::{Action, InstanceAction, Launch, LaunchNetworking, ProfileRef};
-use crate::domain::event::{EventKind, InstanceFacts, KeyOwner};
+use crate::domain::event::{EventKind, InstanceEvent, InstanceFacts, KeyOwner};
 use crate::domain::instance_tags;
 use crate::domain::metadata::{MetadataChange, MetadataOptions};
 use crate::domain::rejection::Rejection;
@@ -122,9 +122,11 @@ impl Service {
         let receipt = self.perform_unless_dry(info, token, action, dry_run).await?;
         let account = self.own_account(info)?;
         let events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let ids = events.filter_map(|event| match &event.kind {
-            EventKind::InstanceLaunched { id, .. } => Some(id),
-            _ => None,
+        let ids = events.filter_map(|event| {
+            let EventKind::Instance(InstanceEvent::Launched { id, .. }) = &event.kind else {
+                return None;
+            };
+            Some(id)
         });
         let instances: Vec<_> = ids.filter_map(|id| account.instances.get(id)).collect();
         if instances.is_empty() {
@@ -289,11 +291,16 @@ impl Service {
         let receipt = self.perform_own(info, token, Action::Instance(action)).await?;
         let fact = receipt.fact.as_ref().ok_or(ServiceError::Answer("nothing ended"))?;
         let mut events = fact.events.iter();
-        let ended = events.find_map(|event| match &event.kind {
-            EventKind::ProfileDisassociated { association, instance, generation } => {
-                Some((association.clone(), instance.clone(), *generation))
-            }
-            _ => None,
+        let ended = events.find_map(|event| {
+            let EventKind::Instance(InstanceEvent::ProfileDisassociated {
+                association,
+                instance,
+                generation,
+            }) = &event.kind
+            else {
+                return None;
+            };
+            Some((association.clone(), instance.clone(), *generation))
         });
         let (id, instance, generation) = ended.ok_or(ServiceError::Answer("nothing ended"))?;
         let (since, sequence) = (fact.time, receipt.sequence);
@@ -330,15 +337,18 @@ impl Service {
     ) -> Result<MadeAssociation, ServiceError> {
         const NONE: ServiceError = ServiceError::Answer("no association was made");
         let fact = receipt.fact.as_ref().ok_or(NONE)?;
-        let made = fact.events.iter().find_map(|event| match &event.kind {
-            EventKind::ProfileAssociated {
+        let made = fact.events.iter().find_map(|event| {
+            let EventKind::Instance(InstanceEvent::ProfileAssociated {
                 association,
                 instance,
                 profile,
                 profile_id,
                 generation,
-            } => Some((association, instance, profile, profile_id, *generation)),
-            _ => None,
+            }) = &event.kind
+            else {
+                return None;
+            };
+            Some((association, instance, profile, profile_id, *generation))
         });
         let (id, instance, profile, profile_id, generation) = made.ok_or(NONE)?;
         let (account, instance) = self.own_instance(info, instance)?;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::Service;
 use crate::clock::Timestamp;
-use crate::domain::event::{Event, EventKind, Fact};
+use crate::domain::event::{AccessKeyEvent, Event, EventKind, Fact, InstanceEvent, SessionEvent};
 use crate::domain::last_use::LastUse;
 use crate::domain::revocation::{Ancestor, Facts, SESSION_LIFE_MAX};
 use crate::domain::rotation::{IssuingRole, RotationEvent};
+use crate::domain::session::Session;
 use crate::domain::state::{Account, State};
 use crate::identity::{AccessKeyId, InstanceId, Subject, UniqueId};
 use crate::ledger::codec::{self, CodecError};
@@ -112,7 +113,7 @@ impl Service {
             let fact = codec::decode(payload);
             let fact = fact.map_err(|error| IssuedError::Codec(*sequence, error))?;
             for event in fact.events.iter().filter(|event| event.account == account.id) {
-                if let EventKind::CredentialsUsed { uses: used } = &event.kind {
+                if let EventKind::AccessKey(AccessKeyEvent::Used { uses: used }) = &event.kind {
                     uses.extend(used.iter().filter_map(|u| Some((u.key.clone()?, u.last.clone()))));
                 }
                 for session in sessions_of(sequence.0, &fact, event) {
@@ -165,46 +166,83 @@ impl IssuedSession {
     }
 }
 
+/// The sessions that an event says were issued.
 fn sessions_of(sequence: u64, fact: &Fact, event: &Event) -> Vec<IssuedSession> {
     match &event.kind {
-        EventKind::SessionIssued { session } => {
-            let (subject, principal_id) = match &session.subject {
-                Subject::Role { role, role_id, session, .. } => {
-                    (format!("role/{role}/{session}"), Some(role_id.clone()))
-                }
-                Subject::User { name, id, .. } => (format!("user/{name}"), Some(id.clone())),
-                Subject::Root => ("root".to_owned(), None),
-                Subject::Federated { name, by } => {
-                    (format!("federated-user/{name}"), by.user_id().cloned())
-                }
-            };
-            let source = session.source_identity.as_ref();
-            vec![IssuedSession {
-                key: session.key.clone(),
-                subject,
-                principal_id,
-                issued_at: session.issued_at,
-                expires_at: session.expires_at,
-                issued_to: fact.actor.clone(),
-                sequence,
-                source_identity: source.map(ToString::to_string).unwrap_or_default(),
-                ancestors: session.ancestors.clone(),
-                instance: None,
-                revoked: false,
-                last_use: None,
-            }]
-        }
-        EventKind::CredentialsRotated { instance, credentials, .. } => {
+        EventKind::Session(event) => match event {
+            SessionEvent::Issued { session } => vec![issued(sequence, fact, session)],
+            SessionEvent::Revoked { .. } => Vec::new(),
+        },
+        EventKind::Instance(event) => of_instance(sequence, fact, event),
+        EventKind::Rotation(event) => match event {
+            RotationEvent::Renewed { role, issued_at, expires_at, sets } => {
+                let sets = sets.iter().filter_map(|set| set.instance.id().zip(set.key.id()));
+                let times = (*issued_at, *expires_at);
+                sets.map(|set| session_of_instance(sequence, fact, role, times, set)).collect()
+            }
+            RotationEvent::Late { .. }
+            | RotationEvent::Configured { .. }
+            | RotationEvent::Demanded { .. } => Vec::new(),
+        },
+        EventKind::Account(_)
+        | EventKind::Installation(_)
+        | EventKind::Guardrail(_)
+        | EventKind::User(_)
+        | EventKind::Group(_)
+        | EventKind::AccessKey(_)
+        | EventKind::Role(_)
+        | EventKind::Policy(_)
+        | EventKind::Tag(_)
+        | EventKind::Profile(_)
+        | EventKind::Agent(_)
+        | EventKind::Mfa(_)
+        | EventKind::Oidc(_) => Vec::new(),
+    }
+}
+
+fn of_instance(sequence: u64, fact: &Fact, event: &InstanceEvent) -> Vec<IssuedSession> {
+    match event {
+        InstanceEvent::CredentialsRotated { instance, credentials, .. } => {
             let times = (credentials.issued_at, credentials.expires_at);
             let set = (instance.clone(), credentials.key.clone());
             vec![session_of_instance(sequence, fact, &credentials.into(), times, set)]
         }
-        EventKind::Rotation(RotationEvent::Renewed { role, issued_at, expires_at, sets }) => {
-            let sets = sets.iter().filter_map(|set| set.instance.id().zip(set.key.id()));
-            let times = (*issued_at, *expires_at);
-            sets.map(|set| session_of_instance(sequence, fact, role, times, set)).collect()
+        InstanceEvent::Launched { .. }
+        | InstanceEvent::Terminated { .. }
+        | InstanceEvent::MetadataOptionsChanged { .. }
+        | InstanceEvent::MetadataUsed { .. }
+        | InstanceEvent::ProfileAssociated { .. }
+        | InstanceEvent::ProfileDisassociated { .. }
+        | InstanceEvent::CredentialsRefused { .. }
+        | InstanceEvent::Restored { .. } => Vec::new(),
+    }
+}
+
+fn issued(sequence: u64, fact: &Fact, session: &Session) -> IssuedSession {
+    let (subject, principal_id) = match &session.subject {
+        Subject::Role { role, role_id, session, .. } => {
+            (format!("role/{role}/{session}"), Some(role_id.clone()))
         }
-        _ => Vec::new(),
+        Subject::User { name, id, .. } => (format!("user/{name}"), Some(id.clone())),
+        Subject::Root => ("root".to_owned(), None),
+        Subject::Federated { name, by } => {
+            (format!("federated-user/{name}"), by.user_id().cloned())
+        }
+    };
+    let source = session.source_identity.as_ref();
+    IssuedSession {
+        key: session.key.clone(),
+        subject,
+        principal_id,
+        issued_at: session.issued_at,
+        expires_at: session.expires_at,
+        issued_to: fact.actor.clone(),
+        sequence,
+        source_identity: source.map(ToString::to_string).unwrap_or_default(),
+        ancestors: session.ancestors.clone(),
+        instance: None,
+        revoked: false,
+        last_use: None,
     }
 }
 

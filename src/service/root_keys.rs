@@ -236,10 +236,13 @@ impl Service {
 }
 
 fn rotated_to(receipt: &Receipt) -> Option<u32> {
-    use crate::domain::event::EventKind;
+    use crate::domain::event::{EventKind, InstallationEvent};
     let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-    events.find_map(|event| match &event.kind {
-        EventKind::KeyringRotated { version } => Some(*version),
-        _ => None,
+    events.find_map(|event| {
+        let EventKind::Installation(InstallationEvent::KeyringRotated { version }) = &event.kind
+        else {
+            return None;
+        };
+        Some(*version)
     })
 }

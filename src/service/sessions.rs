@@ -7,7 +7,7 @@ use super::request::{self, AssumeRole, GetFederationToken, GetSessionToken};
 use super::{IssuedCredentials, RequestInfo, Service, ServiceError};
 use crate::domain::access::{Permission, Resource};
 use crate::domain::command::{Action, SessionAction};
-use crate::domain::event::EventKind;
+use crate::domain::event::{EventKind, SessionEvent};
 use crate::domain::rejection::Rejection;
 use crate::domain::session::{Operation, Session, SessionDraft, SessionRequest};
 use crate::identity::{AccessKeyId, AccountId, Principal, SessionName};
@@ -158,9 +158,11 @@ impl Service {
     /// The session that a receipt's fact tells of.
     pub(super) fn issued_by(&self, receipt: &Receipt) -> Result<Issued, ServiceError> {
         let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let issued = events.find_map(|event| match &event.kind {
-            EventKind::SessionIssued { session } => Some((event.account, session.clone())),
-            _ => None,
+        let issued = events.find_map(|event| {
+            let EventKind::Session(SessionEvent::Issued { session }) = &event.kind else {
+                return None;
+            };
+            Some((event.account, session.clone()))
         });
         let (id, session) = issued.ok_or(ServiceError::Answer("no session was issued"))?;
         let view = self.view();

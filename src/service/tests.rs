@@ -8,7 +8,7 @@ use crate::domain::command::{
     AccessKeyAction, AccountAction, Action, PolicyAction, ProfileAction, RevocationTarget,
     RoleAction, SessionAction,
 };
-use crate::domain::event::{EventKind, KeyOwner};
+use crate::domain::event::{AccessKeyEvent, EventKind, KeyOwner};
 use crate::domain::tags::Tags;
 use crate::domain::testing::{TRUST_EC2, allow, of_role};
 use crate::identity::{Arn, Path, Principal, Subject, UniqueId};
@@ -45,7 +45,9 @@ impl Desk {
         let id: AccountId = id.parse().unwrap();
         let action = self.service.draw_account(id, "test").unwrap();
         let kinds = self.own(id, action).await;
-        let EventKind::AccessKeyCreated { key, owner: KeyOwner::Root } = &kinds[1] else {
+        let EventKind::AccessKey(AccessKeyEvent::Created { key, owner: KeyOwner::Root }) =
+            &kinds[1]
+        else {
             panic!()
         };
         (id, key.clone())

@@ -1,40 +1,71 @@
 //! Instances, what they carry and how it is renewed.
 
 use crate::clock::Timestamp;
-use crate::domain::event::EventKind;
-use crate::domain::last_use::CredentialUse;
+use crate::domain::event::InstanceEvent;
 use crate::domain::rotation::RotationEvent;
 use crate::domain::state::{Account, Refusal, State};
 use crate::identity::AccountId;
 
 impl State {
-    /// Instances' own keys are in no account's map.
-    pub(super) fn apply_instance_uses(&mut self, account: AccountId, uses: &[CredentialUse]) {
-        for used in uses {
-            let key = used.key.as_ref().filter(|key| !key.is_temporary());
-            let Some((home, id)) = key.and_then(|key| self.directory.key(key)) else { continue };
-            if let Some(found) = self.accounts.get_mut(&account).filter(|_| home == account) {
-                std::sync::Arc::make_mut(found).instances.use_key(id, &used.last);
+    pub(super) fn apply_instance(
+        &mut self,
+        time: Timestamp,
+        account: AccountId,
+        event: &InstanceEvent,
+    ) -> Option<()> {
+        match event {
+            InstanceEvent::Launched { id, private_ip, .. } => {
+                self.directory.launch(account, id, *private_ip);
             }
+            InstanceEvent::Terminated { id } => {
+                self.directory.terminate(self.accounts.get(&account)?, id.into())?;
+            }
+            // `index_instances` finds those that are restored.
+            InstanceEvent::Restored { .. }
+            | InstanceEvent::MetadataOptionsChanged { .. }
+            | InstanceEvent::MetadataUsed { .. }
+            | InstanceEvent::ProfileAssociated { .. }
+            | InstanceEvent::ProfileDisassociated { .. }
+            | InstanceEvent::CredentialsRotated { .. }
+            | InstanceEvent::CredentialsRefused { .. } => {}
+        }
+        self.changed(time, account)?.apply_instance(time, event)
+    }
+
+    pub(super) fn apply_rotation(
+        &mut self,
+        time: Timestamp,
+        account: AccountId,
+        event: &RotationEvent,
+    ) -> Option<()> {
+        match event {
+            RotationEvent::Demanded { everywhere: true, before } => {
+                self.renew_before = self.renew_before.max(*before);
+                Some(())
+            }
+            RotationEvent::Demanded { everywhere: false, .. }
+            | RotationEvent::Renewed { .. }
+            | RotationEvent::Configured { .. }
+            | RotationEvent::Late { .. } => self.changed(time, account)?.apply_rotation(event),
         }
     }
 }
 
 impl Account {
-    pub(super) fn apply_instance(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
-        match kind {
-            EventKind::InstanceLaunched { id, facts, private_ip } => {
+    fn apply_instance(&mut self, time: Timestamp, event: &InstanceEvent) -> Option<()> {
+        match event {
+            InstanceEvent::Launched { id, facts, private_ip } => {
                 self.instances.launch(id, facts, *private_ip, time);
                 Some(())
             }
-            EventKind::InstanceTerminated { id } => self.instances.terminate(id),
-            EventKind::MetadataOptionsChanged { instance, options } => {
+            InstanceEvent::Terminated { id } => self.instances.terminate(id),
+            InstanceEvent::MetadataOptionsChanged { instance, options } => {
                 self.instances.set_options(instance, *options)
             }
-            EventKind::MetadataUsed { instance, usage } => {
+            InstanceEvent::MetadataUsed { instance, usage } => {
                 self.instances.add_usage(instance, usage)
             }
-            EventKind::ProfileAssociated {
+            InstanceEvent::ProfileAssociated {
                 association,
                 instance,
                 profile,
@@ -44,25 +75,24 @@ impl Account {
                 let carried = (profile, profile_id);
                 self.instances.associate(instance, association, carried, *generation, time)
             }
-            EventKind::ProfileDisassociated { association, instance, generation } => {
+            InstanceEvent::ProfileDisassociated { association, instance, generation } => {
                 self.instances.disassociate(instance, association, *generation)
             }
-            EventKind::CredentialsRotated { instance, credentials, .. } => {
+            InstanceEvent::CredentialsRotated { instance, credentials, .. } => {
                 self.instances.rotate(instance, credentials)
             }
-            EventKind::CredentialsRefused { instance, code, message, .. } => {
+            InstanceEvent::CredentialsRefused { instance, code, message, .. } => {
                 let (code, message) = (code.clone(), message.clone());
                 self.instances.refuse(instance, Refusal { code, message, since: time })
             }
-            EventKind::InstancesRetold { instances } => {
+            InstanceEvent::Restored { instances } => {
                 instances.iter().for_each(|record| self.instances.put_back(record));
                 Some(())
             }
-            _ => Some(()),
         }
     }
 
-    pub(super) fn apply_rotation(&mut self, event: &RotationEvent) -> Option<()> {
+    fn apply_rotation(&mut self, event: &RotationEvent) -> Option<()> {
         match event {
             RotationEvent::Renewed { role, issued_at, expires_at, sets } => {
                 self.instances.renew(role, (*issued_at, *expires_at), sets)

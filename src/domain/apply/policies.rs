@@ -1,12 +1,12 @@
-//! Policies: inline, managed with their versions, attachments and boundaries.
+//! Policies, inline and managed with their versions, attachments and boundaries; and tags.
 
 use std::sync::Arc;
 
 use imbl::OrdMap;
 
 use crate::clock::Timestamp;
-use crate::domain::entity::PolicyRef;
-use crate::domain::event::{EventKind, PolicyOwner};
+use crate::domain::entity::{PolicyRef, TagOwner};
+use crate::domain::event::{PolicyEvent, PolicyOwner, TagEvent};
 use crate::domain::state::{
     Account, ManagedPolicy, Permissions, PolicyUses, PolicyVersion, key_of,
 };
@@ -47,19 +47,19 @@ impl Account {
         }
     }
 
-    pub(super) fn policy_mut(&mut self, name: &PolicyName) -> Option<&mut ManagedPolicy> {
+    fn policy_mut(&mut self, name: &PolicyName) -> Option<&mut ManagedPolicy> {
         Some(Arc::make_mut(self.policies.get_mut(&*key_of(name.as_str()))?))
     }
 
-    pub(super) fn apply_policy(&mut self, time: Timestamp, kind: &EventKind) -> Option<()> {
-        match kind {
-            EventKind::InlinePolicyPut { owner, name, policy } => {
+    pub(super) fn apply_policy(&mut self, time: Timestamp, event: &PolicyEvent) -> Option<()> {
+        match event {
+            PolicyEvent::InlinePut { owner, name, policy } => {
                 self.permissions_mut(owner)?.inline.insert(name.clone(), policy.clone());
             }
-            EventKind::InlinePolicyDeleted { owner, name } => {
+            PolicyEvent::InlineDeleted { owner, name } => {
                 self.permissions_mut(owner)?.inline.remove(name)?;
             }
-            EventKind::PolicyCreated { name, path, id, description, policy } => {
+            PolicyEvent::Created { name, path, id, description, policy } => {
                 let first = PolicyVersion { created_at: time, policy: policy.clone() };
                 let managed = ManagedPolicy {
                     name: name.clone(),
@@ -76,7 +76,7 @@ impl Account {
                 };
                 self.policies.insert(key_of(name.as_str()), Arc::new(managed));
             }
-            EventKind::PolicyVersionCreated { name, version, policy, default } => {
+            PolicyEvent::VersionCreated { name, version, policy, default } => {
                 let managed = self.policy_mut(name)?;
                 let made = PolicyVersion { created_at: time, policy: policy.clone() };
                 managed.versions.insert(*version, made);
@@ -86,40 +86,49 @@ impl Account {
                     managed.policy = policy.clone();
                 }
             }
-            EventKind::PolicyDeleted { name } => {
+            PolicyEvent::Deleted { name } => {
                 self.policies.remove(&*key_of(name.as_str()))?;
             }
-            attachment => return self.apply_attachment(attachment),
+            PolicyEvent::DefaultVersionSet { policy, version } => {
+                let managed = self.policy_mut(policy)?;
+                managed.policy = managed.versions.get(version)?.policy.clone();
+                managed.version = *version;
+            }
+            PolicyEvent::VersionDeleted { policy, version } => {
+                self.policy_mut(policy)?.versions.remove(version)?;
+            }
+            PolicyEvent::Attached { owner, policy } => self.attach(owner, policy)?,
+            PolicyEvent::Detached { owner, policy } => self.detach(owner, policy)?,
+            PolicyEvent::BoundaryPut { owner, policy } => self.put_boundary(owner, policy)?,
+            PolicyEvent::BoundaryDeleted { owner } => {
+                let before = self.permissions_mut(owner)?.boundary.take()?;
+                self.uncount_boundary(&before);
+            }
         }
         Some(())
     }
 
-    fn apply_attachment(&mut self, kind: &EventKind) -> Option<()> {
-        match kind {
-            EventKind::PolicyAttached { owner, policy } => {
-                let key = self.managed_key(policy)?;
-                if self.permissions_mut(owner)?.attached.insert(key.clone()).is_none() {
-                    self.count(&key, |uses| uses.attachments += 1);
-                }
-            }
-            EventKind::PolicyDetached { owner, policy } => {
-                let key = self.managed_key(policy)?;
-                self.permissions_mut(owner)?.attached.remove(&*key)?;
-                self.count(&key, |uses| uses.attachments = uses.attachments.saturating_sub(1));
-            }
-            EventKind::BoundaryPut { owner, policy } => {
-                let key = self.managed_key(policy)?;
-                let before = self.permissions_mut(owner)?.boundary.replace(key.clone());
-                self.count(&key, |uses| uses.boundaries += 1);
-                if let Some(before) = before {
-                    self.uncount_boundary(&before);
-                }
-            }
-            EventKind::BoundaryDeleted { owner } => {
-                let before = self.permissions_mut(owner)?.boundary.take()?;
-                self.uncount_boundary(&before);
-            }
-            _ => {}
+    fn attach(&mut self, owner: &PolicyOwner, policy: &PolicyRef) -> Option<()> {
+        let key = self.managed_key(policy)?;
+        if self.permissions_mut(owner)?.attached.insert(key.clone()).is_none() {
+            self.count(&key, |uses| uses.attachments += 1);
+        }
+        Some(())
+    }
+
+    fn detach(&mut self, owner: &PolicyOwner, policy: &PolicyRef) -> Option<()> {
+        let key = self.managed_key(policy)?;
+        self.permissions_mut(owner)?.attached.remove(&*key)?;
+        self.count(&key, |uses| uses.attachments = uses.attachments.saturating_sub(1));
+        Some(())
+    }
+
+    fn put_boundary(&mut self, owner: &PolicyOwner, policy: &PolicyRef) -> Option<()> {
+        let key = self.managed_key(policy)?;
+        let before = self.permissions_mut(owner)?.boundary.replace(key.clone());
+        self.count(&key, |uses| uses.boundaries += 1);
+        if let Some(before) = before {
+            self.uncount_boundary(&before);
         }
         Some(())
     }
@@ -132,6 +141,43 @@ impl Account {
     pub(super) fn leave_boundary(&mut self, boundary: Option<&str>) {
         if let Some(key) = boundary {
             self.uncount_boundary(key);
+        }
+    }
+
+    pub(super) fn apply_tag(&mut self, event: &TagEvent) -> Option<()> {
+        match event {
+            TagEvent::Tagged { owner, tags } => self.tags_mut(owner)?.extend(tags),
+            TagEvent::Untagged { owner, keys } => {
+                let tags = self.tags_mut(owner)?;
+                keys.iter().for_each(|key| tags.remove(key));
+            }
+        }
+        Some(())
+    }
+
+    fn tags_mut(&mut self, owner: &TagOwner) -> Option<&mut Tags> {
+        match owner {
+            TagOwner::User(name) => {
+                let user = self.users.get_mut(&*key_of(name.as_str()))?;
+                Some(&mut Arc::make_mut(user).tags)
+            }
+            TagOwner::Role(name) => {
+                let role = self.roles.get_mut(&*key_of(name.as_str()))?;
+                Some(&mut Arc::make_mut(role).tags)
+            }
+            TagOwner::Policy(name) => Some(&mut self.policy_mut(name)?.tags),
+            TagOwner::Profile(name) => {
+                let profile = self.profiles.get_mut(&*key_of(name.as_str()))?;
+                Some(&mut Arc::make_mut(profile).tags)
+            }
+            TagOwner::MfaDevice(name) => {
+                let device = self.mfa_devices.get_mut(&*key_of(name.as_str()))?;
+                Some(&mut Arc::make_mut(device).tags)
+            }
+            TagOwner::OidcProvider(issuer) => {
+                let provider = self.oidc_providers.get_mut(issuer.without_scheme())?;
+                Some(&mut Arc::make_mut(provider).tags)
+            }
         }
     }
 }

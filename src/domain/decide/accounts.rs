@@ -6,8 +6,10 @@ use super::{Decider, require};
 use crate::domain::access::{Facts, Permission, Required, Resource};
 use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::command::{AccessKeyAction, AccountAction, AgentAction, Command, UserAction};
-use crate::domain::entity::{EntityEvent, TagOwner};
-use crate::domain::event::{Event, EventKind, KeyOwner, PolicyOwner};
+use crate::domain::entity::TagOwner;
+use crate::domain::event::{
+    AccessKeyEvent, AccountEvent, AgentEvent, Event, EventKind, KeyOwner, PolicyOwner, UserEvent,
+};
 use crate::domain::quotas::{ACCESS_KEYS_PER_USER_MAX, Quota};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Agent, State, User, key_of};
@@ -52,8 +54,12 @@ pub(super) fn create(
     if state.account(command.account).is_some() || state.was_deleted(command.account) {
         return Err(Rejection::exists("account", command.account));
     }
-    let created = EventKind::AccountCreated { name: name.clone(), key: key.clone() };
-    let keyed = EventKind::AccessKeyCreated { key: root_key.clone(), owner: KeyOwner::Root };
+    let created =
+        EventKind::Account(AccountEvent::Created { name: name.clone(), key: key.clone() });
+    let keyed = EventKind::AccessKey(AccessKeyEvent::Created {
+        key: root_key.clone(),
+        owner: KeyOwner::Root,
+    });
     let event = |kind| Event { account: command.account, kind };
     Ok(vec![event(created), event(keyed)])
 }
@@ -76,9 +82,9 @@ impl Decider<'_> {
 
     fn set_enabled(&mut self, enabled: bool) -> Result<(), Rejection> {
         let (permission, kind) = if enabled {
-            (Permission::EnableAccount, EventKind::AccountEnabled)
+            (Permission::EnableAccount, EventKind::Account(AccountEvent::Enabled))
         } else {
-            (Permission::DisableAccount, EventKind::AccountDisabled)
+            (Permission::DisableAccount, EventKind::Account(AccountEvent::Disabled))
         };
         require_operator(self.state, self.command, permission)?;
         if self.command.account == AccountId::OPERATOR {
@@ -99,7 +105,7 @@ impl Decider<'_> {
             Some(account) if account.id == self.account.id => Ok(()),
             Some(_) => Err(Rejection::exists("account alias", alias)),
             None => {
-                self.emit_entity(EntityEvent::AccountAliasCreated { alias: alias.clone() });
+                self.emit(EventKind::Account(AccountEvent::AliasCreated { alias: alias.clone() }));
                 Ok(())
             }
         }
@@ -110,7 +116,7 @@ impl Decider<'_> {
         if self.account.alias.as_ref() != Some(alias) {
             return Err(Rejection::missing("account alias", alias));
         }
-        self.emit_entity(EntityEvent::AccountAliasDeleted { alias: alias.clone() });
+        self.emit(EventKind::Account(AccountEvent::AliasDeleted { alias: alias.clone() }));
         Ok(())
     }
 
@@ -124,7 +130,7 @@ impl Decider<'_> {
                 }
                 self.check_quota(Quota::Users, 1)?;
                 let (name, path, id) = (name.clone(), path.clone(), id.clone());
-                self.emit(EventKind::UserCreated { name: name.clone(), path, id });
+                self.emit(EventKind::User(UserEvent::Created { name: name.clone(), path, id }));
                 self.tag_created(TagOwner::User(name.clone()), tags)?;
                 self.bound_created(PolicyOwner::User(name), boundary.as_ref())
             }
@@ -140,12 +146,15 @@ impl Decider<'_> {
             AccessKeyAction::Create { owner, key } => self.create_key(owner, key),
             AccessKeyAction::Update { owner, key, active } => {
                 self.owned_key(Permission::UpdateAccessKey, owner, key)?;
-                self.emit(EventKind::AccessKeyStatusChanged { key: key.clone(), active: *active });
+                self.emit(EventKind::AccessKey(AccessKeyEvent::StatusChanged {
+                    key: key.clone(),
+                    active: *active,
+                }));
                 Ok(())
             }
             AccessKeyAction::Delete { owner, key } => {
                 self.owned_key(Permission::DeleteAccessKey, owner, key)?;
-                self.emit(EventKind::AccessKeyDeleted { key: key.clone() });
+                self.emit(EventKind::AccessKey(AccessKeyEvent::Deleted { key: key.clone() }));
                 Ok(())
             }
             AccessKeyAction::RecordUses { uses } => self.record_uses(uses),
@@ -161,9 +170,15 @@ impl Decider<'_> {
                     return Err(Rejection::exists("agent", name));
                 }
                 self.check_quota(Quota::Agents, 1)?;
-                self.emit(EventKind::AgentCreated { name: name.clone(), id: id.clone() });
+                self.emit(EventKind::Agent(AgentEvent::Created {
+                    name: name.clone(),
+                    id: id.clone(),
+                }));
                 let owner = KeyOwner::Agent(name.clone());
-                self.emit(EventKind::AccessKeyCreated { key: key.clone(), owner });
+                self.emit(EventKind::AccessKey(AccessKeyEvent::Created {
+                    key: key.clone(),
+                    owner,
+                }));
                 Ok(())
             }
             AgentAction::Delete { name } => {
@@ -171,7 +186,7 @@ impl Decider<'_> {
                 self.require(Permission::DeleteAgent, &resource)?;
                 let agent = self.agent(name).ok_or_else(|| Rejection::missing("agent", name))?;
                 let name = agent.name.clone();
-                self.emit(EventKind::AgentDeleted { name });
+                self.emit(EventKind::Agent(AgentEvent::Deleted { name }));
                 Ok(())
             }
         }
@@ -202,7 +217,7 @@ impl Decider<'_> {
         if !user.groups.is_empty() {
             return Err(Rejection::DeleteConflict { rule: "remove users from group" });
         }
-        self.emit(EventKind::UserDeleted { name: user.name.clone() });
+        self.emit(EventKind::User(UserEvent::Deleted { name: user.name.clone() }));
         Ok(())
     }
 
@@ -224,7 +239,7 @@ impl Decider<'_> {
         }
         if (&new_name, &path) != (&user.name, &user.path) {
             let name = user.name.clone();
-            self.emit_entity(EntityEvent::UserUpdated { name, new_name, path });
+            self.emit(EventKind::User(UserEvent::Updated { name, new_name, path }));
         }
         Ok(())
     }
@@ -236,7 +251,7 @@ impl Decider<'_> {
             let (quota, max) = ("AccessKeysPerUser", ACCESS_KEYS_PER_USER_MAX);
             return Err(Rejection::LimitExceeded { quota, max });
         }
-        self.emit(EventKind::AccessKeyCreated { key: key.clone(), owner });
+        self.emit(EventKind::AccessKey(AccessKeyEvent::Created { key: key.clone(), owner }));
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use super::Decider;
 use super::accounts::require_operator;
 use crate::domain::access::Permission;
 use crate::domain::addresses::{ADDRESS_RANGES_MAX, AddressRange};
-use crate::domain::event::EventKind;
+use crate::domain::event::{AccountEvent, EventKind};
 use crate::domain::rejection::Rejection;
 use crate::identity::Invalid;
 
@@ -34,7 +34,9 @@ impl Decider<'_> {
             }
         }
         if *self.account.address_ranges != *ranges {
-            self.emit(EventKind::AddressRangesSet { ranges: Arc::from(ranges) });
+            self.emit(EventKind::Account(AccountEvent::AddressRangesSet {
+                ranges: Arc::from(ranges),
+            }));
         }
         Ok(())
     }

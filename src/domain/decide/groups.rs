@@ -6,8 +6,7 @@ use super::policies::check_size;
 use super::{Decider, key_of};
 use crate::domain::access::{Permission, Resource};
 use crate::domain::command::GroupAction;
-use crate::domain::entity::EntityEvent;
-use crate::domain::event::EventKind;
+use crate::domain::event::{EventKind, GroupEvent};
 use crate::domain::quotas::{GROUPS_PER_USER_MAX, Quota};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Group, User};
@@ -24,7 +23,7 @@ impl Decider<'_> {
                 }
                 self.check_quota(Quota::Groups, 1)?;
                 let (name, path, id) = (name.clone(), path.clone(), id.clone());
-                self.emit(EventKind::GroupCreated { name, path, id });
+                self.emit(EventKind::Group(GroupEvent::Created { name, path, id }));
                 Ok(())
             }
             GroupAction::Update { name, new_name, new_path } => {
@@ -39,7 +38,7 @@ impl Decider<'_> {
                 if !permissions.inline.is_empty() || !permissions.attached.is_empty() {
                     return Err(Rejection::DeleteConflict { rule: "delete and detach policies" });
                 }
-                self.emit(EventKind::GroupDeleted { name: group.name.clone() });
+                self.emit(EventKind::Group(GroupEvent::Deleted { name: group.name.clone() }));
                 Ok(())
             }
             GroupAction::AddUser { group, user } => {
@@ -50,7 +49,7 @@ impl Decider<'_> {
                 }
                 check_size("GroupsPerUser", GROUPS_PER_USER_MAX, user.groups.len() + 1)?;
                 let (group, user) = (group.name.clone(), user.name.clone());
-                self.emit(EventKind::UserAddedToGroup { group, user });
+                self.emit(EventKind::Group(GroupEvent::UserAdded { group, user }));
                 Ok(())
             }
             GroupAction::RemoveUser { group, user } => {
@@ -60,7 +59,7 @@ impl Decider<'_> {
                     return Err(Rejection::missing("user in the group", &user.name));
                 }
                 let (group, user) = (group.name.clone(), user.name.clone());
-                self.emit(EventKind::UserRemovedFromGroup { group, user });
+                self.emit(EventKind::Group(GroupEvent::UserRemoved { group, user }));
                 Ok(())
             }
         }
@@ -84,7 +83,7 @@ impl Decider<'_> {
         }
         if (&new_name, &path) != (&group.name, &group.path) {
             let name = group.name.clone();
-            self.emit_entity(EntityEvent::GroupUpdated { name, new_name, path });
+            self.emit(EventKind::Group(GroupEvent::Updated { name, new_name, path }));
         }
         Ok(())
     }

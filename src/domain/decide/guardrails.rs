@@ -6,7 +6,7 @@ use super::Decider;
 use super::policies::{check_document, check_size};
 use crate::domain::access::{Permission, Resource};
 use crate::domain::command::GuardrailAction;
-use crate::domain::event::{EventKind, GuardrailKind, GuardrailRef};
+use crate::domain::event::{EventKind, GuardrailEvent, GuardrailKind, GuardrailRef};
 use crate::domain::rejection::Rejection;
 use crate::identity::{AccountId, Invalid};
 use crate::policy::Policy;
@@ -57,7 +57,7 @@ impl Decider<'_> {
         let others = others.into_iter().flatten().filter(|(name, _)| **name != guardrail.name);
         check_size("GuardrailsPerTarget", GUARDRAILS_MAX, others.count() + 1)?;
         let (guardrail, policy) = (guardrail.clone(), policy.clone());
-        self.emit(EventKind::GuardrailPut { guardrail, policy });
+        self.emit(EventKind::Guardrail(GuardrailEvent::Put { guardrail, policy }));
         Ok(())
     }
 
@@ -67,7 +67,7 @@ impl Decider<'_> {
         if !named.is_some_and(|named| named.contains_key(&guardrail.name)) {
             return Err(Rejection::missing("guardrail", &guardrail.name));
         }
-        self.emit(EventKind::GuardrailDeleted { guardrail: guardrail.clone() });
+        self.emit(EventKind::Guardrail(GuardrailEvent::Deleted { guardrail: guardrail.clone() }));
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use super::Decider;
 use crate::clock::Timestamp;
 use crate::domain::access::{Facts, LaunchedBeside, Permission, Resource};
 use crate::domain::command::{InstanceAction, Launch, LaunchNetworking, Minting, ProfileRef};
-use crate::domain::event::{EventKind, InstanceFacts, KeyOwner};
+use crate::domain::event::{AccessKeyEvent, EventKind, InstanceEvent, InstanceFacts, KeyOwner};
 use crate::domain::metadata::MetadataChange;
 use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
@@ -115,9 +115,16 @@ impl Decider<'_> {
         }
         private_ip.map_or(Ok(()), |address| self.check_address(address))?;
         let (facts, private_ip) = (facts.clone(), *private_ip);
-        self.emit(EventKind::InstanceLaunched { id: id.clone(), facts, private_ip });
+        self.emit(EventKind::Instance(InstanceEvent::Launched {
+            id: id.clone(),
+            facts,
+            private_ip,
+        }));
         let owner = KeyOwner::Instance(id.clone());
-        self.emit(EventKind::AccessKeyCreated { key: identity_key.clone(), owner });
+        self.emit(EventKind::AccessKey(AccessKeyEvent::Created {
+            key: identity_key.clone(),
+            owner,
+        }));
         if let Some((profile, role)) = passed {
             self.associate_with(id, association, profile, role, 1, minting);
         }
@@ -136,7 +143,7 @@ impl Decider<'_> {
             if let Some(association) = &instance.association {
                 self.emit(disassociated(&instance, association));
             }
-            self.emit(EventKind::InstanceTerminated { id: id.clone() });
+            self.emit(EventKind::Instance(InstanceEvent::Terminated { id: id.clone() }));
         }
         Ok(())
     }
@@ -155,7 +162,10 @@ impl Decider<'_> {
         }
         options.check_tags(&instance.facts.tags)?;
         if options != instance.facts.metadata {
-            self.emit(EventKind::MetadataOptionsChanged { instance: id.clone(), options });
+            self.emit(EventKind::Instance(InstanceEvent::MetadataOptionsChanged {
+                instance: id.clone(),
+                options,
+            }));
         }
         Ok(())
     }
@@ -202,7 +212,10 @@ impl Decider<'_> {
             if theirs {
                 let mut usage = usage.clone();
                 usage.not_after(self.command.time);
-                self.emit(EventKind::MetadataUsed { instance: id.clone(), usage });
+                self.emit(EventKind::Instance(InstanceEvent::MetadataUsed {
+                    instance: id.clone(),
+                    usage,
+                }));
             }
         }
         Ok(())
@@ -310,21 +323,21 @@ impl Decider<'_> {
         generation: u64,
         minting: &Minting,
     ) {
-        self.emit(EventKind::ProfileAssociated {
+        self.emit(EventKind::Instance(InstanceEvent::ProfileAssociated {
             association: association.clone(),
             instance: instance.clone(),
             profile: profile.name.clone(),
             profile_id: profile.id.clone(),
             generation,
-        });
+        }));
         self.mint(instance, association, role, 1, minting, Timestamp::EPOCH);
     }
 }
 
 fn disassociated(instance: &Instance, association: &Association) -> EventKind {
-    EventKind::ProfileDisassociated {
+    EventKind::Instance(InstanceEvent::ProfileDisassociated {
         association: association.id.clone(),
         instance: instance.id.clone(),
         generation: instance.generation.saturating_add(1),
-    }
+    })
 }

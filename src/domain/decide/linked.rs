@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::Decider;
 use crate::domain::access::{Facts, Permission, Resource};
-use crate::domain::entity::EntityEvent;
-use crate::domain::event::EventKind;
+use crate::domain::event::{EventKind, RoleEvent};
 use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
 use crate::domain::tags::Tags;
@@ -70,14 +69,14 @@ impl Decider<'_> {
         );
         let trust = Policy::parse(&trust, PolicyKind::Trust)
             .map_err(|_| Rejection::InvalidInput(format!("`{service}` is no service")))?;
-        self.emit(EventKind::RoleCreated {
+        self.emit(EventKind::Role(RoleEvent::Created {
             name,
             path,
             id: id.clone(),
             description: description.clone(),
             max_session: SERVICE_LINKED_SESSION_MAX,
             trust,
-        });
+        }));
         Ok(())
     }
 
@@ -97,8 +96,8 @@ impl Decider<'_> {
             return Err(Rejection::missing("service-linked role", name));
         };
         let task = format!("task{SERVICE_LINKED_PATH}{service}/{}/{task}", role.name);
-        self.emit(EventKind::RoleDeleted { name: role.name.clone() });
-        self.emit_entity(EntityEvent::RoleDeletionCompleted { task: Arc::from(task) });
+        self.emit(EventKind::Role(RoleEvent::Deleted { name: role.name.clone() }));
+        self.emit(EventKind::Role(RoleEvent::DeletionCompleted { task: Arc::from(task) }));
         Ok(())
     }
 }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use super::access::{Facts, Permission, Required, Resource, authorize};
 use super::command::{AccountAction, Action, Command, InstallationAction, SessionAction};
-use super::event::{DocumentKey, Event, EventKind, Fact};
+use super::event::{DocumentKey, Event, EventKind, Fact, InstallationEvent};
 use super::rejection::Rejection;
 use super::session::{Operation, SessionRequest};
 use super::state::{Account, State, key_of};
@@ -206,7 +206,9 @@ impl Decider<'_> {
     fn create_document_key(&mut self, key: &DocumentKey) -> Result<(), Rejection> {
         self.require(Permission::CreateDocumentKey, &Resource::everything())?;
         if self.command.account == AccountId::OPERATOR && self.state.document_key.is_none() {
-            self.emit(EventKind::DocumentKeyCreated { key: key.clone() });
+            self.emit(EventKind::Installation(InstallationEvent::DocumentKeyCreated {
+                key: key.clone(),
+            }));
         }
         Ok(())
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Decider, key_of};
 use crate::domain::access::{Permission, Resource};
 use crate::domain::command::PolicyAction;
-use crate::domain::entity::{EntityEvent, TagOwner};
-use crate::domain::event::{EventKind, PolicyOwner};
+use crate::domain::entity::TagOwner;
+use crate::domain::event::{EventKind, PolicyEvent, PolicyOwner};
 use crate::domain::quotas::{
     ATTACHED_MAX, INLINE_GROUP_CHARS_MAX, INLINE_ROLE_CHARS_MAX, INLINE_USER_CHARS_MAX, Quota,
     VERSIONS_MAX,
@@ -33,32 +33,32 @@ impl Decider<'_> {
                 }
                 self.check_quota(Quota::Policies, 1)?;
                 check_document("PolicySize", policy)?;
-                self.emit(EventKind::PolicyCreated {
+                self.emit(EventKind::Policy(PolicyEvent::Created {
                     name: name.clone(),
                     path: path.clone(),
                     id: id.clone(),
                     description: description.clone(),
                     policy: policy.clone(),
-                });
+                }));
                 self.tag_created(TagOwner::Policy(name.clone()), tags)
             }
             PolicyAction::CreateVersion { policy_arn, policy, default } => {
                 let managed = self.managed(Permission::CreatePolicyVersion, policy_arn)?;
                 check_document("PolicySize", policy)?;
                 check_size("VersionsPerPolicy", VERSIONS_MAX, managed.versions.len() + 1)?;
-                self.emit(EventKind::PolicyVersionCreated {
+                self.emit(EventKind::Policy(PolicyEvent::VersionCreated {
                     name: managed.name.clone(),
                     version: managed.last_version.saturating_add(1),
                     policy: policy.clone(),
                     default: *default,
-                });
+                }));
                 Ok(())
             }
             PolicyAction::SetDefaultVersion { policy_arn, version } => {
                 let permission = Permission::SetDefaultPolicyVersion;
                 let policy = self.policy_version(permission, policy_arn, *version)?.name.clone();
                 let version = *version;
-                self.emit_entity(EntityEvent::DefaultPolicyVersionSet { policy, version });
+                self.emit(EventKind::Policy(PolicyEvent::DefaultVersionSet { policy, version }));
                 Ok(())
             }
             PolicyAction::DeleteVersion { policy_arn, version } => {
@@ -69,7 +69,7 @@ impl Decider<'_> {
                     return Err(Rejection::DeleteConflict { rule });
                 }
                 let (policy, version) = (managed.name.clone(), *version);
-                self.emit_entity(EntityEvent::PolicyVersionDeleted { policy, version });
+                self.emit(EventKind::Policy(PolicyEvent::VersionDeleted { policy, version }));
                 Ok(())
             }
             PolicyAction::Delete { policy_arn } => self.delete_policy(policy_arn),
@@ -79,7 +79,10 @@ impl Decider<'_> {
                 let permission = Permission::put_boundary(owner).ok_or_else(no_boundary)?;
                 self.owner(permission, owner)?;
                 let policy = self.existing(policy_arn)?.reference();
-                self.emit(EventKind::BoundaryPut { owner: self.spelt(owner), policy });
+                self.emit(EventKind::Policy(PolicyEvent::BoundaryPut {
+                    owner: self.spelt(owner),
+                    policy,
+                }));
                 Ok(())
             }
             PolicyAction::DeleteBoundary { owner } => {
@@ -88,7 +91,9 @@ impl Decider<'_> {
                 if permissions.boundary.is_none() {
                     return Err(Rejection::missing("permissions boundary", "of this entity"));
                 }
-                self.emit(EventKind::BoundaryDeleted { owner: self.spelt(owner) });
+                self.emit(EventKind::Policy(PolicyEvent::BoundaryDeleted {
+                    owner: self.spelt(owner),
+                }));
                 Ok(())
             }
         }
@@ -104,7 +109,7 @@ impl Decider<'_> {
             let rule = "delete the versions that are not the default one";
             return Err(Rejection::DeleteConflict { rule });
         }
-        self.emit(EventKind::PolicyDeleted { name: managed.name.clone() });
+        self.emit(EventKind::Policy(PolicyEvent::Deleted { name: managed.name.clone() }));
         Ok(())
     }
 
@@ -115,7 +120,7 @@ impl Decider<'_> {
             return Ok(());
         }
         check_size("AttachedPolicies", ATTACHED_MAX, permissions.attached.len() + 1)?;
-        self.emit(EventKind::PolicyAttached { owner: self.spelt(owner), policy });
+        self.emit(EventKind::Policy(PolicyEvent::Attached { owner: self.spelt(owner), policy }));
         Ok(())
     }
 
@@ -125,7 +130,7 @@ impl Decider<'_> {
         if !permissions.attached.contains(&policy.key()) {
             return Err(Rejection::missing("policy", policy_arn));
         }
-        self.emit(EventKind::PolicyDetached { owner: self.spelt(owner), policy });
+        self.emit(EventKind::Policy(PolicyEvent::Detached { owner: self.spelt(owner), policy }));
         Ok(())
     }
 
@@ -134,7 +139,7 @@ impl Decider<'_> {
         let (name, _) =
             permissions.inline_policy(name).ok_or_else(|| Rejection::missing("policy", name))?;
         let name = name.clone();
-        self.emit(EventKind::InlinePolicyDeleted { owner: self.spelt(owner), name });
+        self.emit(EventKind::Policy(PolicyEvent::InlineDeleted { owner: self.spelt(owner), name }));
         Ok(())
     }
 
@@ -157,7 +162,7 @@ impl Decider<'_> {
         };
         check_size("InlinePolicySize", max, size)?;
         let (owner, policy) = (self.spelt(owner), policy.clone());
-        self.emit(EventKind::InlinePolicyPut { owner, name, policy });
+        self.emit(EventKind::Policy(PolicyEvent::InlinePut { owner, name, policy }));
         Ok(())
     }
 

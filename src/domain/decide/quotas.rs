@@ -3,7 +3,7 @@
 use super::Decider;
 use super::accounts::require_operator;
 use crate::domain::access::Permission;
-use crate::domain::event::EventKind;
+use crate::domain::event::{AccountEvent, EventKind};
 use crate::domain::quotas::{Bounds, Quota};
 use crate::domain::rejection::Rejection;
 use crate::identity::Invalid;
@@ -19,7 +19,7 @@ impl Decider<'_> {
             return Err(Invalid::new("value", rule.to_owned()).into());
         }
         if self.account.quotas.get(&quota).copied() != max {
-            self.emit(EventKind::QuotaSet { quota, max });
+            self.emit(EventKind::Account(AccountEvent::QuotaSet { quota, max }));
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::Decider;
 use crate::clock::Timestamp;
 use crate::domain::access::{Permission, Resource};
 use crate::domain::command::{Minting, RevocationTarget};
-use crate::domain::event::EventKind;
+use crate::domain::event::{EventKind, SessionEvent};
 use crate::domain::rejection::Rejection;
 use crate::domain::revocation::{REVOCATIONS_MAX, RevocationScope, SESSION_LIFE_MAX};
 use crate::identity::{InstanceId, Invalid};
@@ -46,7 +46,7 @@ impl Decider<'_> {
         };
         // A session that is void issues none any more, so that the last of its chain is issued now.
         let until = now.max(before).plus(SESSION_LIFE_MAX);
-        self.emit(EventKind::SessionsRevoked { scope, before, chained, until });
+        self.emit(EventKind::Session(SessionEvent::Revoked { scope, before, chained, until }));
         if let RevocationTarget::Instance(id) = target {
             self.renew_revoked(id, before, minting);
         }

@@ -8,7 +8,7 @@ use super::{Decider, key_of};
 use crate::domain::access::{Facts, Permission, Resource};
 use crate::domain::command::{ProfileAction, RoleAction};
 use crate::domain::entity::TagOwner;
-use crate::domain::event::{EventKind, PolicyOwner};
+use crate::domain::event::{EventKind, PolicyOwner, ProfileEvent, RoleEvent};
 use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Profile, Role, State};
@@ -34,14 +34,14 @@ impl Decider<'_> {
                 let resource = Resource::new_role(self.account.id, path, name, tags);
                 self.require_creation(Permission::CreateRole, Permission::TagRole, &resource)?;
                 self.check_new_role(name, path, trust)?;
-                self.emit(EventKind::RoleCreated {
+                self.emit(EventKind::Role(RoleEvent::Created {
                     name: name.clone(),
                     path: path.clone(),
                     id: id.clone(),
                     description: description.clone(),
                     max_session: *max_session,
                     trust: bind_principals(self.state, trust),
-                });
+                }));
                 self.tag_created(TagOwner::Role(name.clone()), tags)?;
                 self.bound_created(PolicyOwner::Role(name.clone()), boundary.as_ref())
             }
@@ -50,20 +50,20 @@ impl Decider<'_> {
                 if max_session.is_some() {
                     self.refuse_service_linked(name)?;
                 }
-                self.emit(EventKind::RoleUpdated {
+                self.emit(EventKind::Role(RoleEvent::Updated {
                     name: role.name.clone(),
                     description: description.clone().unwrap_or_else(|| role.description.clone()),
                     max_session: max_session.unwrap_or(role.max_session),
-                });
+                }));
                 Ok(())
             }
             RoleAction::UpdateDescription { name, description } => {
                 let role = self.role(Permission::UpdateRoleDescription, name)?;
-                self.emit(EventKind::RoleUpdated {
+                self.emit(EventKind::Role(RoleEvent::Updated {
                     name: role.name.clone(),
                     description: description.clone(),
                     max_session: role.max_session,
-                });
+                }));
                 Ok(())
             }
             RoleAction::UpdateTrust { role, trust } => {
@@ -71,7 +71,10 @@ impl Decider<'_> {
                 self.refuse_service_linked(&role.name)?;
                 check_document(TRUST_QUOTA, trust)?;
                 let trust = bind_principals(self.state, trust);
-                self.emit(EventKind::TrustPolicyChanged { role: role.name.clone(), trust });
+                self.emit(EventKind::Role(RoleEvent::TrustChanged {
+                    role: role.name.clone(),
+                    trust,
+                }));
                 Ok(())
             }
             RoleAction::Delete { name } => self.delete_role(name),
@@ -112,7 +115,7 @@ impl Decider<'_> {
         if self.account.profiles.values().any(|profile| holds(&profile)) {
             return Err(Rejection::DeleteConflict { rule: "remove roles from instance profile" });
         }
-        self.emit(EventKind::RoleDeleted { name: role.name.clone() });
+        self.emit(EventKind::Role(RoleEvent::Deleted { name: role.name.clone() }));
         Ok(())
     }
 
@@ -128,7 +131,11 @@ impl Decider<'_> {
                 }
                 self.check_quota(Quota::Profiles, 1)?;
                 let (name, path, id) = (name.clone(), path.clone(), id.clone());
-                self.emit(EventKind::ProfileCreated { name: name.clone(), path, id });
+                self.emit(EventKind::Profile(ProfileEvent::Created {
+                    name: name.clone(),
+                    path,
+                    id,
+                }));
                 self.tag_created(TagOwner::Profile(name), tags)
             }
             ProfileAction::Delete { name } => {
@@ -136,7 +143,7 @@ impl Decider<'_> {
                 if profile.role.is_some() {
                     return Err(Rejection::DeleteConflict { rule: "remove roles from profile" });
                 }
-                self.emit(EventKind::ProfileDeleted { name: profile.name.clone() });
+                self.emit(EventKind::Profile(ProfileEvent::Deleted { name: profile.name.clone() }));
                 Ok(())
             }
             ProfileAction::AddRole { profile, role } => self.add_role(profile, role),
@@ -148,7 +155,7 @@ impl Decider<'_> {
                     .filter(|held| key_of(held.as_str()) == key_of(role.as_str()));
                 let held = held.ok_or_else(|| Rejection::missing("role", role))?;
                 let (profile, role) = (profile.name.clone(), held.clone());
-                self.emit(EventKind::ProfileRoleRemoved { profile, role });
+                self.emit(EventKind::Profile(ProfileEvent::RoleRemoved { profile, role }));
                 Ok(())
             }
         }
@@ -167,7 +174,7 @@ impl Decider<'_> {
             return Err(Rejection::LimitExceeded { quota, max });
         }
         let (profile, role) = (profile.name.clone(), role.name.clone());
-        self.emit(EventKind::ProfileRoleAdded { profile, role });
+        self.emit(EventKind::Profile(ProfileEvent::RoleAdded { profile, role }));
         Ok(())
     }
 

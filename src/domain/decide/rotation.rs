@@ -11,7 +11,7 @@ use crate::domain::access::{
     Caller, Facts, Permission, Question, Required, Resource, SessionFacts, asks_about, judge,
 };
 use crate::domain::command::Minting;
-use crate::domain::event::{EventKind, RoleCredentials};
+use crate::domain::event::{EventKind, InstanceEvent, RoleCredentials};
 use crate::domain::fleet::Record;
 use crate::domain::rejection::Rejection;
 use crate::domain::rotation::{
@@ -258,7 +258,11 @@ impl Decider<'_> {
             expires_at: issued_at.plus(lifetime),
         };
         let (association, instance) = (association.clone(), instance.clone());
-        self.emit(EventKind::CredentialsRotated { association, instance, credentials });
+        self.emit(EventKind::Instance(InstanceEvent::CredentialsRotated {
+            association,
+            instance,
+            credentials,
+        }));
     }
 
     fn ec2_may_assume(&self, role: &Role, instance: &InstanceId) -> bool {
@@ -311,10 +315,10 @@ fn late_by(record: &Record, now: Timestamp) -> Option<Duration> {
 }
 
 fn refusal(association: AssociationId, instance: InstanceId, role: &Role) -> EventKind {
-    EventKind::CredentialsRefused {
+    EventKind::Instance(InstanceEvent::CredentialsRefused {
         association,
         instance,
         code: Arc::from(UNAUTHORIZED_CODE),
         message: Arc::from(format!("EC2 cannot assume the role {}", role.name)),
-    }
+    })
 }

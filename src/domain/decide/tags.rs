@@ -4,8 +4,8 @@ use super::Decider;
 use super::policies::check_size;
 use crate::domain::access::{Facts, Permission, Resource};
 use crate::domain::command::TagAction;
-use crate::domain::entity::{EntityEvent, TagOwner};
-use crate::domain::event::{EventKind, PolicyOwner};
+use crate::domain::entity::TagOwner;
+use crate::domain::event::{EventKind, PolicyEvent, PolicyOwner, TagEvent};
 use crate::domain::quotas::TAGS_MAX;
 use crate::domain::rejection::Rejection;
 use crate::domain::tags::Tags;
@@ -17,10 +17,6 @@ impl Decider<'_> {
             TagAction::Tag { owner, tags } => self.tag(owner, tags),
             TagAction::Untag { owner, keys } => self.untag(owner, keys),
         }
-    }
-
-    pub(super) fn emit_entity(&mut self, event: EntityEvent) {
-        self.emit(EventKind::Entity(event));
     }
 
     /// The caller may make an entity and, where it is to have tags, tag it.
@@ -39,7 +35,7 @@ impl Decider<'_> {
     pub(super) fn tag_created(&mut self, owner: TagOwner, tags: &Tags) -> Result<(), Rejection> {
         check_size("TagsPerEntity", TAGS_MAX, tags.len())?;
         if !tags.is_empty() {
-            self.emit_entity(EntityEvent::Tagged { owner, tags: tags.clone() });
+            self.emit(EventKind::Tag(TagEvent::Tagged { owner, tags: tags.clone() }));
         }
         Ok(())
     }
@@ -52,7 +48,7 @@ impl Decider<'_> {
     ) -> Result<(), Rejection> {
         if let Some(boundary) = boundary {
             let policy = self.existing(boundary)?.reference();
-            self.emit(EventKind::BoundaryPut { owner, policy });
+            self.emit(EventKind::Policy(PolicyEvent::BoundaryPut { owner, policy }));
         }
         Ok(())
     }
@@ -65,7 +61,7 @@ impl Decider<'_> {
         check_size("TagsPerEntity", TAGS_MAX, after.len())?;
         if after != before {
             let (owner, tags) = (owner.clone(), tags.clone());
-            self.emit_entity(EntityEvent::Tagged { owner, tags });
+            self.emit(EventKind::Tag(TagEvent::Tagged { owner, tags }));
         }
         Ok(())
     }
@@ -76,7 +72,7 @@ impl Decider<'_> {
         let tags = self.tags_of(owner)?;
         let keys: Vec<_> = keys.iter().filter(|key| tags.get(key).is_some()).cloned().collect();
         if !keys.is_empty() {
-            self.emit_entity(EntityEvent::Untagged { owner: owner.clone(), keys });
+            self.emit(EventKind::Tag(TagEvent::Untagged { owner: owner.clone(), keys }));
         }
         Ok(())
     }

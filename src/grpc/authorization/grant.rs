@@ -11,7 +11,14 @@ use tonic::Status;
 
 use super::{Answers, Front, identity, question};
 use crate::domain::access::{Permission, Resource};
-use crate::domain::event::EventKind;
+use crate::domain::event::{
+    AccessKeyEvent, AccountEvent, AgentEvent, EventKind, GroupEvent, GuardrailEvent,
+    InstallationEvent, InstanceEvent, PolicyEvent, ProfileEvent, RoleEvent, SessionEvent, TagEvent,
+    UserEvent,
+};
+use crate::domain::mfa::MfaEvent;
+use crate::domain::oidc::OidcEvent;
+use crate::domain::rotation::RotationEvent;
 use crate::grpc::{convert, status};
 use crate::identity::{AccountId, Principal};
 use crate::ledger::Recorded;
@@ -178,55 +185,123 @@ enum Reach {
     All,
 }
 
-/// Conservative: a kind that is not known to matter less voids all.
+/// What grants an event voids. Conservative: what is not known to matter less voids all.
 fn reach(kind: &EventKind) -> Reach {
     match kind {
-        EventKind::AccountCreated { .. }
-        | EventKind::QuotaSet { .. }
-        | EventKind::AddressRangesSet { .. }
-        | EventKind::UserCreated { .. }
-        | EventKind::GroupCreated { .. }
-        | EventKind::AccessKeyCreated { .. }
-        | EventKind::RoleCreated { .. }
-        | EventKind::TrustPolicyChanged { .. }
-        | EventKind::PolicyCreated { .. }
-        | EventKind::ProfileCreated { .. }
-        | EventKind::ProfileDeleted { .. }
-        | EventKind::ProfileRoleAdded { .. }
-        | EventKind::ProfileRoleRemoved { .. }
-        | EventKind::AgentCreated { .. }
-        | EventKind::InstanceLaunched { .. }
-        | EventKind::ProfileAssociated { .. }
-        | EventKind::ProfileDisassociated { .. }
-        | EventKind::CredentialsRotated { .. }
-        | EventKind::CredentialsRefused { .. }
-        | EventKind::Rotation(_)
-        | EventKind::InstancesRetold { .. }
-        | EventKind::SessionIssued { .. }
-        | EventKind::CredentialsUsed { .. }
-        | EventKind::AccountKeyRewrapped { .. }
-        | EventKind::KeyringRotated { .. }
-        | EventKind::KeyringVersionRetired { .. }
-        | EventKind::DocumentKeyCreated { .. }
-        | EventKind::MetadataUsed { .. } => Reach::Nothing,
-        EventKind::UserAddedToGroup { .. }
-        | EventKind::UserRemovedFromGroup { .. }
-        | EventKind::GroupDeleted { .. }
-        | EventKind::AccessKeyStatusChanged { .. }
-        | EventKind::AccessKeyDeleted { .. }
-        | EventKind::RoleUpdated { .. }
-        | EventKind::InlinePolicyPut { .. }
-        | EventKind::InlinePolicyDeleted { .. }
-        | EventKind::PolicyVersionCreated { .. }
-        | EventKind::PolicyDeleted { .. }
-        | EventKind::PolicyAttached { .. }
-        | EventKind::PolicyDetached { .. }
-        | EventKind::BoundaryPut { .. }
-        | EventKind::BoundaryDeleted { .. }
-        | EventKind::InstanceTerminated { .. }
-        | EventKind::MetadataOptionsChanged { .. }
-        | EventKind::AgentDeleted { .. } => Reach::Account,
-        _ => Reach::All,
+        EventKind::Account(event) => reach_of_account(event),
+        EventKind::Installation(event) => match event {
+            InstallationEvent::KeyringRotated { .. }
+            | InstallationEvent::KeyringVersionRetired { .. }
+            | InstallationEvent::DocumentKeyCreated { .. } => Reach::Nothing,
+        },
+        EventKind::Guardrail(event) => match event {
+            GuardrailEvent::Put { .. } | GuardrailEvent::Deleted { .. } => Reach::All,
+        },
+        EventKind::User(event) => match event {
+            UserEvent::Created { .. } => Reach::Nothing,
+            UserEvent::Updated { .. } | UserEvent::Deleted { .. } => Reach::All,
+        },
+        EventKind::Group(event) => match event {
+            GroupEvent::Created { .. } => Reach::Nothing,
+            GroupEvent::Deleted { .. }
+            | GroupEvent::UserAdded { .. }
+            | GroupEvent::UserRemoved { .. } => Reach::Account,
+            GroupEvent::Updated { .. } => Reach::All,
+        },
+        EventKind::AccessKey(event) => match event {
+            AccessKeyEvent::Created { .. } | AccessKeyEvent::Used { .. } => Reach::Nothing,
+            AccessKeyEvent::StatusChanged { .. } | AccessKeyEvent::Deleted { .. } => Reach::Account,
+        },
+        EventKind::Role(event) => match event {
+            RoleEvent::Created { .. } | RoleEvent::TrustChanged { .. } => Reach::Nothing,
+            RoleEvent::Updated { .. } => Reach::Account,
+            RoleEvent::Deleted { .. } | RoleEvent::DeletionCompleted { .. } => Reach::All,
+        },
+        EventKind::Policy(event) => reach_of_policy(event),
+        EventKind::Tag(event) => match event {
+            TagEvent::Tagged { .. } | TagEvent::Untagged { .. } => Reach::All,
+        },
+        EventKind::Profile(event) => match event {
+            ProfileEvent::Created { .. }
+            | ProfileEvent::Deleted { .. }
+            | ProfileEvent::RoleAdded { .. }
+            | ProfileEvent::RoleRemoved { .. } => Reach::Nothing,
+        },
+        EventKind::Agent(event) => match event {
+            AgentEvent::Created { .. } => Reach::Nothing,
+            AgentEvent::Deleted { .. } => Reach::Account,
+        },
+        EventKind::Instance(event) => reach_of_instance(event),
+        EventKind::Rotation(event) => match event {
+            RotationEvent::Renewed { .. }
+            | RotationEvent::Late { .. }
+            | RotationEvent::Configured { .. }
+            | RotationEvent::Demanded { .. } => Reach::Nothing,
+        },
+        EventKind::Session(event) => match event {
+            SessionEvent::Issued { .. } => Reach::Nothing,
+            SessionEvent::Revoked { .. } => Reach::All,
+        },
+        EventKind::Mfa(event) => reach_of_mfa(event),
+        EventKind::Oidc(event) => match event {
+            OidcEvent::Created(_) | OidcEvent::Updated(_) | OidcEvent::Deleted(_) => Reach::All,
+        },
+    }
+}
+
+fn reach_of_account(event: &AccountEvent) -> Reach {
+    match event {
+        AccountEvent::Created { .. }
+        | AccountEvent::KeyRewrapped { .. }
+        | AccountEvent::QuotaSet { .. }
+        | AccountEvent::AddressRangesSet { .. } => Reach::Nothing,
+        AccountEvent::Disabled
+        | AccountEvent::Enabled
+        | AccountEvent::Deleted
+        | AccountEvent::AliasCreated { .. }
+        | AccountEvent::AliasDeleted { .. } => Reach::All,
+    }
+}
+
+fn reach_of_policy(event: &PolicyEvent) -> Reach {
+    match event {
+        PolicyEvent::Created { .. } => Reach::Nothing,
+        PolicyEvent::InlinePut { .. }
+        | PolicyEvent::InlineDeleted { .. }
+        | PolicyEvent::VersionCreated { .. }
+        | PolicyEvent::Deleted { .. }
+        | PolicyEvent::Attached { .. }
+        | PolicyEvent::Detached { .. }
+        | PolicyEvent::BoundaryPut { .. }
+        | PolicyEvent::BoundaryDeleted { .. } => Reach::Account,
+        PolicyEvent::DefaultVersionSet { .. } | PolicyEvent::VersionDeleted { .. } => Reach::All,
+    }
+}
+
+fn reach_of_instance(event: &InstanceEvent) -> Reach {
+    match event {
+        InstanceEvent::Launched { .. }
+        | InstanceEvent::MetadataUsed { .. }
+        | InstanceEvent::ProfileAssociated { .. }
+        | InstanceEvent::ProfileDisassociated { .. }
+        | InstanceEvent::CredentialsRotated { .. }
+        | InstanceEvent::CredentialsRefused { .. }
+        | InstanceEvent::Restored { .. } => Reach::Nothing,
+        InstanceEvent::Terminated { .. } | InstanceEvent::MetadataOptionsChanged { .. } => {
+            Reach::Account
+        }
+    }
+}
+
+fn reach_of_mfa(event: &MfaEvent) -> Reach {
+    match event {
+        MfaEvent::Created { .. }
+        | MfaEvent::Enabled { .. }
+        | MfaEvent::Resynced { .. }
+        | MfaEvent::Deactivated { .. }
+        | MfaEvent::Deleted { .. }
+        | MfaEvent::CodeAccepted { .. }
+        | MfaEvent::CodeRefused { .. } => Reach::All,
     }
 }
 

@@ -6,39 +6,61 @@ use super::decode::{Decoded, account, entity, optional, part, read, required};
 use super::encode;
 use crate::clock::Timestamp;
 use crate::domain::account_key::WrappedAccountKey;
-use crate::domain::event::EventKind;
+use crate::domain::event::{
+    AccessKeyEvent, AccountEvent, EventKind, InstallationEvent, SessionEvent,
+};
 use crate::domain::last_use::{CredentialUse, LastUse};
 use crate::domain::quotas::Quota;
 use crate::domain::revocation::{Ancestor, RevocationScope};
 use crate::identity::Path;
 use crate::proto::stored::{self, event::Kind};
 
-pub(super) fn stored(kind: &EventKind) -> Kind {
-    match kind {
-        EventKind::AccountCreated { name, key } => Kind::AccountCreated(stored::AccountCreated {
+pub(super) fn stored_account(event: &AccountEvent) -> Kind {
+    match event {
+        AccountEvent::Created { name, key } => Kind::AccountCreated(stored::AccountCreated {
             name: name.to_string(),
             keyring_version: key.keyring_version,
             key_digest: key.digest.to_vec(),
         }),
-        EventKind::AccountDeleted => Kind::AccountDeleted(stored::Nothing {}),
-        EventKind::AccountKeyRewrapped { key } => {
+        AccountEvent::Deleted => Kind::AccountDeleted(stored::Nothing {}),
+        AccountEvent::KeyRewrapped { key } => {
             let (keyring_version, digest) = (key.keyring_version, key.digest.to_vec());
             Kind::AccountKeyRewrapped(stored::AccountKey { keyring_version, digest })
         }
-        EventKind::KeyringRotated { version } => Kind::KeyringRotated(*version),
-        EventKind::KeyringVersionRetired { version } => Kind::KeyringVersionRetired(*version),
-        EventKind::QuotaSet { quota, max } => {
+        AccountEvent::QuotaSet { quota, max } => {
             Kind::QuotaSet(stored::QuotaSet { quota: quota.name().to_owned(), max: *max })
         }
-        EventKind::AddressRangesSet { ranges } => {
+        AccountEvent::AddressRangesSet { ranges } => {
             let ranges = ranges.iter().map(ToString::to_string).collect();
             Kind::AddressRangesSet(stored::AddressRanges { ranges })
         }
-        EventKind::CredentialsUsed { uses } => {
-            let uses = uses.iter().map(stored_use).collect();
-            Kind::CredentialsUsed(stored::CredentialsUsed { uses })
+        AccountEvent::Disabled => Kind::AccountDisabled(stored::Nothing {}),
+        AccountEvent::Enabled => Kind::AccountEnabled(stored::Nothing {}),
+        AccountEvent::AliasCreated { alias } => Kind::AccountAliasCreated(alias.to_string()),
+        AccountEvent::AliasDeleted { alias } => Kind::AccountAliasDeleted(alias.to_string()),
+    }
+}
+
+pub(super) fn stored_installation(event: &InstallationEvent) -> Kind {
+    match event {
+        InstallationEvent::KeyringRotated { version } => Kind::KeyringRotated(*version),
+        InstallationEvent::KeyringVersionRetired { version } => {
+            Kind::KeyringVersionRetired(*version)
         }
-        EventKind::SessionsRevoked { scope, before, chained, until } => {
+        InstallationEvent::DocumentKeyCreated { key } => {
+            Kind::DocumentKeyCreated(stored::DocumentKey {
+                sealed: key.sealed.to_vec(),
+                serial: key.serial.to_vec(),
+                certificate: key.certificate.to_vec(),
+            })
+        }
+    }
+}
+
+pub(super) fn stored_session(event: &SessionEvent) -> Kind {
+    match event {
+        SessionEvent::Issued { session } => Kind::SessionIssued(super::session::stored(session)),
+        SessionEvent::Revoked { scope, before, chained, until } => {
             use stored::sessions_revoked::Scope;
             let scope = match scope {
                 RevocationScope::Session(key) => Scope::Session(key.to_string()),
@@ -53,30 +75,42 @@ pub(super) fn stored(kind: &EventKind) -> Kind {
                 until_ms: until.as_millis(),
             })
         }
-        _ => unreachable!("`encode` hands over kinds of credentials only"),
     }
 }
 
 pub(super) fn decoded(kind: Kind) -> Decoded<EventKind> {
     Ok(match kind {
-        Kind::AccountDeleted(_) => EventKind::AccountDeleted,
-        Kind::AccountKeyRewrapped(key) => {
-            EventKind::AccountKeyRewrapped { key: account_key(key.keyring_version, &key.digest)? }
+        Kind::AccountCreated(created) => EventKind::Account(AccountEvent::Created {
+            name: Arc::from(created.name),
+            key: account_key(created.keyring_version, &created.key_digest)?,
+        }),
+        Kind::AccountDisabled(_) => EventKind::Account(AccountEvent::Disabled),
+        Kind::AccountEnabled(_) => EventKind::Account(AccountEvent::Enabled),
+        Kind::SessionIssued(issued) => {
+            EventKind::Session(SessionEvent::Issued { session: super::session::read(issued)? })
         }
-        Kind::KeyringRotated(version) => EventKind::KeyringRotated { version },
-        Kind::KeyringVersionRetired(version) => EventKind::KeyringVersionRetired { version },
+        Kind::AccountDeleted(_) => EventKind::Account(AccountEvent::Deleted),
+        Kind::AccountKeyRewrapped(key) => EventKind::Account(AccountEvent::KeyRewrapped {
+            key: account_key(key.keyring_version, &key.digest)?,
+        }),
+        Kind::KeyringRotated(version) => {
+            EventKind::Installation(InstallationEvent::KeyringRotated { version })
+        }
+        Kind::KeyringVersionRetired(version) => {
+            EventKind::Installation(InstallationEvent::KeyringVersionRetired { version })
+        }
         Kind::QuotaSet(set) => {
             let quota = Quota::of_name(&set.quota);
             let quota = quota.ok_or_else(|| part("`quota` is no quota"))?;
-            EventKind::QuotaSet { quota, max: set.max }
+            EventKind::Account(AccountEvent::QuotaSet { quota, max: set.max })
         }
         Kind::AddressRangesSet(set) => {
             let ranges = set.ranges.iter().map(|range| read(range)).collect::<Decoded<_>>()?;
-            EventKind::AddressRangesSet { ranges }
+            EventKind::Account(AccountEvent::AddressRangesSet { ranges })
         }
         Kind::CredentialsUsed(used) => {
             let uses = used.uses.into_iter().map(credential_use).collect::<Decoded<_>>()?;
-            EventKind::CredentialsUsed { uses }
+            EventKind::AccessKey(AccessKeyEvent::Used { uses })
         }
         Kind::SessionsRevoked(revoked) => self::revoked(revoked)?,
         _ => return Err(part("is no kind of credentials")),
@@ -119,12 +153,12 @@ fn revoked(revoked: stored::SessionsRevoked) -> Decoded<EventKind> {
         Scope::RoleId(id) => RevocationScope::Role(read(&id)?),
         Scope::UserId(id) => RevocationScope::User(read(&id)?),
     };
-    Ok(EventKind::SessionsRevoked {
+    Ok(EventKind::Session(SessionEvent::Revoked {
         scope,
         before: Timestamp::from_unix_seconds(revoked.before),
         chained: revoked.chained,
         until: Timestamp::from_millis(revoked.until_ms),
-    })
+    }))
 }
 
 pub(super) fn credential_use(used: stored::CredentialUse) -> Decoded<CredentialUse> {

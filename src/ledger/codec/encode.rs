@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::{credentials, entities};
 use crate::domain::entity::PolicyRef;
 use crate::domain::event::{
-    Event, EventKind, Fact, GuardrailKind, GuardrailRef, InstanceFacts, KeyOwner, PolicyOwner,
+    AccessKeyEvent, AgentEvent, Event, EventKind, Fact, GroupEvent, GuardrailEvent, GuardrailKind,
+    GuardrailRef, InstanceEvent, InstanceFacts, KeyOwner, PolicyEvent, PolicyOwner, ProfileEvent,
+    RoleEvent, UserEvent,
 };
 use crate::domain::metadata::MetadataOptions;
 use crate::domain::usage::MetadataUsage;
@@ -40,101 +42,95 @@ pub(super) fn entity(name: &impl ToString, path: &Path, id: &UniqueId) -> stored
 
 fn kind(kind: &EventKind) -> Kind {
     match kind {
-        EventKind::AccountDisabled => Kind::AccountDisabled(stored::Nothing {}),
-        EventKind::AccountEnabled => Kind::AccountEnabled(stored::Nothing {}),
-        EventKind::UserCreated { name, path, id } => Kind::UserCreated(entity(name, path, id)),
-        EventKind::UserDeleted { name } => Kind::UserDeleted(name.to_string()),
-        EventKind::GroupCreated { name, path, id } => Kind::GroupCreated(entity(name, path, id)),
-        EventKind::GroupDeleted { name } => Kind::GroupDeleted(name.to_string()),
-        EventKind::UserAddedToGroup { group, user } => {
-            Kind::UserAddedToGroup(membership(group, user))
+        EventKind::Account(event) => credentials::stored_account(event),
+        EventKind::Installation(event) => credentials::stored_installation(event),
+        EventKind::Guardrail(event) => guardrail(event),
+        EventKind::User(event) => user(event),
+        EventKind::Group(event) => group(event),
+        EventKind::AccessKey(event) => access_key(event),
+        EventKind::Role(event) => role(event),
+        EventKind::Policy(event) => policy(event),
+        EventKind::Tag(event) => entities::stored_tag(event),
+        EventKind::Profile(event) => profile(event),
+        EventKind::Agent(event) => agent(event),
+        EventKind::Instance(event) => instance(event),
+        EventKind::Rotation(event) => super::rotation::stored(event),
+        EventKind::Session(event) => credentials::stored_session(event),
+        EventKind::Mfa(event) => super::mfa::stored(event),
+        EventKind::Oidc(event) => super::oidc::stored(event),
+    }
+}
+
+fn user(event: &UserEvent) -> Kind {
+    match event {
+        UserEvent::Created { name, path, id } => Kind::UserCreated(entity(name, path, id)),
+        UserEvent::Deleted { name } => Kind::UserDeleted(name.to_string()),
+        UserEvent::Updated { name, new_name, path } => {
+            Kind::UserUpdated(entities::renamed(name, new_name, path))
         }
-        EventKind::UserRemovedFromGroup { group, user } => {
+    }
+}
+
+fn group(event: &GroupEvent) -> Kind {
+    match event {
+        GroupEvent::Created { name, path, id } => Kind::GroupCreated(entity(name, path, id)),
+        GroupEvent::Deleted { name } => Kind::GroupDeleted(name.to_string()),
+        GroupEvent::UserAdded { group, user } => Kind::UserAddedToGroup(membership(group, user)),
+        GroupEvent::UserRemoved { group, user } => {
             Kind::UserRemovedFromGroup(membership(group, user))
         }
-        installation @ (EventKind::DocumentKeyCreated { .. }
-        | EventKind::GuardrailPut { .. }
-        | EventKind::GuardrailDeleted { .. }) => installation_kind(installation),
-        EventKind::AccessKeyCreated { key, owner } => {
+        GroupEvent::Updated { name, new_name, path } => {
+            Kind::GroupUpdated(entities::renamed(name, new_name, path))
+        }
+    }
+}
+
+fn access_key(event: &AccessKeyEvent) -> Kind {
+    match event {
+        AccessKeyEvent::Created { key, owner } => {
             let owner = Some(key_owner(owner));
             Kind::AccessKeyCreated(stored::AccessKeyCreated { key: key.to_string(), owner })
         }
-        EventKind::AccessKeyStatusChanged { key, active } => {
+        AccessKeyEvent::StatusChanged { key, active } => {
             let (key, active) = (key.to_string(), *active);
             Kind::AccessKeyStatusChanged(stored::AccessKeyStatus { key, active })
         }
-        EventKind::AccessKeyDeleted { key } => Kind::AccessKeyDeleted(key.to_string()),
-        EventKind::ProfileCreated { name, path, id } => {
-            Kind::ProfileCreated(entity(name, path, id))
+        AccessKeyEvent::Deleted { key } => Kind::AccessKeyDeleted(key.to_string()),
+        AccessKeyEvent::Used { uses } => {
+            let uses = uses.iter().map(credentials::stored_use).collect();
+            Kind::CredentialsUsed(stored::CredentialsUsed { uses })
         }
-        EventKind::ProfileDeleted { name } => Kind::ProfileDeleted(name.to_string()),
-        EventKind::ProfileRoleAdded { profile, role } => {
+    }
+}
+
+fn profile(event: &ProfileEvent) -> Kind {
+    match event {
+        ProfileEvent::Created { name, path, id } => Kind::ProfileCreated(entity(name, path, id)),
+        ProfileEvent::Deleted { name } => Kind::ProfileDeleted(name.to_string()),
+        ProfileEvent::RoleAdded { profile, role } => {
             Kind::ProfileRoleAdded(profile_role(profile, role))
         }
-        EventKind::ProfileRoleRemoved { profile, role } => {
+        ProfileEvent::RoleRemoved { profile, role } => {
             Kind::ProfileRoleRemoved(profile_role(profile, role))
         }
-        EventKind::AgentCreated { name, id } => {
-            Kind::AgentCreated(entity(name, &Path::default(), id))
-        }
-        EventKind::AgentDeleted { name } => Kind::AgentDeleted(name.to_string()),
-        credentials @ (EventKind::AccountCreated { .. }
-        | EventKind::CredentialsUsed { .. }
-        | EventKind::SessionsRevoked { .. }
-        | EventKind::AccountDeleted
-        | EventKind::QuotaSet { .. }
-        | EventKind::AddressRangesSet { .. }
-        | EventKind::AccountKeyRewrapped { .. }
-        | EventKind::KeyringRotated { .. }
-        | EventKind::KeyringVersionRetired { .. }) => credentials::stored(credentials),
-        EventKind::Entity(event) => entities::encode(event),
-        role @ (EventKind::RoleCreated { .. }
-        | EventKind::RoleUpdated { .. }
-        | EventKind::TrustPolicyChanged { .. }
-        | EventKind::RoleDeleted { .. }) => role_kind(role),
-        instance @ (EventKind::InstanceLaunched { .. }
-        | EventKind::InstanceTerminated { .. }
-        | EventKind::MetadataOptionsChanged { .. }
-        | EventKind::MetadataUsed { .. }
-        | EventKind::ProfileAssociated { .. }
-        | EventKind::ProfileDisassociated { .. }
-        | EventKind::CredentialsRotated { .. }
-        | EventKind::CredentialsRefused { .. }) => instance_kind(instance),
-        EventKind::Rotation(event) => super::rotation::stored(event),
-        EventKind::InstancesRetold { instances } => {
-            Kind::InstancesRetold(super::retold::stored(instances))
-        }
-        EventKind::SessionIssued { .. } | EventKind::Mfa(_) | EventKind::Oidc(_) => sts_kind(kind),
-        policy => policy_kind(policy),
     }
 }
 
-/// Sessions, and what is shown to get them.
-fn sts_kind(kind: &EventKind) -> Kind {
-    match kind {
-        EventKind::SessionIssued { session } => {
-            Kind::SessionIssued(super::session::stored(session))
-        }
-        EventKind::Mfa(event) => super::mfa::stored(event),
-        EventKind::Oidc(event) => super::oidc::stored(event),
-        _ => unreachable!("`kind` hands over these kinds only"),
+fn agent(event: &AgentEvent) -> Kind {
+    match event {
+        AgentEvent::Created { name, id } => Kind::AgentCreated(entity(name, &Path::default(), id)),
+        AgentEvent::Deleted { name } => Kind::AgentDeleted(name.to_string()),
     }
 }
 
-fn installation_kind(kind: &EventKind) -> Kind {
-    match kind {
-        EventKind::DocumentKeyCreated { key } => Kind::DocumentKeyCreated(stored::DocumentKey {
-            sealed: key.sealed.to_vec(),
-            serial: key.serial.to_vec(),
-            certificate: key.certificate.to_vec(),
-        }),
-        EventKind::GuardrailPut { guardrail, policy } => {
-            Kind::GuardrailPut(self::guardrail(guardrail, policy.text()))
+fn guardrail(event: &GuardrailEvent) -> Kind {
+    match event {
+        GuardrailEvent::Put { guardrail, policy } => {
+            Kind::GuardrailPut(stored_guardrail(guardrail, policy.text()))
         }
-        EventKind::GuardrailDeleted { guardrail } => {
-            Kind::GuardrailDeleted(self::guardrail(guardrail, ""))
+        GuardrailEvent::Deleted { guardrail } => {
+            Kind::GuardrailDeleted(stored_guardrail(guardrail, ""))
         }
-        _ => unreachable!("`kind` hands over kinds of the installation only"),
     }
 }
 
@@ -142,7 +138,7 @@ fn membership(group: &impl ToString, user: &impl ToString) -> stored::Membership
     stored::Membership { group: group.to_string(), user: user.to_string() }
 }
 
-fn guardrail(guardrail: &GuardrailRef, policy: &str) -> stored::Guardrail {
+fn stored_guardrail(guardrail: &GuardrailRef, policy: &str) -> stored::Guardrail {
     stored::Guardrail {
         resource_control: guardrail.kind == GuardrailKind::ResourceControl,
         target: guardrail.target.map(crate::identity::AccountId::get),
@@ -176,9 +172,9 @@ fn profile_role(profile: &impl ToString, role: &impl ToString) -> stored::Profil
     stored::ProfileRole { profile: profile.to_string(), role: role.to_string() }
 }
 
-fn role_kind(kind: &EventKind) -> Kind {
-    match kind {
-        EventKind::RoleCreated { name, path, id, description, max_session, trust } => {
+fn role(event: &RoleEvent) -> Kind {
+    match event {
+        RoleEvent::Created { name, path, id, description, max_session, trust } => {
             Kind::RoleCreated(stored::RoleCreated {
                 role: Some(entity(name, path, id)),
                 description: description.to_string(),
@@ -186,51 +182,51 @@ fn role_kind(kind: &EventKind) -> Kind {
                 trust: trust.text().to_owned(),
             })
         }
-        EventKind::RoleUpdated { name, description, max_session } => {
+        RoleEvent::Updated { name, description, max_session } => {
             Kind::RoleUpdated(stored::RoleUpdated {
                 name: name.to_string(),
                 description: description.to_string(),
                 max_session_seconds: max_session.as_secs(),
             })
         }
-        EventKind::TrustPolicyChanged { role, trust } => {
+        RoleEvent::TrustChanged { role, trust } => {
             let (name, policy) = (role.to_string(), trust.text().to_owned());
             Kind::TrustPolicyChanged(stored::NamedPolicy { name, policy })
         }
-        EventKind::RoleDeleted { name } => Kind::RoleDeleted(name.to_string()),
-        _ => unreachable!("`kind` hands over kinds of roles only"),
+        RoleEvent::Deleted { name } => Kind::RoleDeleted(name.to_string()),
+        RoleEvent::DeletionCompleted { task } => Kind::RoleDeletionCompleted(task.to_string()),
     }
 }
 
-fn policy_kind(kind: &EventKind) -> Kind {
+fn policy(event: &PolicyEvent) -> Kind {
     let attachment = |owner: &PolicyOwner, policy: &PolicyRef| stored::Attachment {
         owner: policy_owner(owner),
         policy: policy.name.to_string(),
         aws: policy.aws,
     };
-    match kind {
-        EventKind::InlinePolicyPut { owner, name, policy } => {
+    match event {
+        PolicyEvent::InlinePut { owner, name, policy } => {
             Kind::InlinePolicyPut(stored::InlinePolicy {
                 owner: policy_owner(owner),
                 name: name.to_string(),
                 policy: policy.text().to_owned(),
             })
         }
-        EventKind::InlinePolicyDeleted { owner, name } => {
+        PolicyEvent::InlineDeleted { owner, name } => {
             Kind::InlinePolicyDeleted(stored::InlinePolicy {
                 owner: policy_owner(owner),
                 name: name.to_string(),
                 policy: String::new(),
             })
         }
-        EventKind::PolicyCreated { name, path, id, description, policy } => {
+        PolicyEvent::Created { name, path, id, description, policy } => {
             Kind::PolicyCreated(stored::PolicyCreated {
                 policy: Some(entity(name, path, id)),
                 description: description.to_string(),
                 document: policy.text().to_owned(),
             })
         }
-        EventKind::PolicyVersionCreated { name, version, policy, default } => {
+        PolicyEvent::VersionCreated { name, version, policy, default } => {
             Kind::PolicyVersionCreated(stored::PolicyVersion {
                 name: name.to_string(),
                 version: *version,
@@ -238,48 +234,53 @@ fn policy_kind(kind: &EventKind) -> Kind {
                 default_kept: !default,
             })
         }
-        EventKind::PolicyDeleted { name } => Kind::PolicyDeleted(name.to_string()),
-        EventKind::PolicyAttached { owner, policy } => {
-            Kind::PolicyAttached(attachment(owner, policy))
-        }
-        EventKind::PolicyDetached { owner, policy } => {
-            Kind::PolicyDetached(attachment(owner, policy))
-        }
-        EventKind::BoundaryPut { owner, policy } => Kind::BoundaryPut(attachment(owner, policy)),
-        EventKind::BoundaryDeleted { owner } => {
+        PolicyEvent::Deleted { name } => Kind::PolicyDeleted(name.to_string()),
+        PolicyEvent::Attached { owner, policy } => Kind::PolicyAttached(attachment(owner, policy)),
+        PolicyEvent::Detached { owner, policy } => Kind::PolicyDetached(attachment(owner, policy)),
+        PolicyEvent::BoundaryPut { owner, policy } => Kind::BoundaryPut(attachment(owner, policy)),
+        PolicyEvent::BoundaryDeleted { owner } => {
             let owner = policy_owner(owner);
             Kind::BoundaryDeleted(stored::Attachment { owner, ..Default::default() })
         }
-        _ => unreachable!("`kind` hands over kinds of policies only"),
+        PolicyEvent::DefaultVersionSet { policy, version } => {
+            Kind::DefaultPolicyVersionSet(entities::version_ref(policy, *version))
+        }
+        PolicyEvent::VersionDeleted { policy, version } => {
+            Kind::PolicyVersionDeleted(entities::version_ref(policy, *version))
+        }
     }
 }
 
-fn instance_kind(kind: &EventKind) -> Kind {
-    match kind {
-        EventKind::InstanceLaunched { id, facts, private_ip } => {
+fn instance(event: &InstanceEvent) -> Kind {
+    match event {
+        InstanceEvent::Launched { id, facts, private_ip } => {
             let (id, private_ip) = (id.to_string(), address(*private_ip));
             Kind::InstanceLaunched(stored::InstanceLaunched { id, private_ip, ..launched(facts) })
         }
-        EventKind::InstanceTerminated { id } => Kind::InstanceTerminated(id.to_string()),
-        EventKind::MetadataOptionsChanged { instance, options } => {
+        InstanceEvent::Terminated { id } => Kind::InstanceTerminated(id.to_string()),
+        InstanceEvent::MetadataOptionsChanged { instance, options } => {
             Kind::MetadataOptionsChanged(stored::MetadataOptionsChanged {
                 instance: instance.to_string(),
                 options: Some(metadata_options(*options)),
             })
         }
-        EventKind::MetadataUsed { instance, usage } => {
+        InstanceEvent::MetadataUsed { instance, usage } => {
             Kind::MetadataUsed(metadata_used(instance, usage))
         }
-        EventKind::ProfileAssociated { association, instance, profile, profile_id, generation } => {
-            Kind::ProfileAssociated(stored::ProfileAssociated {
-                association: association.to_string(),
-                instance: instance.to_string(),
-                profile: profile.to_string(),
-                profile_id: profile_id.to_string(),
-                generation: *generation,
-            })
-        }
-        EventKind::ProfileDisassociated { association, instance, generation } => {
+        InstanceEvent::ProfileAssociated {
+            association,
+            instance,
+            profile,
+            profile_id,
+            generation,
+        } => Kind::ProfileAssociated(stored::ProfileAssociated {
+            association: association.to_string(),
+            instance: instance.to_string(),
+            profile: profile.to_string(),
+            profile_id: profile_id.to_string(),
+            generation: *generation,
+        }),
+        InstanceEvent::ProfileDisassociated { association, instance, generation } => {
             Kind::ProfileDisassociated(stored::ProfileAssociated {
                 association: association.to_string(),
                 instance: instance.to_string(),
@@ -288,7 +289,7 @@ fn instance_kind(kind: &EventKind) -> Kind {
                 generation: *generation,
             })
         }
-        EventKind::CredentialsRotated { association, instance, credentials } => {
+        InstanceEvent::CredentialsRotated { association, instance, credentials } => {
             Kind::CredentialsRotated(stored::CredentialsRotated {
                 association: association.to_string(),
                 instance: instance.to_string(),
@@ -299,7 +300,7 @@ fn instance_kind(kind: &EventKind) -> Kind {
                 expires_at: credentials.expires_at.as_unix_seconds(),
             })
         }
-        EventKind::CredentialsRefused { association, instance, code, message } => {
+        InstanceEvent::CredentialsRefused { association, instance, code, message } => {
             Kind::CredentialsRefused(stored::CredentialsRefused {
                 association: association.to_string(),
                 instance: instance.to_string(),
@@ -307,7 +308,9 @@ fn instance_kind(kind: &EventKind) -> Kind {
                 message: message.to_string(),
             })
         }
-        _ => unreachable!("`kind` hands over kinds of instances only"),
+        InstanceEvent::Restored { instances } => {
+            Kind::InstancesRetold(super::retold::stored(instances))
+        }
     }
 }
 

@@ -3,38 +3,24 @@
 use std::sync::Arc;
 
 use super::decode::{Decoded, optional, part, read, required};
-use crate::domain::entity::{EntityEvent, TagOwner};
+use crate::domain::entity::TagOwner;
+use crate::domain::event::{
+    AccountEvent, EventKind, GroupEvent, PolicyEvent, RoleEvent, TagEvent, UserEvent,
+};
 use crate::domain::tags::Tags;
 use crate::identity::Path;
 use crate::proto::stored::{self, event::Kind};
 
-pub(super) fn encode(event: &EntityEvent) -> Kind {
+pub(super) fn stored_tag(event: &TagEvent) -> Kind {
     match event {
-        EntityEvent::Tagged { owner, tags } => {
+        TagEvent::Tagged { owner, tags } => {
             let tags = tags.iter().map(|(key, value)| (key.to_string(), value.to_string()));
             Kind::Tagged(stored::Tagged { owner: tag_owner(owner), tags: tags.collect() })
         }
-        EntityEvent::Untagged { owner, keys } => {
+        TagEvent::Untagged { owner, keys } => {
             let keys = keys.iter().map(ToString::to_string).collect();
             Kind::Untagged(stored::Untagged { owner: tag_owner(owner), keys })
         }
-        EntityEvent::UserUpdated { name, new_name, path } => {
-            Kind::UserUpdated(renamed(name, new_name, path))
-        }
-        EntityEvent::GroupUpdated { name, new_name, path } => {
-            Kind::GroupUpdated(renamed(name, new_name, path))
-        }
-        EntityEvent::DefaultPolicyVersionSet { policy, version } => {
-            Kind::DefaultPolicyVersionSet(version_ref(policy, *version))
-        }
-        EntityEvent::PolicyVersionDeleted { policy, version } => {
-            Kind::PolicyVersionDeleted(version_ref(policy, *version))
-        }
-        EntityEvent::RoleDeletionCompleted { task } => {
-            Kind::RoleDeletionCompleted(task.to_string())
-        }
-        EntityEvent::AccountAliasCreated { alias } => Kind::AccountAliasCreated(alias.to_string()),
-        EntityEvent::AccountAliasDeleted { alias } => Kind::AccountAliasDeleted(alias.to_string()),
     }
 }
 
@@ -51,54 +37,58 @@ fn tag_owner(owner: &TagOwner) -> Option<stored::TagOwner> {
     Some(stored::TagOwner { owner: Some(owner) })
 }
 
-fn renamed(name: &impl ToString, new_name: &impl ToString, path: &Path) -> stored::Renamed {
+pub(super) fn renamed(
+    name: &impl ToString,
+    new_name: &impl ToString,
+    path: &Path,
+) -> stored::Renamed {
     let path = if path.as_str() == "/" { String::new() } else { path.to_string() };
     stored::Renamed { name: name.to_string(), new_name: new_name.to_string(), path }
 }
 
-fn version_ref(policy: &impl ToString, version: u32) -> stored::PolicyVersionRef {
+pub(super) fn version_ref(policy: &impl ToString, version: u32) -> stored::PolicyVersionRef {
     stored::PolicyVersionRef { policy: policy.to_string(), version }
 }
 
-pub(super) fn decode(kind: Kind) -> Decoded<EntityEvent> {
+pub(super) fn decode(kind: Kind) -> Decoded<EventKind> {
     Ok(match kind {
         Kind::Tagged(tagged) => {
             let mut tags = Tags::default();
             for (key, value) in &tagged.tags {
                 tags.insert(read(key)?, read(value)?);
             }
-            EntityEvent::Tagged { owner: read_tag_owner(tagged.owner)?, tags }
+            EventKind::Tag(TagEvent::Tagged { owner: read_tag_owner(tagged.owner)?, tags })
         }
         Kind::Untagged(untagged) => {
             let keys = untagged.keys.iter().map(|key| read(key)).collect::<Decoded<_>>()?;
-            EntityEvent::Untagged { owner: read_tag_owner(untagged.owner)?, keys }
+            EventKind::Tag(TagEvent::Untagged { owner: read_tag_owner(untagged.owner)?, keys })
         }
-        Kind::UserUpdated(renamed) => EntityEvent::UserUpdated {
+        Kind::UserUpdated(renamed) => EventKind::User(UserEvent::Updated {
             name: read(&renamed.name)?,
             new_name: read(&renamed.new_name)?,
             path: optional(&renamed.path)?.unwrap_or_default(),
-        },
-        Kind::GroupUpdated(renamed) => EntityEvent::GroupUpdated {
+        }),
+        Kind::GroupUpdated(renamed) => EventKind::Group(GroupEvent::Updated {
             name: read(&renamed.name)?,
             new_name: read(&renamed.new_name)?,
             path: optional(&renamed.path)?.unwrap_or_default(),
-        },
-        Kind::DefaultPolicyVersionSet(set) => EntityEvent::DefaultPolicyVersionSet {
+        }),
+        Kind::DefaultPolicyVersionSet(set) => EventKind::Policy(PolicyEvent::DefaultVersionSet {
             policy: read(&set.policy)?,
             version: set.version,
-        },
-        Kind::PolicyVersionDeleted(deleted) => EntityEvent::PolicyVersionDeleted {
+        }),
+        Kind::PolicyVersionDeleted(deleted) => EventKind::Policy(PolicyEvent::VersionDeleted {
             policy: read(&deleted.policy)?,
             version: deleted.version,
-        },
+        }),
         Kind::RoleDeletionCompleted(task) => {
-            EntityEvent::RoleDeletionCompleted { task: Arc::from(task) }
+            EventKind::Role(RoleEvent::DeletionCompleted { task: Arc::from(task) })
         }
         Kind::AccountAliasCreated(alias) => {
-            EntityEvent::AccountAliasCreated { alias: read(&alias)? }
+            EventKind::Account(AccountEvent::AliasCreated { alias: read(&alias)? })
         }
         Kind::AccountAliasDeleted(alias) => {
-            EntityEvent::AccountAliasDeleted { alias: read(&alias)? }
+            EventKind::Account(AccountEvent::AliasDeleted { alias: read(&alias)? })
         }
         _ => return Err(part("is no kind of an entity")),
     })

@@ -7,7 +7,7 @@ use super::decode::{self, Decoded, entity, part, required};
 use super::encode;
 use super::rotation::{pace, stored_pace};
 use crate::clock::Timestamp;
-use crate::domain::event::{EventKind, InstanceFacts};
+use crate::domain::event::{EventKind, InstanceEvent, InstanceFacts};
 use crate::domain::fleet::{CarriedProfile, Record, Rest};
 use crate::domain::last_use::CredentialUse;
 use crate::domain::rotation::IssuingRole;
@@ -134,7 +134,9 @@ pub(super) fn read(retold: InstancesRetold) -> Decoded<EventKind> {
         let role = at(&roles, stored.role, "role")?;
         Ok(Record { profile, role, ..read_instance(stored, facts)? })
     });
-    Ok(EventKind::InstancesRetold { instances: instances.collect::<Decoded<_>>()? })
+    Ok(EventKind::Instance(InstanceEvent::Restored {
+        instances: instances.collect::<Decoded<_>>()?,
+    }))
 }
 
 /// The instance but for its profile and role.

@@ -3,7 +3,7 @@
 use super::Made;
 use crate::domain::access::{ListKind, Permission, Target};
 use crate::domain::command::{AccessKeyAction, Action, AgentAction};
-use crate::domain::event::{EventKind, KeyOwner};
+use crate::domain::event::{AccessKeyEvent, EventKind, KeyOwner};
 use crate::domain::last_use::LastUse;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{AccessKey, Account, Agent, key_of};
@@ -235,9 +235,11 @@ impl Service {
     /// The key that a receipt's fact made, with its secret.
     fn new_key(&self, info: &RequestInfo, receipt: &Receipt) -> Result<NewAccessKey, ServiceError> {
         let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let id = events.find_map(|event| match &event.kind {
-            EventKind::AccessKeyCreated { key, .. } => Some(key),
-            _ => None,
+        let id = events.find_map(|event| {
+            let EventKind::AccessKey(AccessKeyEvent::Created { key, .. }) = &event.kind else {
+                return None;
+            };
+            Some(key)
         });
         let id = id.ok_or(ServiceError::Answer("no key was made"))?.clone();
         let account = self.own_account(info)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Found, Made, document};
 use crate::domain::access::{ListKind, Permission, Target};
 use crate::domain::command::{AccountAction, Action, PolicyAction};
-use crate::domain::event::{EventKind, PolicyOwner};
+use crate::domain::event::{EventKind, PolicyEvent, PolicyOwner};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{ManagedPolicy, Permissions};
 use crate::domain::tags::Tags;
@@ -114,9 +114,11 @@ impl Service {
         });
         let receipt = self.perform_own(info, token, action).await?;
         let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let version = events.find_map(|event| match &event.kind {
-            EventKind::PolicyVersionCreated { version, .. } => Some(*version),
-            _ => None,
+        let version = events.find_map(|event| {
+            let EventKind::Policy(PolicyEvent::VersionCreated { version, .. }) = &event.kind else {
+                return None;
+            };
+            Some(*version)
         });
         let version = version.ok_or(ServiceError::Answer("no version was made"))?;
         let made = self.made(info, &receipt, |account| account.policy_by_arn(&policy_arn))?;

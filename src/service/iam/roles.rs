@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Found, Made, document};
 use crate::domain::access::{ListKind, Permission, Target};
 use crate::domain::command::{Action, RoleAction};
-use crate::domain::entity::{EntityEvent, deleted_role};
-use crate::domain::event::EventKind;
+use crate::domain::entity::deleted_role;
+use crate::domain::event::{EventKind, RoleEvent};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Account, Role};
 use crate::domain::tags::Tags;
@@ -165,9 +165,9 @@ impl Service {
         };
         let receipt = self.perform_own(info, token, Action::Role(action)).await?;
         let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let name = events.find_map(|event| match &event.kind {
-            EventKind::RoleCreated { name, .. } => Some(name),
-            _ => None,
+        let name = events.find_map(|event| {
+            let EventKind::Role(RoleEvent::Created { name, .. }) = &event.kind else { return None };
+            Some(name)
         });
         let find = |account: &Account| name.and_then(|name| account.role(name)).cloned();
         let account = self.own_account(info)?;
@@ -186,9 +186,11 @@ impl Service {
         let action = Action::Role(RoleAction::DeleteServiceLinked { name, task });
         let receipt = self.perform_own(info, token, action).await?;
         let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let task = events.find_map(|event| match &event.kind {
-            EventKind::Entity(EntityEvent::RoleDeletionCompleted { task }) => Some(task.clone()),
-            _ => None,
+        let task = events.find_map(|event| {
+            let EventKind::Role(RoleEvent::DeletionCompleted { task }) = &event.kind else {
+                return None;
+            };
+            Some(task.clone())
         });
         Ok((task.ok_or(ServiceError::Answer("no role was deleted"))?, receipt))
     }

@@ -15,7 +15,7 @@ use super::{Decider, mfa};
 use crate::clock::Timestamp;
 use crate::domain::access::{Facts, Permission, Resource};
 use crate::domain::command::Command;
-use crate::domain::event::{Event, EventKind};
+use crate::domain::event::{Event, EventKind, SessionEvent};
 use crate::domain::rejection::{Denied, Rejection};
 use crate::domain::session::{Session, SessionRequest, Tags};
 use crate::domain::state::Account;
@@ -60,7 +60,7 @@ impl Decider<'_> {
         let mut session = draft_session(self.command, request, subject, revoked_before)?;
         session.mfa_at = accepted.as_ref().map(|_| self.command.time.floor_to_second());
         self.events.extend(accepted);
-        self.emit(EventKind::SessionIssued { session });
+        self.emit(EventKind::Session(SessionEvent::Issued { session }));
         Ok(())
     }
 
@@ -96,7 +96,7 @@ impl Decider<'_> {
         let draft = draft_session(self.command, request, subject, self.revoked_before())?;
         let session = Session { tags, ..draft };
         check_packed(self.command.account, &session)?;
-        self.emit(EventKind::SessionIssued { session });
+        self.emit(EventKind::Session(SessionEvent::Issued { session }));
         Ok(())
     }
 
@@ -204,7 +204,7 @@ fn check_packed(account: AccountId, session: &Session) -> Result<(), Rejection> 
 
 /// A session's event, in the account of what it stands for.
 fn issued(account: AccountId, session: Session) -> Event {
-    Event { account, kind: EventKind::SessionIssued { session } }
+    Event { account, kind: EventKind::Session(SessionEvent::Issued { session }) }
 }
 
 /// A refusal that no policy decides.
