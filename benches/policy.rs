@@ -157,7 +157,7 @@ fn locum(set: &Set, mut measure: impl FnMut(&str, &mut dyn FnMut())) {
         let mut decide = || {
             black_box(decide(black_box(&request), &policies));
         };
-        let allocated = allocation_counter::measure(&mut decide);
+        let allocated = allocation_counter::measure(decide);
         println!("{name}: {} allocations a decision", allocated.count_total);
         measure(&name, &mut decide);
     }
@@ -182,7 +182,7 @@ fn cedar(set: &Set, mut measure: impl FnMut(&str, &mut dyn FnMut())) {
         let mut decide = || {
             black_box(decide());
         };
-        let allocated = allocation_counter::measure(&mut decide);
+        let allocated = allocation_counter::measure(decide);
         let name = format!("Cedar, {}, {decision:?}", set.name);
         println!("{name}: {} allocations a decision", allocated.count_total);
         measure(&name, &mut decide);

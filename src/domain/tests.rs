@@ -428,20 +428,20 @@ pub(crate) fn busy_world() -> World {
     world.put_policy(A, owner, allow(&["iam:List*"], "*"));
     let (group, user) = ("Makers".parse().unwrap(), "dev".parse().unwrap());
     world.root(A, Action::Group(GroupAction::AddUser { group, user }));
+    super::entity_tests::happen(&mut world);
+    operate(&mut world);
+    world
+}
+
+/// What the operator does.
+fn operate(world: &mut World) {
     let key = super::event::DocumentKey {
         sealed: [1; 8].into(),
         serial: [2; 8].into(),
         certificate: [3; 8].into(),
     };
-    let service = super::access::Caller::service();
-    world
-        .by(
-            service,
-            "000000000000",
-            Action::Installation(InstallationAction::CreateDocumentKey { key }),
-        )
-        .unwrap();
-    super::entity_tests::happen(&mut world);
+    let draw = Action::Installation(InstallationAction::CreateDocumentKey { key });
+    world.by(super::access::Caller::service(), "000000000000", draw).unwrap();
     for target in [None, Some(account(B))] {
         let (kind, name) = (GuardrailKind::ResourceControl, "limit".parse().unwrap());
         let guardrail = GuardrailRef { kind, target, name };
@@ -458,5 +458,4 @@ pub(crate) fn busy_world() -> World {
     for action in limits {
         world.by(super::access::Caller::service(), B, action).unwrap();
     }
-    world
 }

@@ -20,6 +20,9 @@ use crate::identity::{Arn, AssociationId, InstanceId, Invalid, Principal};
 /// The service that assumes roles for instances.
 pub(super) const EC2_SERVICE: &str = "ec2.amazonaws.com";
 
+/// A profile and the role that it gives, once it may be passed.
+type PassedRole = (Arc<Profile>, Arc<Role>);
+
 impl Decider<'_> {
     pub(super) fn instances(&mut self, action: &InstanceAction) -> Result<(), Rejection> {
         match action {
@@ -70,7 +73,7 @@ impl Decider<'_> {
         facts: &InstanceFacts,
         networking: &LaunchNetworking,
         profile: Option<&ProfileRef>,
-    ) -> Result<Option<(Arc<Profile>, Arc<Role>)>, Rejection> {
+    ) -> Result<Option<PassedRole>, Rejection> {
         let id = self.account.id;
         let given = profile.map(|profile| self.profile_by_ref(profile));
         let found = given.as_ref().and_then(|given| given.as_ref().ok());
@@ -107,7 +110,7 @@ impl Decider<'_> {
         &mut self,
         launch: &Launch,
         facts: &InstanceFacts,
-        passed: Option<&(Arc<Profile>, Arc<Role>)>,
+        passed: Option<&PassedRole>,
     ) -> Result<(), Rejection> {
         let Launch { id, identity_key, private_ip, association, minting } = launch;
         if self.account.instances.contains(id) {
@@ -182,7 +185,7 @@ impl Decider<'_> {
         permission: Permission,
         instance: &Instance,
         profile: &ProfileRef,
-    ) -> Result<(Arc<Profile>, Arc<Role>), Rejection> {
+    ) -> Result<PassedRole, Rejection> {
         let given = self.profile_by_ref(profile);
         let arn = given.as_ref().ok().map(|p| Arn::profile(self.account.id, &p.path, &p.name));
         let facts = Facts::of(&self.command.action).in_region(&instance.facts.region);
@@ -283,11 +286,7 @@ impl Decider<'_> {
 
     /// The profile and its role, if the caller may pass that role to the instance.
     /// Source: IAM User Guide, id_roles_use_passrole.
-    fn passable(
-        &self,
-        profile: Arc<Profile>,
-        instance: &str,
-    ) -> Result<(Arc<Profile>, Arc<Role>), Rejection> {
+    fn passable(&self, profile: Arc<Profile>, instance: &str) -> Result<PassedRole, Rejection> {
         let Some(role) = profile.role.as_ref().and_then(|role| self.account.role(role)) else {
             return Err(Rejection::IncorrectState(format!(
                 "instance profile {} does not contain a role",

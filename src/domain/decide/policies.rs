@@ -75,28 +75,27 @@ impl Decider<'_> {
             PolicyAction::Delete { policy_arn } => self.delete_policy(policy_arn),
             PolicyAction::Attach { owner, policy_arn } => self.attach(owner, policy_arn),
             PolicyAction::Detach { owner, policy_arn } => self.detach(owner, policy_arn),
-            PolicyAction::PutBoundary { owner, policy_arn } => {
-                let permission = Permission::put_boundary(owner).ok_or_else(no_boundary)?;
-                self.owner(permission, owner)?;
-                let policy = self.existing(policy_arn)?.reference();
-                self.emit(EventKind::Policy(PolicyEvent::BoundaryPut {
-                    owner: self.spelt(owner),
-                    policy,
-                }));
-                Ok(())
-            }
-            PolicyAction::DeleteBoundary { owner } => {
-                let permission = Permission::delete_boundary(owner).ok_or_else(no_boundary)?;
-                let permissions = self.owner(permission, owner)?;
-                if permissions.boundary.is_none() {
-                    return Err(Rejection::missing("permissions boundary", "of this entity"));
-                }
-                self.emit(EventKind::Policy(PolicyEvent::BoundaryDeleted {
-                    owner: self.spelt(owner),
-                }));
-                Ok(())
-            }
+            PolicyAction::PutBoundary { owner, policy_arn } => self.put_boundary(owner, policy_arn),
+            PolicyAction::DeleteBoundary { owner } => self.delete_boundary(owner),
         }
+    }
+
+    fn put_boundary(&mut self, owner: &PolicyOwner, policy_arn: &Arn) -> Result<(), Rejection> {
+        let permission = Permission::put_boundary(owner).ok_or_else(no_boundary)?;
+        self.owner(permission, owner)?;
+        let policy = self.existing(policy_arn)?.reference();
+        self.emit(EventKind::Policy(PolicyEvent::BoundaryPut { owner: self.spelt(owner), policy }));
+        Ok(())
+    }
+
+    fn delete_boundary(&mut self, owner: &PolicyOwner) -> Result<(), Rejection> {
+        let permission = Permission::delete_boundary(owner).ok_or_else(no_boundary)?;
+        let permissions = self.owner(permission, owner)?;
+        if permissions.boundary.is_none() {
+            return Err(Rejection::missing("permissions boundary", "of this entity"));
+        }
+        self.emit(EventKind::Policy(PolicyEvent::BoundaryDeleted { owner: self.spelt(owner) }));
+        Ok(())
     }
 
     fn delete_policy(&mut self, policy_arn: &Arn) -> Result<(), Rejection> {

@@ -19,8 +19,9 @@ fn rules(statement: &str, kind: PolicyKind) -> Vec<&'static str> {
 }
 
 /// Each offending statement breaks its rule and no other, and its mended form breaks none.
-fn check(kind: PolicyKind, cases: &[(&str, &str, &str)]) {
+fn check<T: AsRef<str>>(kind: PolicyKind, cases: &[(&str, T, T)]) {
     for (rule, offending, mended) in cases {
+        let (offending, mended) = (offending.as_ref(), mended.as_ref());
         assert_eq!(rules(offending, kind), [*rule], "{offending}");
         assert_eq!(rules(mended, kind), [""; 0], "{mended}");
     }
@@ -245,6 +246,20 @@ fn operators_that_surprise_are_told() {
             deny(r#"{"StringNotEquals":{"aws:PrincipalArn":"arn:aws:iam::*:role/Admin"}}"#),
             deny(r#"{"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::*:role/Admin"}}"#),
         ),
+    ];
+    check(Identity, &cases);
+    // A request with a tag has keys of tags.
+    let tagged = r#"{"ForAllValues:StringEquals":{"aws:TagKeys":["team"]},"StringEquals":{"aws:RequestTag/team":"red"}}"#;
+    assert_eq!(rules(&allow(tagged), Identity), [""; 0]);
+}
+
+/// Protects users from values that do not mean what they seem to.
+#[test]
+fn values_that_surprise_are_told() {
+    let deny = |condition: &str| {
+        format!(r#"{{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{condition}}}"#)
+    };
+    let cases = [
         (
             "mfa-deny-misses-long-term-keys",
             deny(r#"{"Bool":{"aws:MultiFactorAuthPresent":"false"}}"#),
@@ -267,13 +282,7 @@ fn operators_that_surprise_are_told() {
         ),
         ("empty-condition", deny("{}"), deny(r#"{"Null":{"s3:prefix":"true"}}"#)),
     ];
-    for (rule, offending, mended) in &cases {
-        assert_eq!(rules(offending, Identity), [*rule], "{offending}");
-        assert_eq!(rules(mended, Identity), [""; 0], "{mended}");
-    }
-    // A request with a tag has keys of tags.
-    let tagged = r#"{"ForAllValues:StringEquals":{"aws:TagKeys":["team"]},"StringEquals":{"aws:RequestTag/team":"red"}}"#;
-    assert_eq!(rules(&allow(tagged), Identity), [""; 0]);
+    check(Identity, &cases);
 }
 
 /// Protects roles from those who were never meant to assume them.
@@ -346,10 +355,7 @@ fn trust_that_is_open_is_told() {
                 .replace("sts:AssumeRole", "sts:TagSession"),
         ),
     ];
-    for (rule, offending, mended) in &cases {
-        assert_eq!(rules(offending, Trust), [*rule], "{offending}");
-        assert_eq!(rules(mended, Trust), [""; 0], "{mended}");
-    }
+    check(Trust, &cases);
 }
 
 /// Protects resources from strangers, and guardrails from statements without effect.
