@@ -84,7 +84,7 @@ struct Entry {
 /// from how many values it has: a list of one is a list (IAM User Guide,
 /// reference_policies_condition-single-vs-multi-valued-context-keys).
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Values {
+pub(super) enum Values {
     Single(String, Reading),
     List(Vec<String>, Box<[Reading]>),
 }
@@ -109,7 +109,7 @@ impl Values {
         Self::List(values, readings)
     }
 
-    fn given(&self) -> Given<'_> {
+    pub(super) fn given(&self) -> Given<'_> {
         match self {
             Self::Single(value, reading) => Given {
                 texts: std::slice::from_ref(value),
@@ -260,7 +260,11 @@ impl Context {
 
     /// The values of a key, if it is there.
     pub(super) fn given(&self, key: &Key) -> Option<Given<'_>> {
-        self.entry(key).map(|entry| entry.values.given())
+        self.values(key).map(Values::given)
+    }
+
+    pub(super) fn values(&self, key: &Key) -> Option<&Values> {
+        self.entry(key).map(|entry| &entry.values)
     }
 
     /// Takes over every key of `other`; its values win.

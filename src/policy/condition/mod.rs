@@ -5,7 +5,7 @@
 mod operator;
 
 use super::KeySet;
-use super::context::{Context, Key};
+use super::context::{Context, Given, Key, Values};
 use super::error::closest;
 use super::parse::Effect;
 use super::value::Reading;
@@ -145,33 +145,55 @@ impl Condition {
     /// Whether the condition holds in `context`. What cannot be compared satisfies no operator, but for a negated one in
     /// a Deny: a fence stays shut where a value is not what it should be.
     pub(super) fn holds(&self, effect: Effect, context: &Context) -> bool {
-        let given = context.given(&self.key).filter(|given| !given.texts.is_empty());
+        let values = context.values(&self.key);
         if let Test::Null { absent, present } = self.test {
-            return if given.is_none() { absent } else { present };
+            let is_absent = values.is_none_or(|values| values.given().texts.is_empty());
+            return if is_absent { absent } else { present };
         }
+        match (self.operator.quantifier, values) {
+            (Quantifier::Single, Some(Values::Single(value, reading))) => {
+                self.satisfied_by(value, reading, effect, context)
+            }
+            (_, values) => self.holds_for(values.map(Values::given), effect, context),
+        }
+    }
+
+    /// Whether the condition holds for the values of a key, if it is there.
+    fn holds_for(&self, given: Option<Given<'_>>, effect: Effect, context: &Context) -> bool {
+        let is_single = self.operator.quantifier == Quantifier::Single;
         // A set operator sees a lone empty string as no values at all.
-        let empty_set = self.operator.quantifier != Quantifier::Single
-            && given.is_some_and(|given| given.texts.iter().all(String::is_empty));
-        let negated = self.operator.negated;
-        let Some(given) = given.filter(|_| !empty_set) else {
+        let has_values = |given: &Given<'_>| match is_single {
+            true => !given.texts.is_empty(),
+            false => !given.texts.iter().all(String::is_empty),
+        };
+        let Some(given) = given.filter(has_values) else {
             let holds = !self.operator.needs_key();
             return holds && (self.operator.if_exists || !self.is_void(effect, context));
         };
-        if negated && self.is_void(effect, context) {
-            return false;
-        }
-        let one = |(value, reading): (&String, &Reading)| match self
-            .test
-            .matches(value, reading, context)
-        {
-            Some(matches) => matches != negated,
-            None => negated && effect == Effect::Deny,
+        let one = |(value, reading): (&String, &Reading)| {
+            self.satisfied_by(value, reading, effect, context)
         };
         let mut each = given.texts.iter().zip(given.readings);
         match self.operator.quantifier {
             Quantifier::Single => !given.is_list && each.all(one),
             Quantifier::Any => each.any(one),
             Quantifier::All => each.all(one),
+        }
+    }
+
+    /// Whether one value satisfies the operator.
+    fn satisfied_by(
+        &self,
+        value: &str,
+        reading: &Reading,
+        effect: Effect,
+        context: &Context,
+    ) -> bool {
+        let negated = self.operator.negated;
+        match self.test.matches(value, reading, context) {
+            _ if negated && self.is_void(effect, context) => false,
+            Some(matches) => matches != negated,
+            None => negated && effect == Effect::Deny,
         }
     }
 

@@ -202,16 +202,7 @@ impl Test {
                 return (matches || arn.is_whole()).then_some(matches);
             }
             Self::Typed(kind, expected) => {
-                let given = match kind {
-                    Kind::Date(_) => reading.date().map(Value::Date),
-                    Kind::Ip => Some(Value::Network(reading.network()?)),
-                    Kind::Bool => Some(Value::Bool(given.eq_ignore_ascii_case("true"))),
-                    _ => value(*kind, given),
-                };
-                return match given {
-                    Some(given) => typed(*kind, expected, &given, context),
-                    None => Some(false),
-                };
+                return Typed { kind: *kind, expected }.matches(given, reading, context);
             }
             Self::Null { .. } => false,
         })
@@ -230,22 +221,77 @@ fn each<T, E: Into<String>>(
     read.collect()
 }
 
-fn typed(kind: Kind, expected: &[Expected], given: &Value<'_>, context: &Context) -> Option<bool> {
-    let mut readable = expected.is_empty();
-    for expected in expected {
-        let matches = match expected {
-            Expected::Known(expected) => compare(kind, expected, given),
-            Expected::Late(text) => {
-                text.resolve(context).and_then(|text| compare(kind, &value(kind, &text)?, given))
+/// Values of a type of their own. What a request gives is compared as it is read, without being wrapped first.
+#[derive(Clone, Copy)]
+struct Typed<'a> {
+    kind: Kind,
+    expected: &'a [Expected],
+}
+
+impl Typed<'_> {
+    fn matches(self, given: &str, reading: &Reading, context: &Context) -> Option<bool> {
+        match self.kind {
+            Kind::Date(order) => match reading.date() {
+                Some(given) => self.any(context, |value| match value {
+                    Value::Date(date) => Some(order.holds(given.cmp(date))),
+                    _ => None,
+                }),
+                None => Some(false),
+            },
+            Kind::Ip => {
+                let given = reading.network()?;
+                self.any(context, |value| match value {
+                    Value::Network(block) => Some(block.covers(given)),
+                    _ => None,
+                })
             }
-        };
-        match matches {
-            Some(true) => return Some(true),
-            Some(false) => readable = true,
-            None => {}
+            Kind::Bool => {
+                let given = given.eq_ignore_ascii_case("true");
+                self.any(context, |value| match value {
+                    Value::Bool(truth) => Some(*truth == given),
+                    _ => None,
+                })
+            }
+            Kind::Numeric(order) => match Decimal::parse(given) {
+                Some(given) => self.any(context, |value| match value {
+                    Value::Number(number) => Some(order.holds(given.compare(number))),
+                    _ => None,
+                }),
+                None => Some(false),
+            },
+            Kind::Binary => match STANDARD.decode(given) {
+                Ok(given) => self.any(context, |value| match value {
+                    Value::Bytes(bytes) => Some(*bytes == given),
+                    _ => None,
+                }),
+                Err(_) => Some(false),
+            },
+            Kind::StringEquals
+            | Kind::StringEqualsIgnoreCase
+            | Kind::StringLike
+            | Kind::Arn
+            | Kind::Null => None,
         }
     }
-    readable.then_some(false)
+
+    /// Whether one of the values compares; none if no value can be read.
+    fn any(self, context: &Context, compare: impl Fn(&Value<'_>) -> Option<bool>) -> Option<bool> {
+        let mut readable = self.expected.is_empty();
+        for expected in self.expected {
+            let matches = match expected {
+                Expected::Known(expected) => compare(expected),
+                Expected::Late(text) => {
+                    text.resolve(context).and_then(|text| compare(&value(self.kind, &text)?))
+                }
+            };
+            match matches {
+                Some(true) => return Some(true),
+                Some(false) => readable = true,
+                None => {}
+            }
+        }
+        readable.then_some(false)
+    }
 }
 
 impl Expected {
@@ -290,22 +336,7 @@ impl Value<'_> {
     }
 }
 
-fn compare(kind: Kind, expected: &Value<'_>, given: &Value<'_>) -> Option<bool> {
-    match (kind, expected, given) {
-        (Kind::Numeric(order), Value::Number(expected), Value::Number(given)) => {
-            Some(order.holds(given.compare(expected)))
-        }
-        (Kind::Date(order), Value::Date(expected), Value::Date(given)) => {
-            Some(order.holds(given.cmp(expected)))
-        }
-        (_, Value::Bool(expected), Value::Bool(given)) => Some(expected == given),
-        (_, Value::Bytes(expected), Value::Bytes(given)) => Some(expected == given),
-        (_, Value::Network(expected), Value::Network(given)) => Some(expected.covers(*given)),
-        _ => None,
-    }
-}
-
-/// Reads a value of a policy or a request as the operator's type.
+/// Reads a value of a policy as the operator's type.
 fn value(kind: Kind, text: &str) -> Option<Value<'_>> {
     match kind {
         Kind::Numeric(_) => Decimal::parse(text).map(Value::Number),

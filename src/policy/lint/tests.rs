@@ -19,11 +19,10 @@ fn rules(statement: &str, kind: PolicyKind) -> Vec<&'static str> {
 }
 
 /// Each offending statement breaks its rule and no other, and its mended form breaks none.
-fn check<T: AsRef<str>>(kind: PolicyKind, cases: &[(&str, T, T)]) {
+fn check<T: AsRef<str> + std::fmt::Display>(kind: PolicyKind, cases: &[(&str, T, T)]) {
     for (rule, offending, mended) in cases {
-        let (offending, mended) = (offending.as_ref(), mended.as_ref());
-        assert_eq!(rules(offending, kind), [*rule], "{offending}");
-        assert_eq!(rules(mended, kind), [""; 0], "{mended}");
+        assert_eq!(rules(offending.as_ref(), kind), [*rule], "{offending}");
+        assert_eq!(rules(mended.as_ref(), kind), [""; 0], "{mended}");
     }
 }
 
@@ -486,8 +485,7 @@ fn long_lists_are_checked_in_bounded_work() {
     let actions: Vec<String> = (0..9000).map(|n| format!("\"s3:{n}*\"")).collect();
     let statement =
         format!(r#"{{"Effect":"Deny","Action":[{}],"Resource":"*"}}"#, actions.join(","));
-    let told: Vec<_> = lint(&document(&statement), Identity).iter().map(|f| f.rule).collect();
-    assert_eq!(told, ["policy-too-long"]);
+    assert_eq!(rules(&statement, Identity), ["policy-too-long"]);
     let (names, keys): (Vec<_>, Vec<_>) =
         (0..3000).map(|n| (format!("\"zq{n}q:a\""), format!("\"ec2:k{n}\":\"v\""))).unzip();
     let statement = format!(
@@ -495,8 +493,7 @@ fn long_lists_are_checked_in_bounded_work() {
         names.join(","),
         keys.join(",")
     );
-    let told: Vec<_> = lint(&document(&statement), Identity).iter().map(|f| f.rule).collect();
-    assert_eq!(told, ["policy-too-long"]);
+    assert_eq!(rules(&statement, Identity), ["policy-too-long"]);
     let repeated = vec![r#""iam:Nothing""#; 5000].join(",");
     let statement = format!(r#"{{"Effect":"Deny","Action":[{repeated}],"Resource":"*"}}"#);
     assert_eq!(lint(&document(&statement), Identity).len(), FINDINGS_MAX);
