@@ -343,8 +343,9 @@ fn a_refusal_is_decoded_by_whoever_may() {
     assert_eq!(
         message,
         format!(
-            "locum: AccessDenied: User: {} is not authorized to perform: iam:ListUsers on resource: * because no identity-based policy allows the iam:ListUsers action",
-            arn(A, "user/ana")
+            "locum: AccessDenied: User: {} is not authorized to perform: iam:ListUsers on resource: {} because no identity-based policy allows the iam:ListUsers action",
+            arn(A, "user/ana"),
+            arn(A, "user/")
         )
     );
     let decode = |credentials: &Value, message: &str| {

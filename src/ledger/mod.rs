@@ -277,12 +277,41 @@ fn class_of(command: &Command) -> Class {
 /// What a command costs beside an ordinary one.
 fn weight_of(action: &Action) -> u32 {
     let count = match action {
-        Action::Instance(InstanceAction::Launch { launches, .. }) => launches.len(),
-        Action::Instance(InstanceAction::Terminate { ids }) => ids.len(),
-        Action::Instance(InstanceAction::RecordMetadataUsage { usage }) => usage.len(),
-        Action::AccessKey(AccessKeyAction::RecordUses { uses }) => uses.len(),
-        Action::Rotation(RotationAction::Renew { renewals, .. }) => renewals.len(),
-        _ => 1,
+        Action::Instance(action) => match action {
+            InstanceAction::Launch { launches, .. } => launches.len(),
+            InstanceAction::Terminate { ids } => ids.len(),
+            InstanceAction::RecordMetadataUsage { usage } => usage.len(),
+            InstanceAction::ModifyMetadataOptions { .. }
+            | InstanceAction::AssociateProfile { .. }
+            | InstanceAction::ReplaceProfile { .. }
+            | InstanceAction::DisassociateProfile { .. } => 1,
+        },
+        Action::AccessKey(action) => match action {
+            AccessKeyAction::RecordUses { uses } => uses.len(),
+            AccessKeyAction::Create { .. }
+            | AccessKeyAction::Update { .. }
+            | AccessKeyAction::Delete { .. } => 1,
+        },
+        Action::Rotation(action) => match action {
+            RotationAction::Renew { renewals, .. } => renewals.len(),
+            RotationAction::Configure { .. }
+            | RotationAction::RenewOne { .. }
+            | RotationAction::RenewAccount
+            | RotationAction::RenewAll => 1,
+        },
+        Action::Account(_)
+        | Action::Installation(_)
+        | Action::Guardrail(_)
+        | Action::User(_)
+        | Action::Group(_)
+        | Action::Role(_)
+        | Action::Policy(_)
+        | Action::Tag(_)
+        | Action::Profile(_)
+        | Action::Agent(_)
+        | Action::Session(_)
+        | Action::Mfa(_)
+        | Action::Oidc(_) => 1,
     };
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -64,6 +64,7 @@ def of_entities(client, account):
         do("RemoveRoleFromInstanceProfile", InstanceProfileName=name, RoleName="cut1")
         do("DeleteInstanceProfile", InstanceProfileName=name)
         do("DeletePolicy", PolicyArn=arn)
+    for name in TWO:
         for kind in owners:
             do(f"Delete{kind}", **{f"{kind}Name": name})
 

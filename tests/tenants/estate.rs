@@ -333,9 +333,10 @@ impl Furnisher<'_> {
     /// learn of either.
     async fn close(&self, operator: &Grpc) {
         let others = json!({"StringNotEquals": {"aws:PrincipalAccount": self.account}});
+        let services = ["iam:*", "sts:*", "ec2:*", "locum:*", "s3:*"];
         let rail = json!({"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
-            {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*", "Condition": others},
+            {"Effect": "Deny", "Principal": "*", "Action": services, "Resource": "*", "Condition": others},
         ]});
         let request = json!({
             "kind": "GUARDRAIL_KIND_RESOURCE_CONTROL", "accountId": self.account,

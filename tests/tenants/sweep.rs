@@ -42,15 +42,15 @@ const REFUSED: &[(&str, &str)] = &[
     ("RetireKeyringVersion", "AccessDenied"),
     ("RotateKeyring", "AccessDenied"),
     // For agents and instances, which try them too.
-    ("GetInstanceMetadata", "PermissionDenied"),
-    ("GetRoleCredentials", "PermissionDenied"),
-    ("WatchInstances", "PermissionDenied"),
+    ("GetInstanceMetadata", "PERMISSION_DENIED"),
+    ("GetRoleCredentials", "PERMISSION_DENIED"),
+    ("WatchInstances", "PERMISSION_DENIED"),
     // For those with keys of their own: users, not sessions of roles.
     ("GetFederationToken", "AccessDenied"),
     ("GetSessionToken", "AccessDenied"),
     // Whatever a stranger's token names, it is a stranger's; and these headers are no login token.
     ("AssumeRoleWithWebIdentity", "InvalidIdentityToken"),
-    ("VerifyIdentityToken", "InvalidArgument"),
+    ("VerifyIdentityToken", "INVALID_ARGUMENT"),
     // Others took its place when they were tried.
     ("DeleteAccountAlias", "NoSuchEntity"),
 ];

@@ -2,8 +2,8 @@
 //! condition keys that the request brings, and the further actions that the same operation may need. The context of a
 //! decision is built from it and in no other way: what a request has and the table does not name reaches no policy.
 //!
-//! What the resource and the caller bring stands in `resource.rs` and `keys.rs`. `docs/condition-keys.md` is written from
-//! here; `tests/reference.rs` compares with public copies of AWS's Service Authorization Reference.
+//! What the resource and the caller bring stands in `resource.rs` and `keys.rs`.
+//! Source: Service Authorization Reference, the pages of STS, IAM and Amazon EC2.
 
 mod by_owner;
 
