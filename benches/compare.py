@@ -196,11 +196,15 @@ def total_of_parts(collected):
     """The sum of the parts' CPU times relative to the base's medians, so that each part counts as much as another."""
     parts = [sides for (name, _), sides in collected.items() if name.endswith(", us CPU")]
     means = [statistics.median(base) for base, _ in parts]
-    sums = tuple(
-        [statistics.mean(part[side][n] / mean for part, mean in zip(parts, means)) for n in range(len(parts[0][side]))]
-        for side in (0, 1)
-    )
-    return {("all parts, CPU relative to the base", True): sums}
+    if not all(means):
+        raise SystemExit("a part is too short to be measured")
+
+    def of_turn(figures):
+        return statistics.mean(figure / mean for figure, mean in zip(figures, means))
+
+    # Turn by turn, the figures of all parts.
+    sides = tuple([of_turn(turn) for turn in zip(*(part[side] for part in parts))] for side in (0, 1))
+    return {("all parts, CPU relative to the base", True): sides}
 
 
 def show(collected, loss):

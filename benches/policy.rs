@@ -264,6 +264,8 @@ fn main() {
         });
     }
     patterns(|name, _, decide| {
-        fixed::part(name, FIXED_CALLS, decide);
+        // These take a tenth of the time of the others.
+        let calls = if name.starts_with('a') { 10 * FIXED_CALLS } else { FIXED_CALLS };
+        fixed::part(name, calls, decide);
     });
 }

@@ -185,7 +185,8 @@ def web_identity(stage, boto):
     with Issuer() as issuer, tempfile.TemporaryDirectory() as folder:
         make = ["create-open-id-connect-provider", "--url", issuer.url, "--client-ids", "app"]
         provider = stage.command(stage.dev, "iam", *make)["provider"]["arn"]
-        trust = trusting({"Federated": provider}, "sts:AssumeRoleWithWebIdentity")
+        actions = ["sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity"]
+        trust = trusting({"Federated": provider}, actions)
         role = boto.call("iam", "CreateRole", RoleName="web", AssumeRolePolicyDocument=trust)["Role"]
         token = pathlib.Path(folder, "token")
         token.write_text(issuer.token())
@@ -211,8 +212,10 @@ def web_identity(stage, boto):
                 RoleArn=role["Arn"],
                 RoleSessionName="pod",
                 WebIdentityToken=token,
+                Policy=json.dumps({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}),
             )
-            told = ask(issuer.token())
+            told = ask(issuer.token(**{"https://aws.amazon.com/source_identity": "ana"}))
+            assert told["SourceIdentity"] == "ana" and told["PackedPolicySize"] > 0, told
             assert told["AssumedRoleUser"]["Arn"] == arn, told
             assert told["SubjectFromWebIdentityToken"] == "alice" and told["Audience"] == "app", told
             assert told["Provider"] == provider, told

@@ -64,8 +64,8 @@ def of_entities(client, account):
         do("RemoveRoleFromInstanceProfile", InstanceProfileName=name, RoleName="cut1")
         do("DeleteInstanceProfile", InstanceProfileName=name)
         do("DeletePolicy", PolicyArn=arn)
-    for name in TWO:
-        for kind in owners:
+    for kind in owners:
+        for name in TWO:
             do(f"Delete{kind}", **{f"{kind}Name": name})
 
 

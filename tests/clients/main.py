@@ -18,6 +18,7 @@ import compatibility  # noqa: E402
 import containers  # noqa: E402
 import credentials  # noqa: E402
 import ec2  # noqa: E402
+import fields  # noqa: E402
 import iam  # noqa: E402
 import lists  # noqa: E402
 import mfa  # noqa: E402
@@ -36,7 +37,7 @@ def scenes(stage, recorder):
     """Everything to play: names and functions without arguments."""
     for make, number in ACCOUNTS.items():
         client = make(stage.dev["aws"], recorder, stage.account(make.name, number))
-        for module in (iam, sts, mfa, ec2, lists):
+        for module in (iam, sts, mfa, ec2, lists, fields):
             for scene in module.SCENES:
                 name = f"{module.__name__}.{scene.__name__} by {make.name}"
                 yield name, lambda scene=scene, client=client, n=number: scene(client, n)

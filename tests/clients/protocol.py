@@ -164,6 +164,33 @@ def unread_parameters_are_refused(stage, boto):
     assert ask(boto, {**WHOAMI, "action": "GetUser"})[0] == 200
 
 
+def guardrails_in_simulations(stage, boto):
+    """What the operator forbids an account shows in a simulation of its principals."""
+    number = "444444444444"
+    guarded = boto.as_identity(stage.account("guarded", number))
+    user = guarded.call("iam", "CreateUser", UserName="guarded")["User"]["Arn"]
+    text = json.dumps({"Statement": {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}})
+    guardrail = ["--kind", "GUARDRAIL_KIND_SERVICE_CONTROL", "--name", "iam", "--account-id", number]
+    stage.command(stage.operator, "guardrail", "put-guardrail", *guardrail, "--policy", text)
+    asked = {"PolicySourceArn": user, "ActionNames": ["s3:GetObject"]}
+    told = guarded.call("iam", "SimulatePrincipalPolicy", **asked)["EvaluationResults"][0]
+    assert told["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": False}, told
+
+
+def instances_on_hosts(stage, boto):
+    """An instance on the host of an agent, which AWS's APIs cannot make, with an address."""
+    stage.command(stage.dev, "iam", "create-agent", "--agent-name", "h-full")
+    given = {"Placement": {"HostId": "h-full"}, "PrivateIpAddress": "10.77.0.1"}
+    run = boto.call("ec2", "RunInstances", ImageId="ami-1", MinCount=1, MaxCount=1, **given)
+    made = run["Instances"][0]
+    named = {"InstanceIds": [made["InstanceId"]]}
+    found = boto.call("ec2", "DescribeInstances", **named)["Reservations"][0]["Instances"][0]
+    for shown in (made, found):
+        assert shown["Placement"]["HostId"] == "h-full", shown
+        assert shown["PrivateIpAddress"] == given["PrivateIpAddress"], shown
+    boto.call("ec2", "TerminateInstances", **named)
+
+
 def old_request(boto, when):
     """GetCallerIdentity as signed at another time: status and body."""
     date, day = when.strftime("%Y%m%dT%H%M%SZ"), when.strftime("%Y%m%d")
@@ -271,6 +298,8 @@ SCENES = [
     json_if_asked,
     refusals_name_their_code,
     unread_parameters_are_refused,
+    guardrails_in_simulations,
+    instances_on_hosts,
     grpc_by_reflection,
     over_tls,
 ]

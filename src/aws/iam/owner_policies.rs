@@ -136,19 +136,18 @@ macro_rules! owner_policies {
                 owner: $name = $wire,
                 policy_arn: $crate::identity::Arn = "PolicyArn" [Length(20, 2048)],
             }
-            /// Source: IAM API Reference, ListUserPolicies, ListAttachedUserPolicies and their like.
-            ListOwned {
+            /// Source: IAM API Reference, ListUserPolicies and its like.
+            ListInline {
+                owner: $name = $wire,
+                marker: Option<String> = "Marker" [Length(1, $crate::aws::iam::MARKER_CHARS_MAX)],
+                max_items: Option<u32> = "MaxItems" [Value(1, PAGE_MAX)],
+            }
+            /// Source: IAM API Reference, ListAttachedUserPolicies and its like.
+            ListAttached {
                 owner: $name = $wire,
                 path_prefix: Option<String> = "PathPrefix" [Length(1, $crate::aws::iam::PATH_CHARS_MAX)],
                 marker: Option<String> = "Marker" [Length(1, $crate::aws::iam::MARKER_CHARS_MAX)],
                 max_items: Option<u32> = "MaxItems" [Value(1, PAGE_MAX)],
-            }
-        }
-
-        impl ListOwned {
-            fn split(self) -> ($crate::domain::event::PolicyOwner, Window) {
-                let Self { owner, path_prefix, marker, max_items } = self;
-                ($crate::domain::event::PolicyOwner::$kind(owner), Window { path_prefix, marker, max_items })
             }
         }
 
@@ -175,17 +174,21 @@ macro_rules! owner_policies {
 
         pub(super) async fn list_policies(
             call: &Call<'_>,
-            request: ListOwned,
+            request: ListInline,
         ) -> Result<ListPoliciesResult, Fault> {
-            let (owner, window) = request.split();
+            let ListInline { owner, marker, max_items } = request;
+            let owner = $crate::domain::event::PolicyOwner::$kind(owner);
+            let window = Window { path_prefix: None, marker, max_items };
             owner_policies::list(call, &owner, &window).await
         }
 
         pub(super) async fn list_attached(
             call: &Call<'_>,
-            request: ListOwned,
+            request: ListAttached,
         ) -> Result<ListAttachedResult, Fault> {
-            let (owner, window) = request.split();
+            let ListAttached { owner, path_prefix, marker, max_items } = request;
+            let owner = $crate::domain::event::PolicyOwner::$kind(owner);
+            let window = Window { path_prefix, marker, max_items };
             owner_policies::list_attached(call, &owner, &window).await
         }
 
