@@ -5,6 +5,8 @@
 mod claims;
 #[path = "../../src/oidc/error.rs"]
 mod error;
+#[path = "../../src/oidc/exposed.rs"]
+mod exposed;
 #[path = "../../src/oidc/jwk.rs"]
 mod jwk;
 #[path = "../../src/oidc/jwt.rs"]
