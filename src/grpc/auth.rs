@@ -170,7 +170,7 @@ async fn authenticate(
     let request_id = under_way.request_id.clone();
     let path = parts.uri.path();
     let call = Call::new(authority, path, metadata, message);
-    let throttled = |throttled| status::of_throttled(&throttled, &request_id);
+    let throttled = |throttled| status::of_throttled(&throttled);
     let authenticated = match UNSIGNED_CALLS.contains(&path) {
         true => Ok(Caller::anonymous()),
         false => service.authenticate_call(&call),
@@ -183,7 +183,7 @@ async fn authenticate(
         Some(caller) => service.admit_request(caller).map_err(throttled)?,
         None => service.admit_stranger(source).map_err(throttled)?,
     }
-    let caller = authenticated.map_err(|error| status::of_auth_error(&error, &request_id))?;
+    let caller = authenticated?;
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let user_agent = header("user-agent").unwrap_or_default();
     // Headers that read as text are ASCII.

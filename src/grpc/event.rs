@@ -11,7 +11,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{Front, convert, optional};
+use super::{Front, convert, optional, status};
 use crate::domain::access::Permission;
 use crate::domain::event::{Event, Fact};
 use crate::identity::{AccountId, Invalid};
@@ -124,7 +124,7 @@ impl Front {
         };
         if let Err(status) = ended {
             // Nobody waits for it when the follower has gone.
-            let _ = sender.send(Err(status)).await;
+            let _ = sender.send(Err(status::with_request_id(&status, &info.request_id))).await;
         }
     }
 

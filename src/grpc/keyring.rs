@@ -10,7 +10,7 @@ use crate::proto::v1::{
     ReloadKeyringResponse, RetireKeyringVersionRequest, RetireKeyringVersionResponse,
     RotateKeyringRequest, RotateKeyringResponse,
 };
-use crate::service::{RequestInfo, ServiceError, VersionUse};
+use crate::service::{ServiceError, VersionUse};
 use crate::signing::KeyState;
 
 #[tonic::async_trait]
@@ -39,7 +39,7 @@ impl KeyringService for Front {
         let request = request.into_inner();
         let token = &request.idempotency_token;
         let rotated = self.service.rotate_keyring(&info, token, request.prepare_only).await;
-        let (version, receipt) = told(&info, rotated)?;
+        let (version, receipt) = told(rotated)?;
         Ok(Response::new(RotateKeyringResponse { version, sequence: receipt.sequence }))
     }
 
@@ -49,7 +49,7 @@ impl KeyringService for Front {
     ) -> Result<Response<ReloadKeyringResponse>, Status> {
         let info = Self::info(&request)?;
         self.service.require_keyring(&info, Permission::ReloadKeyring)?;
-        told(&info, self.service.reload_keyring().await)?;
+        told(self.service.reload_keyring().await)?;
         let active = |key: &VersionUse| key.version.state == KeyState::Active;
         let version = self.service.keyring_versions().into_iter().find(active);
         let version = version.map_or(0, |active| active.version.version);
@@ -65,16 +65,16 @@ impl KeyringService for Front {
         let request = request.into_inner();
         let (token, version) = (&request.idempotency_token, request.version);
         let retired = self.service.retire_keyring_version(&info, token, version).await;
-        let sequence = told(&info, retired)?.sequence;
+        let sequence = told(retired)?.sequence;
         Ok(Response::new(RetireKeyringVersionResponse { sequence }))
     }
 }
 
 /// What stands in the way is told to the operator, who has to mend it.
-fn told<T>(info: &RequestInfo, result: Result<T, ServiceError>) -> Result<T, Status> {
+fn told<T>(result: Result<T, ServiceError>) -> Result<T, Status> {
     result.map_err(|error| match &error {
-        ServiceError::Keyring(error) => status::of_keyring_error(error, &info.request_id),
-        error => status::of_service_error(error, &info.request_id),
+        ServiceError::Keyring(error) => status::of_keyring_error(error),
+        error => status::of_service_error(error),
     })
 }
 

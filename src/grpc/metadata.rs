@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 use super::usage::read_usage;
 use super::watch::{self, Asked, Watching};
 use super::watchers::Scope;
-use super::{Front, convert, field, status};
+use super::{Front, convert, field};
 use crate::clock::Timestamp;
 use crate::domain::event::RoleCredentials;
 use crate::domain::fleet::Record;
@@ -84,7 +84,7 @@ impl MetadataService for Front {
         let instance = record.instance().ok_or_else(nothing_there)?;
         let metadata = instance_metadata(&self.service, account, &instance)
             .and_then(|metadata| signed(&self.service, metadata))
-            .map_err(|error| status_of(&error))?;
+            .map_err(Status::from)?;
         let association = instance.association.as_ref();
         let credentials = association.and_then(|found| found.credentials.as_ref());
         if let (Some(credentials), Some(v1::instance_metadata::RoleCredentials::Credentials(_))) =
@@ -116,7 +116,7 @@ impl MetadataService for Front {
         answer.role_name = role.name.to_string();
         if let Some(set) = newest(&self.service, account, &asked.id, &association, role) {
             let issued = self.service.kept_role_credentials(account, record, set);
-            let issued = issued.map_err(|error| status_of(&error))?;
+            let issued = issued.map_err(Status::from)?;
             let credentials = convert::credentials(&issued);
             metrics::credentials().served(set.expires_at.since(self.service.now()));
             answer.updated_at = convert::time(set.issued_at);
@@ -160,13 +160,11 @@ impl MetadataService for Front {
         let request = request.into_inner();
         let (account, scope) = Scope::of(&caller.principal)?;
         let (streams, syncs) = (&self.watchers.streams, &self.watchers.syncs);
-        let stream = watch::place(streams, None, &request_id).await?;
+        let stream = watch::place(streams, None).await?;
         let watcher = self.watchers.watch(account, scope.clone(), request.after_sequence);
         // An agent's instances are looked for among all of the account; one alone costs nothing.
         let sync = match &scope {
-            Scope::Agent(_) if watcher.is_all_due() => {
-                Some(watch::sync_place(syncs, &request_id).await?)
-            }
+            Scope::Agent(_) if watcher.is_all_due() => Some(watch::sync_place(syncs).await?),
             _ => None,
         };
         let batched = request.batched;
@@ -277,8 +275,4 @@ pub fn signed(
         document.pkcs7 = signed.pkcs7;
     }
     Ok(metadata)
-}
-
-fn status_of(error: &ServiceError) -> Status {
-    status::of_service_error(error, "")
 }

@@ -1,7 +1,9 @@
 //! Errors as gRPC statuses, in this one place. `ErrorInfo.reason` is the AWS error code; a broken field is
-//! named in `BadRequest`; `RequestInfo` repeats the request's id.
+//! named in `BadRequest`; `RequestInfo` repeats the request's id, which `with_request_id` adds on the way out.
 
 use std::collections::HashMap;
+use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -53,105 +55,95 @@ pub(super) fn reason(status: &Status) -> String {
     code.to_owned()
 }
 
-fn status(code: Code, reason: &str, message: &str, request_id: &str) -> Status {
-    details(code, reason, message, request_id, |_| {})
+fn status(code: Code, reason: &str, message: &str) -> Status {
+    details(code, reason, message, |_| {})
 }
 
-fn details(
-    code: Code,
-    reason: &str,
-    message: &str,
-    request_id: &str,
-    add: impl FnOnce(&mut ErrorDetails),
-) -> Status {
+fn details(code: Code, reason: &str, message: &str, add: impl FnOnce(&mut ErrorDetails)) -> Status {
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
     add(&mut details);
-    finished(code, message, request_id, details)
-}
-
-fn finished(code: Code, message: &str, request_id: &str, mut details: ErrorDetails) -> Status {
-    if !request_id.is_empty() {
-        details.set_request_info(request_id, "");
-    }
     Status::with_error_details(code, message, details)
 }
 
-/// What went wrong in a function of this edge, on its way out; `AuthLayer` adds the request's id.
+/// What went wrong in a function of this edge, on its way out.
 impl From<ServiceError> for Status {
     fn from(error: ServiceError) -> Self {
-        of_service_error(&error, "")
+        of_service_error(&error)
     }
 }
 
 impl From<Invalid> for Status {
     fn from(invalid: Invalid) -> Self {
-        of_invalid(&invalid, "")
+        of_invalid(&invalid)
     }
 }
 
 impl From<Rejection> for Status {
     fn from(rejection: Rejection) -> Self {
-        of_rejection(&rejection, "")
+        of_rejection(&rejection)
     }
 }
 
 impl From<AuthError> for Status {
     fn from(error: AuthError) -> Self {
-        of_auth_error(&error, "")
+        of_auth_error(&error)
     }
 }
 
-/// An error as its caller reads it: with a reason, whatever it came from, and the request's id.
+/// An error as its caller reads it: with a reason, whatever it came from, and the request's id. What failed inside is
+/// told to the log alone, by the same id. The last step of every error: of an answer's in `AuthLayer`, of a stream's
+/// where it ends.
 pub(super) fn with_request_id(error: &Status, request_id: &str) -> Status {
+    if let Some(source) = error.source() {
+        tracing::error!(request_id, error = %source, "a request failed inside");
+    }
     let mut details = error.get_error_details();
     if details.error_info().is_none() {
         details.set_error_info(reason(error), DOMAIN, HashMap::new());
     }
-    if details.request_info().is_none() && !request_id.is_empty() {
-        details.set_request_info(request_id, "");
-    }
+    details.set_request_info(request_id, "");
     let metadata = error.metadata().clone();
     Status::with_error_details_and_metadata(error.code(), error.message(), details, metadata)
 }
 
-pub(super) fn of_auth_error(error: &AuthError, request_id: &str) -> Status {
+pub(super) fn of_auth_error(error: &AuthError) -> Status {
     let code = match error {
         AuthError::AccountDisabled => Code::PermissionDenied,
         _ => Code::Unauthenticated,
     };
-    status(code, error.code(), &error.to_string(), request_id)
+    status(code, error.code(), &error.to_string())
 }
 
 /// With the moment from which another attempt makes sense.
-fn exhausted(quota: &str, retry_after: Duration, message: &str, request_id: &str) -> Status {
+fn exhausted(quota: &str, retry_after: Duration, message: &str) -> Status {
     let metadata = HashMap::from([(QUOTA.to_owned(), quota.to_owned())]);
     let mut details = ErrorDetails::with_error_info("Throttling", DOMAIN, metadata);
     details.set_retry_info(Some(retry_after));
-    finished(Code::ResourceExhausted, message, request_id, details)
+    Status::with_error_details(Code::ResourceExhausted, message, details)
 }
 
 /// A stream that is not begun or is cut off, for now.
-pub(super) fn busy(reason: &str, message: &str, retry_after: Duration, request_id: &str) -> Status {
-    details(Code::ResourceExhausted, reason, message, request_id, |details| {
+pub(super) fn busy(reason: &str, message: &str, retry_after: Duration) -> Status {
+    details(Code::ResourceExhausted, reason, message, |details| {
         details.set_retry_info(Some(retry_after));
     })
 }
 
-pub(super) fn of_throttled(throttled: &Throttled, request_id: &str) -> Status {
-    exhausted(throttled.quota, throttled.retry_after, &throttled.to_string(), request_id)
+pub(super) fn of_throttled(throttled: &Throttled) -> Status {
+    exhausted(throttled.quota, throttled.retry_after, &throttled.to_string())
 }
 
-pub(super) fn of_invalid(invalid: &Invalid, request_id: &str) -> Status {
+pub(super) fn of_invalid(invalid: &Invalid) -> Status {
     let message = invalid.to_string();
-    details(Code::InvalidArgument, "ValidationError", &message, request_id, |details| {
+    details(Code::InvalidArgument, "ValidationError", &message, |details| {
         details.add_bad_request_violation(invalid.field, &invalid.rule);
     })
 }
 
 /// Members are named as this API spells them: `role_session_name` for `roleSessionName`.
-fn of_violations(violations: &Violations, request_id: &str) -> Status {
+fn of_violations(violations: &Violations) -> Status {
     let message = violations.to_string();
-    details(Code::InvalidArgument, "ValidationError", &message, request_id, |details| {
+    details(Code::InvalidArgument, "ValidationError", &message, |details| {
         for violation in violations.iter() {
             let mut member = String::with_capacity(violation.member.len() + 4);
             for c in violation.member.chars() {
@@ -167,15 +159,15 @@ fn of_violations(violations: &Violations, request_id: &str) -> Status {
 
 pub(super) fn of_policy_error(field: &'static str, error: &ParseError) -> Status {
     let message = format!("`{field}` is no policy: {error}");
-    details(Code::InvalidArgument, "MalformedPolicyDocument", &message, "", |details| {
+    details(Code::InvalidArgument, "MalformedPolicyDocument", &message, |details| {
         details.add_bad_request_violation(field, error.to_string());
     })
 }
 
-pub(super) fn of_rejection(rejection: &Rejection, request_id: &str) -> Status {
+pub(super) fn of_rejection(rejection: &Rejection) -> Status {
     let code = match rejection {
-        Rejection::Invalid(invalid) => return of_invalid(invalid, request_id),
-        Rejection::Constraints(violations) => return of_violations(violations, request_id),
+        Rejection::Invalid(invalid) => return of_invalid(invalid),
+        Rejection::Constraints(violations) => return of_violations(violations),
         Rejection::MalformedPolicy { field, error } => return of_policy_error(field, error),
         Rejection::Validation(_)
         | Rejection::InvalidParameter(_)
@@ -210,51 +202,41 @@ pub(super) fn of_rejection(rejection: &Rejection, request_id: &str) -> Status {
     if let Some(quota) = quota {
         details.add_quota_failure_violation(quota, rejection.to_string());
     }
-    finished(code, &rejection.to_string(), request_id, details)
+    Status::with_error_details(code, rejection.to_string(), details)
 }
 
 /// For operators who change the keyring.
-pub(super) fn of_keyring_error(error: &KeyringError, request_id: &str) -> Status {
-    status(Code::FailedPrecondition, "KeyringRefused", &error.to_string(), request_id)
+pub(super) fn of_keyring_error(error: &KeyringError) -> Status {
+    status(Code::FailedPrecondition, "KeyringRefused", &error.to_string())
 }
 
-pub(super) fn of_service_error(error: &ServiceError, request_id: &str) -> Status {
+pub(super) fn of_service_error(error: &ServiceError) -> Status {
     let message = error.to_string();
     match error {
-        ServiceError::Submit(SubmitError::Rejected(rejection)) => {
-            of_rejection(rejection, request_id)
-        }
+        ServiceError::Submit(SubmitError::Rejected(rejection)) => of_rejection(rejection),
         ServiceError::Submit(SubmitError::Overloaded) => {
-            exhausted("WaitingRequests", OVERLOADED_RETRY, &message, request_id)
+            exhausted("WaitingRequests", OVERLOADED_RETRY, &message)
         }
-        ServiceError::Throttled(throttled) => of_throttled(throttled, request_id),
-        ServiceError::Behind(_) => {
-            status(Code::Unavailable, "ServiceUnavailable", &message, request_id)
-        }
-        ServiceError::Reading(_) => {
-            status(Code::Unavailable, "ServiceUnavailable", &message, request_id)
-        }
-        ServiceError::DryRun => {
-            status(Code::FailedPrecondition, "DryRunOperation", &message, request_id)
-        }
-        ServiceError::NoAccount => {
-            status(Code::PermissionDenied, "AccessDenied", &message, request_id)
-        }
-        ServiceError::AccountGone => status(Code::NotFound, "NoSuchEntity", &message, request_id),
+        ServiceError::Throttled(throttled) => of_throttled(throttled),
+        ServiceError::Behind(_) => status(Code::Unavailable, "ServiceUnavailable", &message),
+        ServiceError::Reading(_) => status(Code::Unavailable, "ServiceUnavailable", &message),
+        ServiceError::DryRun => status(Code::FailedPrecondition, "DryRunOperation", &message),
+        ServiceError::NoAccount => status(Code::PermissionDenied, "AccessDenied", &message),
+        ServiceError::AccountGone => status(Code::NotFound, "NoSuchEntity", &message),
         ServiceError::Submit(SubmitError::Stopped(_)) => {
-            status(Code::Unavailable, "ServiceUnavailable", &message, request_id)
+            status(Code::Unavailable, "ServiceUnavailable", &message)
         }
-        ServiceError::Invalid(invalid) => of_invalid(invalid, request_id),
+        ServiceError::Invalid(invalid) => of_invalid(invalid),
         ServiceError::Identity(error) => {
             let code = match error {
                 IdentityError::Invalid(_) | IdentityError::Expired { .. } => Code::InvalidArgument,
                 IdentityError::Claim { .. } => Code::PermissionDenied,
                 IdentityError::Unreachable(_) => Code::Unavailable,
             };
-            status(code, error.code(), &message, request_id)
+            status(code, error.code(), &message)
         }
         ServiceError::Token(TokenError::TooLarge) => {
-            status(Code::InvalidArgument, "PackedPolicyTooLarge", &message, request_id)
+            status(Code::InvalidArgument, "PackedPolicyTooLarge", &message)
         }
         ServiceError::NoRandomness(_)
         | ServiceError::Keyring(_)
@@ -262,8 +244,9 @@ pub(super) fn of_service_error(error: &ServiceError, request_id: &str) -> Status
         | ServiceError::Token(_)
         | ServiceError::Document(_)
         | ServiceError::Answer(_) => {
-            tracing::error!(request_id, error = %message, "a request failed inside");
-            status(Code::Internal, "InternalFailure", "the request failed inside", request_id)
+            let mut inside = status(Code::Internal, "InternalFailure", "the request failed inside");
+            inside.set_source(Arc::from(Box::<dyn Error + Send + Sync>::from(message)));
+            inside
         }
     }
 }

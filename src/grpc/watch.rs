@@ -42,7 +42,6 @@ const PLACE_RETRY: Duration = Duration::from_secs(5);
 pub(super) async fn place(
     places: &Arc<Semaphore>,
     patience: Option<Duration>,
-    request_id: &str,
 ) -> Result<OwnedSemaphorePermit, Status> {
     let taken = match patience {
         Some(patience) => {
@@ -53,16 +52,13 @@ pub(super) async fn place(
     };
     taken.ok_or_else(|| {
         let message = "too many agents watch this node or begin to; try again, or another node";
-        status::busy("TooManyWatchers", message, PLACE_RETRY, request_id)
+        status::busy("TooManyWatchers", message, PLACE_RETRY)
     })
 }
 
 /// A place among those who are told everything, after a short wait.
-pub(super) async fn sync_place(
-    places: &Arc<Semaphore>,
-    request_id: &str,
-) -> Result<OwnedSemaphorePermit, Status> {
-    place(places, Some(PLACE_PATIENCE), request_id).await
+pub(super) async fn sync_place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Status> {
+    place(places, Some(PLACE_PATIENCE)).await
 }
 
 /// What the connection reads from; its end is told after everything that was sent.
@@ -332,8 +328,7 @@ impl Telling {
     }
 
     fn fail(&self, error: &ServiceError) -> Over {
-        let status = status::of_service_error(error, &self.asked.request_id);
-        let _ = self.end.set(status);
+        self.end(&status::of_service_error(error));
         Over
     }
 
@@ -376,10 +371,13 @@ impl Telling {
         }
     }
 
+    fn end(&self, status: &Status) {
+        let _ = self.end.set(status::with_request_id(status, &self.asked.request_id));
+    }
+
     fn cut_off(&self, reason: &str, message: &str) {
         metrics::streams().cut_off(StreamKind::Instances);
-        let status = status::busy(reason, message, Duration::ZERO, &self.asked.request_id);
-        let _ = self.end.set(status);
+        self.end(&status::busy(reason, message, Duration::ZERO));
     }
 }
 

@@ -139,7 +139,7 @@ impl Desk {
         let key = self.key_of(&KeyOwner::Agent(agent.clone()));
         let scope = Scope::Agent(agent);
         let watcher = self.watchers.watch(self.account, scope.clone(), after_sequence);
-        let stream = place(&self.watchers.streams, None, "").await.unwrap();
+        let stream = place(&self.watchers.streams, None).await.unwrap();
         let request_id = Arc::from("test");
         let asked = Asked { account: self.account, scope, key, batched: true, stall, request_id };
         let watching = start(self.service.clone(), watcher, asked, stream, None);
@@ -338,11 +338,11 @@ async fn messages_hold_several_changes_within_a_bound() {
 #[tokio::test]
 async fn who_finds_no_place_is_told_when_to_come_back() {
     let places = Arc::new(Semaphore::new(1));
-    let taken = place(&places, None, "").await.unwrap();
-    let refused = place(&places, Some(HASTY), "").await.unwrap_err();
+    let taken = place(&places, None).await.unwrap();
+    let refused = place(&places, Some(HASTY)).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
     let hint = refused.get_error_details().retry_info().unwrap().retry_delay;
     assert_eq!(hint, Some(PLACE_RETRY));
     drop(taken);
-    assert!(place(&places, None, "").await.is_ok());
+    assert!(place(&places, None).await.is_ok());
 }

@@ -56,7 +56,7 @@ pub(super) fn grant(
             (granted_context(context), granted_policies(policies))
         });
         granted.map_err(|error| match error {
-            GrantError::Signer(error) => status::of_auth_error(&error, &info.request_id),
+            GrantError::Signer(error) => error.into(),
             GrantError::OwnService(_) => Status::invalid_argument(error.to_string()),
         })
     });
@@ -165,6 +165,7 @@ pub(super) fn invalidations(front: Front, info: RequestInfo) -> Result<Answers<T
             } else {
                 Err(Status::unauthenticated("the caller's credentials have ended"))
             };
+            let told = told.map_err(|error| status::with_request_id(&error, &info.request_id));
             let over = told.is_err();
             if sender.send(told).await.is_err() || over {
                 return;

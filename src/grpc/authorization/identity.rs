@@ -15,7 +15,6 @@ use crate::grpc::{convert, status};
 use crate::proto::v1::{
     SignedHeader, SignedRequest, VerifyIdentityTokenRequest, VerifyIdentityTokenResponse,
 };
-use crate::service::RequestInfo;
 use crate::signing::sigv4::{EMPTY_SHA256, body_sha256, parse};
 
 /// How long a token lasts from its date.
@@ -27,7 +26,6 @@ const CALL: [(&str, &str); 2] = [("Action", "GetCallerIdentity"), ("Version", "2
 
 pub(super) fn verify(
     front: &Front,
-    info: &RequestInfo,
     request: &VerifyIdentityTokenRequest,
 ) -> Result<VerifyIdentityTokenResponse, Status> {
     if request.hosts.is_empty() || request.hosts.iter().any(String::is_empty) {
@@ -38,8 +36,8 @@ pub(super) fn verify(
     check_call(shown)?;
     let headers: Vec<(&str, &str)> =
         shown.headers.iter().map(|h| (h.name.as_str(), h.value.as_str())).collect();
-    let credential = parse(&headers, &shown.query)
-        .map_err(|error| status::of_auth_error(&error.into(), &info.request_id))?;
+    let credential =
+        parse(&headers, &shown.query).map_err(|error| status::of_auth_error(&error.into()))?;
     for required in &request.required_headers {
         let name = required.name.to_ascii_lowercase();
         if !credential.signed_headers().any(|signed| signed == name) || !has(shown, required) {
@@ -57,8 +55,7 @@ pub(super) fn verify(
         ..shown.clone()
     };
     let signed = question::with_shown(&front.service, Some(&shown), |shown| {
-        let signed = front.service.authenticate_shown(shown);
-        signed.map_err(|error| status::of_auth_error(&error, &info.request_id))
+        front.service.authenticate_shown(shown).map_err(Status::from)
     })?;
     Ok(VerifyIdentityTokenResponse {
         identity: Some(identity(&signed)),

@@ -45,8 +45,7 @@ impl AuthorizationService for Front {
         self.may_ask(&info, Permission::AuthenticateRequest)?;
         let signed =
             question::with_shown(&self.service, request.get_ref().request.as_ref(), |shown| {
-                let signed = self.service.authenticate_shown(shown);
-                signed.map_err(|error| status::of_auth_error(&error, &info.request_id))
+                self.service.authenticate_shown(shown).map_err(Status::from)
             })?;
         Ok(Response::new(AuthenticateRequestResponse { identity: Some(identity(&signed)) }))
     }
@@ -65,7 +64,7 @@ impl AuthorizationService for Front {
         let caller = caller.ok_or_else(|| Status::not_found("there is no such principal"))?;
         let ask = question::ask(request)?;
         let owner = Service::owner_for(account, ask.resource_account);
-        owner.map_err(|error| unanswered(&error, &info))?;
+        owner.map_err(|error| unanswered(&error))?;
         let judged = self.service.judge(&view.state, &caller, &ask);
         Ok(Response::new(AuthorizeResponse {
             verdict: super::policy::verdict(judged.trace.decision.verdict()).into(),
@@ -82,7 +81,7 @@ impl AuthorizationService for Front {
         self.may_ask(&info, AUTHORIZE)?;
         let asking = Self::account_of(&info)?;
         let view = self.service.view();
-        let answer = self.answer(&info, asking, &view.state, request.into_inner())?;
+        let answer = self.answer(asking, &view.state, request.into_inner())?;
         Ok(Response::new(answer))
     }
 
@@ -102,7 +101,7 @@ impl AuthorizationService for Front {
         let view = self.service.view();
         let outcomes = requests.into_iter().enumerate().map(|(index, question)| {
             let admitted = if index == 0 { Ok(()) } else { self.admit_further(&info) };
-            outcome(admitted.and_then(|()| self.answer(&info, asking, &view.state, question)))
+            outcome(admitted.and_then(|()| self.answer(asking, &view.state, question)))
         });
         Ok(Response::new(BatchAuthorizeSignedRequestsResponse { outcomes: outcomes.collect() }))
     }
@@ -143,7 +142,7 @@ impl AuthorizationService for Front {
     ) -> Result<Response<VerifyIdentityTokenResponse>, Status> {
         let info = Self::info(&request)?;
         self.may_ask(&info, Permission::VerifyIdentityToken)?;
-        identity::verify(self, &info, request.get_ref()).map(Response::new)
+        identity::verify(self, request.get_ref()).map(Response::new)
     }
 }
 
@@ -165,13 +164,12 @@ impl Front {
     /// Counts a question as a request of its own. The first of a call needs none: the call was counted when it came.
     fn admit_further(&self, info: &RequestInfo) -> Result<(), Status> {
         let admitted = self.service.admit_request(&info.caller);
-        admitted.map_err(|throttled| status::of_throttled(&throttled, &info.request_id))
+        admitted.map_err(|throttled| status::of_throttled(&throttled))
     }
 
     /// Judges one request that a service of account `asking` shows.
     fn answer(
         &self,
-        info: &RequestInfo,
         asking: AccountId,
         state: &State,
         question: AuthorizeSignedRequestRequest,
@@ -179,7 +177,7 @@ impl Front {
         let (request, wish) = question::wish(question)?;
         question::with_shown(&self.service, request.as_ref(), |shown| {
             let answer = self.service.authorize_shown(state, asking, shown, &wish);
-            answer.map(answered).map_err(|error| unanswered(&error, info))
+            answer.map(answered).map_err(|error| unanswered(&error))
         })
     }
 }
@@ -193,9 +191,9 @@ fn outcome(answer: Result<AuthorizeSignedRequestResponse, Status>) -> Authorizat
     AuthorizationOutcome { outcome: Some(outcome) }
 }
 
-fn unanswered(error: &ResourceError, info: &RequestInfo) -> Status {
+fn unanswered(error: &ResourceError) -> Status {
     match error {
-        ResourceError::Signer(error) => status::of_auth_error(error, &info.request_id),
+        ResourceError::Signer(error) => status::of_auth_error(error),
         ResourceError::NotYours => Status::permission_denied(error.to_string()),
     }
 }

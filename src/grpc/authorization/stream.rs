@@ -10,6 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::{AUTHORIZE, Answers, Front, outcome};
+use crate::grpc::status;
 use crate::proto::v1::{
     StreamAuthorizeSignedRequestsRequest as Asked, StreamAuthorizeSignedRequestsResponse as Told,
 };
@@ -31,7 +32,7 @@ pub(super) fn answers(front: Front, info: RequestInfo, asked: Streaming<Asked>) 
         };
         if let Err(status) = ended {
             // Nobody waits for it when the service has gone.
-            let _ = sender.send(Err(status)).await;
+            let _ = sender.send(Err(status::with_request_id(&status, &info.request_id))).await;
         }
     });
     Box::pin(ReceiverStream::new(receiver))
@@ -53,7 +54,7 @@ async fn answer_all(
         // What the service may do can change while it asks.
         front.may_ask(info, AUTHORIZE)?;
         let view = front.service.view();
-        let answer = front.answer(info, asking, &view.state, request.unwrap_or_default());
+        let answer = front.answer(asking, &view.state, request.unwrap_or_default());
         if sender.send(Ok(Told { id, outcome: Some(outcome(answer)) })).await.is_err() {
             break;
         }
