@@ -175,8 +175,7 @@ async fn prepare_dev(
             let action = service.draw_account(args.account, "dev")?;
             let info = service.own_request("dev");
             let receipt = service.perform(&info, "", args.account, action).await?;
-            let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-            let key = events.find_map(|event| {
+            let key = receipt.events().find_map(|event| {
                 let EventKind::AccessKey(AccessKeyEvent::Created { key, .. }) = &event.kind else {
                     return None;
                 };

@@ -26,7 +26,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 use tracing::Instrument as _;
 
 use crate::domain::command::{AccessKeyAction, Action, Command, InstanceAction};
-use crate::domain::event::Fact;
+use crate::domain::event::{Event, Fact};
 use crate::domain::rejection::Rejection;
 use crate::domain::rotation::RotationAction;
 use crate::domain::state::State;
@@ -72,6 +72,13 @@ pub struct Receipt {
     pub sequence: u64,
     /// The fact; none if there was nothing to do. A retry with the same token gets the first one's.
     pub fact: Option<Arc<Fact>>,
+}
+
+impl Receipt {
+    /// What happened, in its order.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.fact.iter().flat_map(|fact| &fact.events)
+    }
 }
 
 /// A fact with its place in the log.

@@ -88,7 +88,7 @@ impl Pass {
     fn count(&self, chunk: &Chunk, receipt: &Receipt) {
         let now = self.service.now();
         let measured = metrics::rotation();
-        for event in receipt.fact.iter().flat_map(|fact| &fact.events) {
+        for event in receipt.events() {
             if let EventKind::Instance(InstanceEvent::CredentialsRefused { .. }) = &event.kind {
                 measured.done(Rotated::Refused, 1);
             }
@@ -118,7 +118,7 @@ impl Pass {
     /// A refusal that was known before leads to no event that would plan the next try.
     fn retry_refused(&self, schedule: &mut Schedule, chunk: &Chunk, receipt: &Receipt) {
         let (view, now) = (self.service.view(), self.service.now());
-        let events = receipt.fact.iter().flat_map(|fact| &fact.events);
+        let events = receipt.events();
         let told: HashSet<PackedInstanceId> = events
             .filter_map(|event| {
                 let EventKind::Instance(InstanceEvent::CredentialsRefused { instance, .. }) =

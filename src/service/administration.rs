@@ -64,8 +64,7 @@ impl Service {
         let action = self.draw_account(id, name)?;
         let receipt = self.perform(info, token, id, action).await?;
         // A retry is answered with the account that the first request made.
-        let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let made = events.find_map(|event| {
+        let made = receipt.events().find_map(|event| {
             let EventKind::AccessKey(AccessKeyEvent::Created { key, .. }) = &event.kind else {
                 return None;
             };

@@ -121,7 +121,7 @@ impl Service {
         let action = self.launch(asked)?;
         let receipt = self.perform_unless_dry(info, token, action, dry_run).await?;
         let account = self.own_account(info)?;
-        let events = receipt.fact.iter().flat_map(|fact| &fact.events);
+        let events = receipt.events();
         let ids = events.filter_map(|event| {
             let EventKind::Instance(InstanceEvent::Launched { id, .. }) = &event.kind else {
                 return None;

@@ -41,7 +41,15 @@ impl Service {
     /// # Errors
     /// The caller has no account, or it is gone.
     pub fn own_account(&self, info: &RequestInfo) -> Result<Arc<Account>, ServiceError> {
-        let account = self.view().state.account(Self::account_of(info)?).cloned();
+        Self::own_account_in(&self.view(), info)
+    }
+
+    /// The same of a state that is there already.
+    pub(super) fn own_account_in(
+        view: &View,
+        info: &RequestInfo,
+    ) -> Result<Arc<Account>, ServiceError> {
+        let account = view.state.account(Self::account_of(info)?).cloned();
         account.ok_or(ServiceError::AccountGone)
     }
 
@@ -71,9 +79,8 @@ impl Service {
         permission: Permission,
         target: &Target<'_>,
     ) -> Result<Reading, ServiceError> {
-        let id = Self::account_of(info)?;
-        let account = view.state.account(id).cloned().ok_or(ServiceError::AccountGone)?;
-        self.require(&view.state, info, id, permission, &target.find(&account))?;
+        let account = Self::own_account_in(view, info)?;
+        self.require(&view.state, info, account.id, permission, &target.find(&account))?;
         Ok(Reading { view: view.clone(), account })
     }
 

@@ -237,8 +237,7 @@ impl Service {
 
 fn rotated_to(receipt: &Receipt) -> Option<u32> {
     use crate::domain::event::{EventKind, InstallationEvent};
-    let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-    events.find_map(|event| {
+    receipt.events().find_map(|event| {
         let EventKind::Installation(InstallationEvent::KeyringRotated { version }) = &event.kind
         else {
             return None;

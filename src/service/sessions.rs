@@ -157,8 +157,7 @@ impl Service {
 
     /// The session that a receipt's fact tells of.
     pub(super) fn issued_by(&self, receipt: &Receipt) -> Result<Issued, ServiceError> {
-        let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let issued = events.find_map(|event| {
+        let issued = receipt.events().find_map(|event| {
             let EventKind::Session(SessionEvent::Issued { session }) = &event.kind else {
                 return None;
             };

@@ -130,8 +130,7 @@ pub fn insert_request_keys(context: &mut Context, time: Timestamp, connection: &
     context.set(const { Key::known("aws:securetransport") }, || truth(secure_transport));
     context.set(const { Key::known("aws:viaawsservice") }, || truth(false));
     if let Some(ip) = source_ip {
-        // What comes over IPv4 to a port that takes both is shown as what it is.
-        context.set(const { Key::known("aws:sourceip") }, || ip.to_canonical().to_string());
+        context.set_address(const { Key::known("aws:sourceip") }, ip);
     }
     if let Some(region) = region {
         context.set(const { Key::known("aws:requestedregion") }, || region.to_owned());

@@ -57,10 +57,7 @@ impl Service {
         min_sequence: u64,
         name: &UserName,
     ) -> Result<Found<User>, ServiceError> {
-        let target = Target::User(name);
-        let reading = self.read(info, min_sequence, Permission::ListGroupsForUser, &target).await?;
-        let entity = reading.account.user(name).cloned();
-        reading.found(entity, || Rejection::missing("user", name))
+        self.read_user(info, min_sequence, Permission::ListGroupsForUser, name).await
     }
 
     /// UpdateGroup.

@@ -178,10 +178,8 @@ impl Service {
         let (id, key) = (self.draw_id("AGNT")?, self.draw_id("AKIA")?);
         let action = Action::Agent(AgentAction::Create { name: name.clone(), id, key });
         let receipt = self.perform_own(info, token, action).await?;
-        let find = |account: &Account| account.agents.get(&*key_of(name.as_str())).cloned();
-        let account = self.own_account(info)?;
-        let agent =
-            Made { view: self.view(), entity: find(&account), account, sequence: receipt.sequence };
+        let key = key_of(name.as_str());
+        let agent = self.made(info, &receipt, |account| account.agents.get(&*key))?;
         Ok(NewAgent { agent, key: self.new_key(info, &receipt)? })
     }
 
@@ -223,8 +221,7 @@ impl Service {
         holder: &KeyHolder,
     ) -> Result<KeysOf, ServiceError> {
         let view = self.view_at(min_sequence).await?;
-        let account = view.state.account(Self::account_of(info)?);
-        let owner = holder.owner(info, account.ok_or(ServiceError::AccountGone)?)?;
+        let owner = holder.owner(info, &*Self::own_account_in(&view, info)?)?;
         let reading = self.read_in(&view, info, permission, &Target::Keys(&owner))?;
         if let KeyOwner::User(name) = &owner {
             reading.account.user(name).ok_or_else(|| Rejection::missing("user", name))?;
@@ -234,8 +231,7 @@ impl Service {
 
     /// The key that a receipt's fact made, with its secret.
     fn new_key(&self, info: &RequestInfo, receipt: &Receipt) -> Result<NewAccessKey, ServiceError> {
-        let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let id = events.find_map(|event| {
+        let id = receipt.events().find_map(|event| {
             let EventKind::AccessKey(AccessKeyEvent::Created { key, .. }) = &event.kind else {
                 return None;
             };

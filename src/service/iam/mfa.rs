@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Found, KeyHolder, KeysOf};
 use crate::domain::access::{ListKind, Permission, Target};
 use crate::domain::command::Action;
+use crate::domain::event::KeyOwner;
 use crate::domain::mfa::{MfaAction, MfaDevice};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Account;
@@ -36,6 +37,22 @@ pub struct SeededMfaDevice {
     pub uri: Secret,
     /// The record that holds the device.
     pub sequence: u64,
+}
+
+impl KeyHolder {
+    /// The owner in `account`; where the caller is meant and the device has a holder, that one.
+    fn of_device(
+        &self,
+        info: &RequestInfo,
+        account: &Account,
+        serial_number: &Arn,
+    ) -> Result<KeyOwner, Rejection> {
+        let device = account.mfa_device(serial_number);
+        match (self, device.and_then(|device| device.owner.clone())) {
+            (Self::Caller, Some(owner)) => Ok(owner),
+            (Self::Caller | Self::Root | Self::User(_), _) => self.owner(info, account),
+        }
+    }
 }
 
 /// Each refuses a caller who may not, names that break a rule of the account, codes that are not the device's, and what
@@ -99,11 +116,7 @@ impl Service {
         serial_number: Arn,
         holder: &KeyHolder,
     ) -> Result<Receipt, ServiceError> {
-        let assigned = self.own_account(info)?.mfa_device(&serial_number).cloned();
-        let owner = match (holder, assigned.and_then(|device| device.owner.clone())) {
-            (KeyHolder::Caller, Some(owner)) => owner,
-            (holder, _) => self.key_owner(info, holder)?,
-        };
+        let owner = holder.of_device(info, &*self.own_account(info)?, &serial_number)?;
         let action = Action::Mfa(MfaAction::Deactivate { serial_number, owner });
         self.perform_own(info, token, action).await
     }
@@ -128,15 +141,9 @@ impl Service {
         holder: &KeyHolder,
     ) -> Result<Found<MfaDevice>, ServiceError> {
         let view = self.view_at(min_sequence).await?;
-        let account = view.state.account(Self::account_of(info)?);
-        let account = account.ok_or(ServiceError::AccountGone)?;
-        let device = account.mfa_device(serial_number).cloned();
-        let assigned = device.as_ref().and_then(|device| device.owner.clone());
-        let owner = match (holder, assigned) {
-            (KeyHolder::Caller, Some(owner)) => owner,
-            (holder, _) => holder.owner(info, account)?,
-        };
+        let owner = holder.of_device(info, &*Self::own_account_in(&view, info)?, serial_number)?;
         let reading = self.read_in(&view, info, Permission::GetMFADevice, &Target::Keys(&owner))?;
+        let device = reading.account.mfa_device(serial_number).cloned();
         let device = device.filter(|device| device.owner.as_ref() == Some(&owner));
         reading.found(device, || Rejection::missing("MFA device", serial_number))
     }

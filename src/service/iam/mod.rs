@@ -95,8 +95,7 @@ impl Service {
         find: impl FnOnce(&Account) -> Option<&Arc<T>>,
     ) -> Result<Made<T>, ServiceError> {
         let view = self.view();
-        let account = view.state.account(Self::account_of(info)?).cloned();
-        let account = account.ok_or(ServiceError::AccountGone)?;
+        let account = Self::own_account_in(&view, info)?;
         let entity = find(&account).cloned();
         Ok(Made { view, account, entity, sequence: receipt.sequence })
     }

@@ -113,8 +113,7 @@ impl Service {
             default,
         });
         let receipt = self.perform_own(info, token, action).await?;
-        let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let version = events.find_map(|event| {
+        let version = receipt.events().find_map(|event| {
             let EventKind::Policy(PolicyEvent::VersionCreated { version, .. }) = &event.kind else {
                 return None;
             };

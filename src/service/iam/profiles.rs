@@ -66,10 +66,7 @@ impl Service {
         min_sequence: u64,
         name: &RoleName,
     ) -> Result<Found<Role>, ServiceError> {
-        let (permission, target) = (Permission::ListInstanceProfilesForRole, Target::Role(name));
-        let reading = self.read(info, min_sequence, permission, &target).await?;
-        let entity = reading.account.role(name).cloned();
-        reading.found(entity, || Rejection::missing("role", name))
+        self.read_role(info, min_sequence, Permission::ListInstanceProfilesForRole, name).await
     }
 
     /// DeleteInstanceProfile.

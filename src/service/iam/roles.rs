@@ -8,7 +8,7 @@ use crate::domain::command::{Action, RoleAction};
 use crate::domain::entity::deleted_role;
 use crate::domain::event::{EventKind, RoleEvent};
 use crate::domain::rejection::Rejection;
-use crate::domain::state::{Account, Role};
+use crate::domain::state::Role;
 use crate::domain::tags::Tags;
 use crate::identity::{Arn, Description, MaxSession, Path, RoleName};
 use crate::ledger::Receipt;
@@ -81,8 +81,18 @@ impl Service {
         min_sequence: u64,
         name: &RoleName,
     ) -> Result<Found<Role>, ServiceError> {
-        let target = Target::Role(name);
-        let reading = self.read(info, min_sequence, Permission::GetRole, &target).await?;
+        self.read_role(info, min_sequence, Permission::GetRole, name).await
+    }
+
+    /// A read of one role: GetRole and ListInstanceProfilesForRole, by their permission.
+    pub(super) async fn read_role(
+        &self,
+        info: &RequestInfo,
+        min_sequence: u64,
+        permission: Permission,
+        name: &RoleName,
+    ) -> Result<Found<Role>, ServiceError> {
+        let reading = self.read(info, min_sequence, permission, &Target::Role(name)).await?;
         let entity = reading.account.role(name).cloned();
         reading.found(entity, || Rejection::missing("role", name))
     }
@@ -164,15 +174,11 @@ impl Service {
             id: self.draw_id("AROA")?,
         };
         let receipt = self.perform_own(info, token, Action::Role(action)).await?;
-        let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let name = events.find_map(|event| {
+        let name = receipt.events().find_map(|event| {
             let EventKind::Role(RoleEvent::Created { name, .. }) = &event.kind else { return None };
             Some(name)
         });
-        let find = |account: &Account| name.and_then(|name| account.role(name)).cloned();
-        let account = self.own_account(info)?;
-        let entity = find(&account);
-        Ok(Made { view: self.view(), account, entity, sequence: receipt.sequence })
+        self.made(info, &receipt, |account| account.role(name?))
     }
 
     /// DeleteServiceLinkedRole: the id of the deletion, which is done when it is told.
@@ -185,8 +191,7 @@ impl Service {
         let task = self.draw_request_id()?;
         let action = Action::Role(RoleAction::DeleteServiceLinked { name, task });
         let receipt = self.perform_own(info, token, action).await?;
-        let mut events = receipt.fact.iter().flat_map(|fact| &fact.events);
-        let task = events.find_map(|event| {
+        let task = receipt.events().find_map(|event| {
             let EventKind::Role(RoleEvent::DeletionCompleted { task }) = &event.kind else {
                 return None;
             };

@@ -64,8 +64,18 @@ impl Service {
         min_sequence: u64,
         name: &UserName,
     ) -> Result<Found<User>, ServiceError> {
-        let target = Target::User(name);
-        let reading = self.read(info, min_sequence, Permission::GetUser, &target).await?;
+        self.read_user(info, min_sequence, Permission::GetUser, name).await
+    }
+
+    /// A read of one user: GetUser and ListGroupsForUser, by their permission.
+    pub(super) async fn read_user(
+        &self,
+        info: &RequestInfo,
+        min_sequence: u64,
+        permission: Permission,
+        name: &UserName,
+    ) -> Result<Found<User>, ServiceError> {
+        let reading = self.read(info, min_sequence, permission, &Target::User(name)).await?;
         let entity = reading.account.user(name).cloned();
         reading.found(entity, || Rejection::missing("user", name))
     }
