@@ -63,9 +63,10 @@ impl fmt::Display for RevocationScope {
 /// From when on sessions count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cutoff {
-    /// Sessions issued before this are void.
+    /// Sessions issued before this are void; of one session by its key, it is, whatever its time.
     pub before: Timestamp,
-    /// Sessions that came, over whatever chain, from one that was issued before this are void.
+    /// Sessions that came, over whatever chain, from one that was issued before this are void; of one session by its key,
+    /// from that one.
     pub chained_before: Option<Timestamp>,
     /// When everything that this voids has ended.
     pub until: Timestamp,
@@ -121,10 +122,13 @@ impl Revocations {
         }
     }
 
-    /// Whether this session is void. No allocation; nothing is looked up where nothing is revoked.
+    /// Whether this session is void: it is named by its key, whenever it says that it was issued, or it was issued before
+    /// its role, user or instance was put off to. No allocation; nothing is looked up where nothing is revoked.
     #[must_use]
     pub fn void(&self, session: &Facts<'_>) -> bool {
-        self.any(session, |cutoff| session.issued_at < cutoff.before)
+        !self.is_empty()
+            && (self.sessions.contains_key(session.key)
+                || self.put_off(session, |cutoff| Some(cutoff.before)))
     }
 
     /// Whether this set of an instance's credentials is void.
@@ -141,18 +145,18 @@ impl Revocations {
     /// Whether what came from this session is void.
     #[must_use]
     fn void_chained(&self, session: &Facts<'_>) -> bool {
-        let before = |cutoff: &Cutoff| cutoff.chained_before;
-        self.any(session, |cutoff| before(cutoff).is_some_and(|time| session.issued_at < time))
+        let named = || self.sessions.get(session.key);
+        !self.is_empty()
+            && (named().is_some_and(|cutoff| cutoff.chained_before.is_some())
+                || self.put_off(session, |cutoff| cutoff.chained_before))
     }
 
-    fn any(&self, session: &Facts<'_>, is_void: impl Fn(&Cutoff) -> bool) -> bool {
-        if self.by_end.is_empty() {
-            return false;
-        }
+    /// Whether the session was issued before its principal or instance was put off to.
+    fn put_off(&self, session: &Facts<'_>, before: impl Fn(&Cutoff) -> Option<Timestamp>) -> bool {
         let of_principal = session.principal_id.and_then(|id| self.principals.get(id));
         let of_instance = session.instance.and_then(|id| self.instances.get(id));
-        let found = [self.sessions.get(session.key), of_principal, of_instance];
-        found.into_iter().flatten().any(is_void)
+        let found = [of_principal, of_instance].into_iter().flatten();
+        found.filter_map(before).any(|before| session.issued_at < before)
     }
 
     /// The first moment at which a session of the role or user, for the instance if it is for one, may be
@@ -228,8 +232,8 @@ impl Revocations {
 pub enum Void {
     /// It or a session before it was revoked.
     Revoked,
-    /// The account of a session before it is gone.
-    AncestorGone,
+    /// The account of a session before it is gone, or disabled for now.
+    AncestorOff,
 }
 
 impl State {
@@ -246,9 +250,8 @@ impl State {
             return Some(Void::Revoked);
         }
         ancestors.iter().find_map(|ancestor| {
-            let Some(account) = self.account(ancestor.account) else {
-                return Some(Void::AncestorGone);
-            };
+            let account = self.account(ancestor.account).filter(|account| account.enabled);
+            let Some(account) = account else { return Some(Void::AncestorOff) };
             account.revocations.void_chained(&ancestor.facts()).then_some(Void::Revoked)
         })
     }
@@ -281,20 +284,39 @@ mod tests {
     #[test]
     fn an_entry_is_forgotten_when_everything_it_voids_has_ended() {
         let key: AccessKeyId = "ASIAIOSFODNN7EXAMPLE".parse().unwrap();
+        let other: AccessKeyId = "ASIAIOSFODNN7SAMPLES".parse().unwrap();
         let mut revocations = Revocations::default();
         revocations.add(&RevocationScope::Session(key.clone()), at(100), false, at(200));
         let instance = RevocationScope::Instance("i-00000001".parse().unwrap());
         revocations.add(&instance, at(50), true, at(150));
         assert!(revocations.void(&facts(&key, 99)));
-        assert!(revocations.void_chained(&facts(&key, 49)));
-        assert!(!revocations.void_chained(&facts(&key, 50)));
+        assert!(revocations.void_chained(&facts(&other, 49)));
+        assert!(!revocations.void_chained(&facts(&other, 50)));
         revocations.forget(at(149));
         assert_eq!(revocations.len(), 2);
         revocations.forget(at(150));
-        assert!(!revocations.void_chained(&facts(&key, 49)));
+        assert!(!revocations.void_chained(&facts(&other, 49)));
         assert!(revocations.void(&facts(&key, 99)));
         revocations.forget(at(200));
         assert_eq!(revocations, Revocations::default());
+    }
+
+    /// Protects accounts from a session that says it was issued later than it was, by a clock ahead or a stolen key of the
+    /// account: named by its key, it is void whatever it says, and so is what came from it if that was asked.
+    #[test]
+    fn a_session_named_by_its_key_is_void_whenever_it_was_issued() {
+        let key: AccessKeyId = "ASIAIOSFODNN7EXAMPLE".parse().unwrap();
+        let other: AccessKeyId = "ASIAIOSFODNN7SAMPLES".parse().unwrap();
+        let mut revocations = Revocations::default();
+        revocations.add(&RevocationScope::Session(key.clone()), at(100), false, at(200));
+        for issued_at in [99, 100, 1_000_000] {
+            assert!(revocations.void(&facts(&key, issued_at)));
+            assert!(!revocations.void(&facts(&other, issued_at)));
+            assert!(!revocations.void_chained(&facts(&key, issued_at)));
+        }
+        revocations.add(&RevocationScope::Session(key.clone()), at(100), true, at(200));
+        assert!(revocations.void_chained(&facts(&key, 1_000_000)));
+        assert!(!revocations.void_chained(&facts(&other, 50)));
     }
 
     /// Protects an earlier revocation from a later, weaker one: neither the moment nor the chain goes back.

@@ -206,7 +206,27 @@ fn a_chain_below_a_role_is_void_and_one_from_nowhere_too() {
     assert_eq!(void(&world, &second, &below), Some(Void::Revoked));
     let gone = Ancestor { account: account("333333333333"), ..second.ancestors[0].clone() };
     second.ancestors = vec![gone];
-    assert_eq!(void(&world, &second, &below), Some(Void::AncestorGone));
+    assert_eq!(void(&world, &second, &below), Some(Void::AncestorOff));
+}
+
+/// Protects accounts from what came, over a chain, from an account that is disabled: it counts nowhere until that is
+/// enabled again.
+#[test]
+fn what_came_from_a_disabled_account_counts_nowhere_until_it_is_enabled() {
+    let mut world = two_accounts();
+    let ana = world.user(A, "ana");
+    let (_, first) = assume(&mut world, ana, A, "First");
+    let (second, below) = assume(&mut world, first, B, "Second");
+    let (third, last) = assume(&mut world, below.clone(), B, "Second");
+    let switch = |world: &mut World, action: AccountAction| {
+        world.by(Caller::service(), A, Action::Account(action)).unwrap();
+    };
+    switch(&mut world, AccountAction::Disable);
+    assert_eq!(void(&world, &second, &below), Some(Void::AncestorOff));
+    assert_eq!(void(&world, &third, &last), Some(Void::AncestorOff));
+    switch(&mut world, AccountAction::Enable);
+    assert_eq!(void(&world, &second, &below), None);
+    assert_eq!(void(&world, &third, &last), None);
 }
 
 /// Protects tokens from growing without end: a chain has a limit.

@@ -16,8 +16,8 @@ use super::touches::{Touches, touches};
 use crate::domain::event::Event;
 use crate::domain::fleet::Record;
 use crate::domain::state::State;
-use crate::identity::{AccountId, AgentName, InstanceId, PackedKeyId};
-use crate::ledger::{Ledger, Recorded};
+use crate::identity::{AccountId, InstanceId, PackedKeyId, UniqueId};
+use crate::ledger::{Batch, Ledger, Recorded};
 
 /// Streams of a node.
 pub(super) const STREAMS_MAX: usize = 20_000;
@@ -144,17 +144,17 @@ impl Watchers {
         })
     }
 
-    async fn follow(self: Arc<Self>, ledger: Ledger, mut batches: Receiver<Arc<[Recorded]>>) {
+    async fn follow(self: Arc<Self>, ledger: Ledger, mut batches: Receiver<Arc<Batch>>) {
         loop {
             match batches.recv().await {
-                Ok(batch) => self.note(&ledger.view().state, &batch),
+                Ok(batch) => self.note(&batch.view.state, &batch.facts),
                 Err(RecvError::Lagged(_)) => self.lose_track(ledger.view().sequence),
                 Err(RecvError::Closed) => return,
             }
         }
     }
 
-    /// Marks what a batch touches; `state` is that after it or a later one.
+    /// Marks what the facts of a batch touch; `state` is that after them.
     fn note(&self, state: &State, batch: &[Recorded]) {
         let mut table = self.lock();
         let known = table.position;

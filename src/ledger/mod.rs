@@ -18,6 +18,7 @@ mod tests;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{broadcast, oneshot, watch};
 use tracing::Instrument as _;
 
+use crate::clock::Timestamp;
 use crate::domain::command::{AccessKeyAction, Action, Command, InstanceAction};
 use crate::domain::event::{Event, Fact};
 use crate::domain::rejection::Rejection;
@@ -61,6 +63,8 @@ pub const SNAPSHOT_EVERY_BYTES: u64 = 128 << 20;
 pub struct View {
     /// The last record that is applied; 0 before the first.
     pub sequence: u64,
+    /// The latest time that a record up to then has. No decision is made at an earlier one, whatever clocks say.
+    pub time: Timestamp,
     /// What is true then.
     pub state: State,
 }
@@ -79,6 +83,16 @@ impl Receipt {
     pub fn events(&self) -> impl Iterator<Item = &Event> {
         self.fact.iter().flat_map(|fact| &fact.events)
     }
+}
+
+/// What one write of the log made true: the state after it, and the facts that led there. In one piece, so that whoever
+/// follows never looks at the one without the other.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The state after the last fact.
+    pub view: Arc<View>,
+    /// In the order of the log.
+    pub facts: Box<[Recorded]>,
 }
 
 /// A fact with its place in the log.
@@ -128,8 +142,10 @@ struct Submission {
 struct Shared {
     log: Arc<EventLog>,
     view: ArcSwap<View>,
+    /// The time of the newest view, in milliseconds since the epoch.
+    time: AtomicI64,
     applied: watch::Sender<u64>,
-    batches: broadcast::Sender<Arc<[Recorded]>>,
+    batches: broadcast::Sender<Arc<Batch>>,
     stopped: watch::Sender<Option<Arc<str>>>,
     queue: Queue<Submission>,
 }
@@ -157,6 +173,7 @@ impl Ledger {
         let (view, opened) = recover::recover(&log)?;
         let shared = Arc::new(Shared {
             applied: watch::Sender::new(view.sequence),
+            time: AtomicI64::new(view.time.as_millis()),
             view: ArcSwap::from_pointee(view),
             batches: broadcast::Sender::new(FOLLOWERS_BATCHES_MAX),
             stopped: watch::Sender::new(None),
@@ -172,6 +189,12 @@ impl Ledger {
     #[must_use]
     pub fn view(&self) -> Arc<View> {
         self.shared.view.load_full()
+    }
+
+    /// The latest time that a record has: before it, nothing is decided.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        Timestamp::from_millis(self.shared.time.load(Ordering::Acquire))
     }
 
     /// The state once record `sequence` is applied; at once for 0.
@@ -230,9 +253,10 @@ impl Ledger {
         SubmitError::Stopped(reason.unwrap_or_else(|| Arc::from("the service is stopping")))
     }
 
-    /// Every batch of facts from now on, in order. A follower that lags reads the log instead.
+    /// Every batch of facts from now on, in order, each before its commands are answered. A follower that lags reads the
+    /// log instead.
     #[must_use]
-    pub fn follow(&self) -> broadcast::Receiver<Arc<[Recorded]>> {
+    pub fn follow(&self) -> broadcast::Receiver<Arc<Batch>> {
         self.shared.batches.subscribe()
     }
 

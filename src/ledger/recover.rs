@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::{View, codec, snapshot};
+use crate::clock::Timestamp;
 use crate::domain::Nonsense;
 use crate::domain::state::State;
 use crate::identity::AccountId;
@@ -63,10 +64,18 @@ pub(super) fn recover(log: &EventLog) -> Result<(View, Opened), OpenError> {
     let began = Instant::now();
     let mut view = read_snapshot(log).unwrap_or_default();
     let snapshot_sequence = view.sequence;
+    view.time = time_of(log, snapshot_sequence)?;
     replay(log, &mut view)?;
     attach_keys(log, &mut view.state)?;
     let opened = Opened { sequence: view.sequence, snapshot_sequence, took: began.elapsed() };
     Ok((view, opened))
+}
+
+/// When a record was written, which stays in the log when what it tells has expired; the epoch if there is none.
+fn time_of(log: &EventLog, sequence: u64) -> Result<Timestamp, OpenError> {
+    let record = log.read_one(Sequence(sequence));
+    let record = record.map_err(|error| OpenError::Log(error.to_string()))?;
+    Ok(record.map(|record| record.time).unwrap_or_default())
 }
 
 /// Puts the wrapped keys to the accounts, which records and snapshots do not hold.
@@ -102,6 +111,7 @@ pub(super) fn replay(log: &EventLog, view: &mut View) -> Result<(), OpenError> {
                 .apply(sequence, &fact)
                 .map_err(|nonsense| OpenError::Nonsense { sequence, nonsense })?;
             view.sequence = sequence;
+            view.time = view.time.max(fact.time);
         }
     }
 }
@@ -110,7 +120,7 @@ pub(super) fn replay(log: &EventLog, view: &mut View) -> Result<(), OpenError> {
 fn read_snapshot(log: &EventLog) -> Option<View> {
     for (sequence, mut reader) in log.snapshots() {
         match snapshot::read(&mut reader) {
-            Ok(state) => return Some(View { sequence: sequence.0, state }),
+            Ok(state) => return Some(View { sequence: sequence.0, state, ..View::default() }),
             Err(error) => {
                 tracing::warn!(sequence = sequence.0, %error, "a snapshot is damaged; skipping it");
             }

@@ -262,6 +262,36 @@ async fn a_refused_command_leaves_no_record() {
 }
 
 /// Protects readers of their own writes: a read waits for its record, and not for ever.
+/// Protects revocations, ends and limits from clocks: whatever time a command brings, it is decided no earlier than what is
+/// recorded already, also after a restart, with a snapshot and without.
+#[tokio::test]
+async fn no_command_is_decided_before_the_newest_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut ledger, mut writer, _) = open(folder.path());
+    let mut world = with_open_role(&ledger).await;
+    let caller = world.session(A, "Open", "one");
+    let mut newest = ledger.time();
+    assert!(newest > Timestamp::EPOCH);
+    for with_snapshot in [true, false] {
+        for (shift, moves) in [(Duration::from_secs(3600), true), (Duration::ZERO, false)] {
+            let action = world.assume(A, "Open", 3600);
+            let mut command = world.command(A, caller.clone(), action);
+            command.time = if moves { newest.plus(shift) } else { Timestamp::EPOCH };
+            let fact = ledger.submit(command).await.unwrap().fact.unwrap();
+            newest = newest.plus(shift);
+            assert_eq!((fact.time, ledger.time(), ledger.view().time), (newest, newest, newest));
+        }
+        tokio::task::spawn_blocking(|| drop(writer)).await.unwrap();
+        drop(ledger);
+        if !with_snapshot {
+            std::fs::remove_dir_all(folder.path().join("snapshots")).unwrap();
+        }
+        (ledger, writer, _) = open(folder.path());
+        assert_eq!((ledger.time(), ledger.view().time), (newest, newest));
+    }
+    drop(writer);
+}
+
 #[tokio::test]
 async fn a_read_waits_for_its_record() {
     let folder = tempfile::tempdir().unwrap();

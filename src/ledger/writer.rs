@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,8 @@ use tokio::sync::oneshot;
 use super::pace::Pace;
 use super::queue::BATCH_WEIGHT_MAX;
 use super::{
-    Receipt, Recorded, SNAPSHOT_EVERY_BYTES, SNAPSHOT_EVERY_FACTS, Shared, Submission, SubmitError,
-    View, codec, snapshot,
+    Batch, Receipt, Recorded, SNAPSHOT_EVERY_BYTES, SNAPSHOT_EVERY_FACTS, Shared, Submission,
+    SubmitError, View, codec, snapshot,
 };
 use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::command::Command;
@@ -73,7 +74,7 @@ struct Writer {
 }
 
 /// A batch under way: decided, not yet durable.
-struct Batch {
+struct Draft {
     view: View,
     entries: Vec<Entry>,
     bytes: usize,
@@ -101,7 +102,7 @@ impl Writer {
         let mut writing = Duration::ZERO;
         let mut queue = taken.drain(..).peekable();
         while queue.peek().is_some() {
-            let mut batch = Batch {
+            let mut batch = Draft {
                 view: View::clone(&self.shared.view.load()),
                 entries: Vec::new(),
                 bytes: 0,
@@ -121,8 +122,10 @@ impl Writer {
         Some(writing)
     }
 
-    fn decide_into(&self, batch: &mut Batch, submission: Submission) {
-        let Submission { command, span, submitted, reply } = submission;
+    fn decide_into(&self, batch: &mut Draft, submission: Submission) {
+        let Submission { mut command, span, submitted, reply } = submission;
+        // A clock that went back, or another node's that is behind, makes no history: what is decided later is later.
+        command.time = command.time.max(batch.view.time);
         metrics::ledger().waited(submitted.elapsed());
         let facts_before = batch.facts.len();
         let answer = decision_span(&span).in_scope(|| self.decide_one(batch, &command));
@@ -139,7 +142,7 @@ impl Writer {
         batch.answers.push((reply, answer));
     }
 
-    fn decide_one(&self, batch: &mut Batch, command: &Command) -> Result<Receipt, SubmitError> {
+    fn decide_one(&self, batch: &mut Draft, command: &Command) -> Result<Receipt, SubmitError> {
         if let Some(receipt) = self.recall(batch, command)? {
             return Ok(receipt);
         }
@@ -153,6 +156,7 @@ impl Writer {
             return Err(SubmitError::Stopped(self.shared.stop(Arc::from(nonsense.to_string()))));
         }
         batch.view.sequence = sequence;
+        batch.view.time = fact.time;
         batch.bytes = batch.bytes.saturating_add(payload.len());
         let fact = Arc::new(fact);
         batch.entries.push(Entry {
@@ -166,7 +170,7 @@ impl Writer {
     }
 
     /// The answer to a retry: the fact that the token's first use led to.
-    fn recall(&self, batch: &Batch, command: &Command) -> Result<Option<Receipt>, SubmitError> {
+    fn recall(&self, batch: &Draft, command: &Command) -> Result<Option<Receipt>, SubmitError> {
         let Some(idempotency) = &command.idempotency else { return Ok(None) };
         let Some(remembered) = remembered(&batch.view.state, command) else { return Ok(None) };
         if remembered.1 != idempotency.fingerprint {
@@ -193,7 +197,7 @@ impl Writer {
     }
 
     /// Appends, publishes and answers; gives how long the append took, none once writing has failed.
-    fn write(&self, batch: Batch) -> Option<Duration> {
+    fn write(&self, batch: Draft) -> Option<Duration> {
         if self.shared.stopped.borrow().is_some() {
             return None;
         }
@@ -209,11 +213,14 @@ impl Writer {
             }
             took = began.elapsed();
             metrics::ledger().batch(batch.answers.len(), batch.bytes, took);
-            let sequence = batch.view.sequence;
-            self.shared.view.store(Arc::new(batch.view));
-            self.shared.applied.send_replace(sequence);
+            let view = Arc::new(batch.view);
+            // Before the state, so that who sees that sees no time before it.
+            self.shared.time.store(view.time.as_millis(), Ordering::Release);
+            self.shared.view.store(view.clone());
+            self.shared.applied.send_replace(view.sequence);
             // Nobody following is no error.
-            let _ = self.shared.batches.send(Arc::from(batch.facts));
+            let facts = batch.facts.into_boxed_slice();
+            let _ = self.shared.batches.send(Arc::new(Batch { view, facts }));
         }
         for (reply, answer) in batch.answers {
             // A caller that went away misses the answer, not the deed.
@@ -223,7 +230,7 @@ impl Writer {
     }
 
     /// One synced write; in a span of its own, to which those of its requests are linked.
-    fn append(&self, batch: &Batch) -> Result<(), AppendError> {
+    fn append(&self, batch: &Draft) -> Result<(), AppendError> {
         let _spans = append_spans(batch);
         self.shared.log.append(&batch.entries).map(drop)
     }
@@ -282,7 +289,7 @@ fn decision_span(request: &tracing::Span) -> tracing::Span {
 
 /// The span of the batch, which is in a trace of its own and linked to every request's, and one in each
 /// request's trace, linked to the batch's.
-fn append_spans(batch: &Batch) -> Vec<tracing::Span> {
+fn append_spans(batch: &Draft) -> Vec<tracing::Span> {
     if batch.traced.is_empty() {
         return Vec::new();
     }

@@ -41,7 +41,7 @@ pub async fn run(service: Arc<Service>) {
         pass.submit(&schedule);
         tokio::select! {
             batch = batches.recv() => match batch {
-                Ok(batch) => schedule.follow(&service.view().state, &batch, service.now()),
+                Ok(batch) => schedule.follow(&batch.view.state, &batch.facts, service.now()),
                 Err(RecvError::Lagged(_)) => schedule.fill(&service.view().state, service.now()),
                 Err(RecvError::Closed) => return,
             },

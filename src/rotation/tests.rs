@@ -338,7 +338,7 @@ async fn a_role_that_is_served_already_is_not_renewed() {
         // What is due at once comes out in the second that begins next.
         desk.advance(1);
         let (view, now) = (desk.service.view(), desk.service.now());
-        schedule.follow(&view.state, &batches.recv().await.unwrap(), now);
+        schedule.follow(&view.state, &batches.recv().await.unwrap().facts, now);
         let mut due = 0;
         schedule.look(&view.state, now, |_, _| due += 1);
         assert_eq!(due, expected);

@@ -1,13 +1,14 @@
 //! Instances by the address they call from, out of the service's own state.
 //!
 //! What is prepared follows the facts: a change takes out its instance, a revocation those whose sets it voids, and a
-//! change of a role, profile or account the prepared instances of its account. Whoever asks has it brought up to the newest state first, so that a
-//! request sees every change that was answered before it. Falling too far behind costs what was prepared.
+//! change of a role, profile or account the prepared instances of its account. The index has the state that it reflects,
+//! and whoever asks has both brought up to the newest batch first: a batch is told before its commands are answered, so
+//! that a request sees every change that was answered before it, and waits for none that is still on its way. Falling too
+//! far behind costs what was prepared.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
@@ -17,14 +18,11 @@ use crate::domain::state::{Instance, State};
 use crate::grpc::{self, Touches};
 use crate::identity::{AccessKeyId, AccountId, InstanceId, PackedInstanceId, UniqueId};
 use crate::imds::{Found, InstanceSource, Prepared, Serves, UsageBook};
-use crate::ledger::{Recorded, View};
+use crate::ledger::{Batch, View};
 use crate::service::Service;
 
 /// Instances that are kept prepared; when there are more, all are prepared anew as they ask.
 const PREPARED_MAX: usize = 20_000;
-
-/// How often the processor is given away while a batch is on its way from the writer.
-const PATIENCE_YIELDS: u32 = 10_000;
 
 type Key = (AccountId, PackedInstanceId);
 
@@ -32,14 +30,13 @@ type Key = (AccountId, PackedInstanceId);
 pub struct ByAddress {
     service: Arc<Service>,
     book: Arc<UsageBook>,
-    /// The newest record that the index reflects.
-    sequence: AtomicU64,
     index: RwLock<Index>,
-    batches: Mutex<Receiver<Arc<[Recorded]>>>,
+    batches: Mutex<Receiver<Arc<Batch>>>,
 }
 
-#[derive(Default)]
 struct Index {
+    /// The state that it reflects.
+    view: Arc<View>,
     prepared: HashMap<Key, Kept>,
 }
 
@@ -62,70 +59,54 @@ impl ByAddress {
     pub fn new(service: Arc<Service>, book: Arc<UsageBook>) -> Arc<Self> {
         // Followed before the state is read, so that nothing falls in between.
         let batches = Mutex::new(service.ledger().follow());
-        let index = RwLock::default();
-        let sequence = AtomicU64::new(service.view().sequence);
-        Arc::new(Self { service, book, sequence, index, batches })
+        let index = RwLock::new(Index::new(service.view()));
+        Arc::new(Self { service, book, index, batches })
     }
 
     /// Keeps the index near the newest state while nobody asks, for ever.
     pub(super) async fn keep_up(self: Arc<Self>) {
         let mut applied = self.service.ledger().applied();
         while applied.changed().await.is_ok() {
-            let newest = *applied.borrow_and_update();
-            self.catch_up(newest);
+            self.catch_up();
         }
     }
 
-    /// Brings the index up to record `wanted`.
-    fn catch_up(&self, wanted: u64) {
-        if self.sequence.load(Ordering::Acquire) >= wanted {
-            return;
-        }
+    /// Brings the index up to the newest batch that is told.
+    fn catch_up(&self) {
         let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut patience = PATIENCE_YIELDS;
-        while self.sequence.load(Ordering::Acquire) < wanted {
+        loop {
             match batches.try_recv() {
-                Ok(batch) => self.follow(&batch),
-                // Published to readers a moment before it is told to followers.
-                Err(TryRecvError::Empty) if patience > 0 => {
-                    patience -= 1;
-                    std::thread::yield_now();
+                Ok(batch) => self.index_to_change().follow(&batch),
+                Err(TryRecvError::Lagged(_)) => {
+                    *self.index_to_change() = Index::new(self.service.view());
                 }
-                Err(TryRecvError::Lagged(_) | TryRecvError::Empty) => self.look_again(&batches),
-                Err(TryRecvError::Closed) => return,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
             }
         }
     }
 
-    fn follow(&self, batch: &[Recorded]) {
-        let known = self.sequence.load(Ordering::Acquire);
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        let mut newest = known;
-        for recorded in batch.iter().filter(|recorded| recorded.sequence > known) {
-            for event in &recorded.fact.events {
-                index.follow(event);
-            }
-            newest = recorded.sequence;
-        }
-        self.sequence.store(newest, Ordering::Release);
+    fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `_batches` is locked, so that nobody else follows meanwhile.
-    fn look_again(&self, _batches: &MutexGuard<'_, Receiver<Arc<[Recorded]>>>) {
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        *index = Index::default();
-        self.sequence.store(self.service.view().sequence, Ordering::Release);
+    fn index_to_change(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The prepared instance, if `find` knows which.
     fn prepared(&self, find: impl FnOnce(&State) -> Option<Key>) -> Found {
-        let view = self.service.view();
-        self.catch_up(view.sequence);
-        let Some(key) = find(&view.state) else { return Found::Nobody };
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.service.view().sequence;
+        let mut index = self.index();
+        if index.view.sequence < newest {
+            drop(index);
+            self.catch_up();
+            index = self.index();
+        }
+        let Some(key) = find(&index.view.state) else { return Found::Nobody };
         if let Some(kept) = index.prepared.get(&key) {
             return Found::Instance(kept.prepared.clone());
         }
+        let view = index.view.clone();
         drop(index);
         self.prepare(&view, key)
     }
@@ -147,9 +128,9 @@ impl ByAddress {
             }
         };
         let prepared = Prepared::new(&metadata, &self.book);
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.index_to_change();
         // Kept only if nothing happened since: what happens later takes it out again.
-        if self.sequence.load(Ordering::Acquire) <= view.sequence {
+        if index.view.sequence <= view.sequence {
             if index.prepared.len() >= PREPARED_MAX {
                 index.prepared.clear();
             }
@@ -160,7 +141,23 @@ impl ByAddress {
 }
 
 impl Index {
-    fn follow(&mut self, event: &Event) {
+    /// With nothing prepared.
+    fn new(view: Arc<View>) -> Self {
+        Self { view, prepared: HashMap::new() }
+    }
+
+    fn follow(&mut self, batch: &Batch) {
+        // What was told before the state that this began with.
+        if batch.view.sequence <= self.view.sequence {
+            return;
+        }
+        for event in batch.facts.iter().flat_map(|recorded| &recorded.fact.events) {
+            self.follow_event(event);
+        }
+        self.view = batch.view.clone();
+    }
+
+    fn follow_event(&mut self, event: &Event) {
         match grpc::touches(event) {
             Touches::Nothing | Touches::Standing => {}
             Touches::Instance(id) | Touches::Ended(id) => {
@@ -205,7 +202,7 @@ impl InstanceSource for ByAddress {
     }
 
     fn all(&self) -> Vec<Arc<Prepared>> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index();
         index.prepared.values().map(|kept| kept.prepared.clone()).collect()
     }
 

@@ -186,7 +186,7 @@ impl Service {
         };
         let (account, mut signed) = signer.admit(&view.state, now)?;
         message?;
-        check(credential, request, now, expectations)?;
+        check(credential, request, self.clock_time(), expectations)?;
         let (key, is_new) = match proof {
             Proof::Kept(key) => (key, false),
             Proof::Derived(secret) => (SigningKey::of(&secret, credential), true),
@@ -345,7 +345,7 @@ fn void(state: &State, caller: &Caller) -> Option<AuthError> {
     };
     match state.void(caller.principal.account()?, &facts, &session.ancestors)? {
         Void::Revoked => Some(AuthError::ExpiredToken),
-        Void::AncestorGone => Some(AuthError::InvalidClientTokenId),
+        Void::AncestorOff => Some(AuthError::InvalidClientTokenId),
     }
 }
 

@@ -15,7 +15,7 @@ impl Service {
         let mut batches = self.ledger.follow();
         loop {
             match batches.recv().await {
-                Ok(batch) => deleted(&batch).for_each(|account| self.forget_account(account)),
+                Ok(batch) => deleted(&batch.facts).for_each(|account| self.forget_account(account)),
                 Err(RecvError::Lagged(_)) => self.forget_accounts_that_are_gone(),
                 Err(RecvError::Closed) => return,
             }

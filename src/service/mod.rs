@@ -255,9 +255,15 @@ impl Service {
         &self.settings
     }
 
-    /// The time.
+    /// The time: the clock's, but never before that of the newest record, so that a clock that goes back makes nothing
+    /// count again that has ended.
     #[must_use]
     pub fn now(&self) -> Timestamp {
+        self.clock_time().max(self.ledger.time())
+    }
+
+    /// What the clock says, for comparing it with others' clocks.
+    fn clock_time(&self) -> Timestamp {
         self.clock.now()
     }
 

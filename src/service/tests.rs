@@ -8,7 +8,7 @@ use crate::domain::command::{
     AccessKeyAction, AccountAction, Action, PolicyAction, ProfileAction, RevocationTarget,
     RoleAction, SessionAction,
 };
-use crate::domain::event::{AccessKeyEvent, EventKind, KeyOwner};
+use crate::domain::event::{AccessKeyEvent, EventKind, KeyOwner, SessionEvent};
 use crate::domain::tags::Tags;
 use crate::domain::testing::{TRUST_EC2, allow, of_role};
 use crate::identity::{Arn, Path, Principal, Subject, UniqueId};
@@ -66,7 +66,7 @@ impl Desk {
             session_token: token,
             region: "us-east-1",
         };
-        let added = sign_call(&signer, "locum:7400", PATH, b"", self.service.now());
+        let added = sign_call(&signer, "locum:7400", PATH, b"", self.service.clock_time());
         let metadata: Vec<_> = added.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let call = Call::new("locum:7400", PATH, metadata.iter().copied(), b"");
         self.service.authenticate_call(&call)
@@ -171,6 +171,35 @@ async fn a_session_works_until_it_ends() {
     desk.advance(1);
     let ended = desk.call(of_a.key.as_str(), of_a.secret.expose(), Some(token));
     assert_eq!(ended.unwrap_err().code(), "ExpiredToken");
+}
+
+/// Protects from a clock that goes back: what has ended does not come back, what is revoked then is revoked, and requests
+/// are still signed by the time that the clock says.
+#[tokio::test]
+async fn nothing_that_ended_comes_back_with_the_clock() {
+    let desk = desk();
+    let (a, root) = desk.account("111111111111").await;
+    let first = desk.instance_credentials(a).await;
+    let call = |set: &IssuedCredentials| {
+        desk.call(set.key.as_str(), set.secret.expose(), Some(set.token.expose()))
+    };
+    desk.advance(3600);
+    assert_eq!(call(&first).unwrap_err(), AuthError::ExpiredToken);
+    // Something happens at this time.
+    desk.account("222222222222").await;
+    desk.advance(-1800);
+    assert_eq!(call(&first).unwrap_err(), AuthError::ExpiredToken);
+    let second = desk.service.now();
+    let minting = desk.service.draw_minting().unwrap();
+    let target = RevocationTarget::Role("Get-pics".parse().unwrap());
+    let action =
+        Action::Session(SessionAction::Revoke { target, before: None, chained: false, minting });
+    let kinds = desk.own(a, action).await;
+    let EventKind::Session(SessionEvent::Revoked { before, .. }) = &kinds[0] else { panic!() };
+    assert!(*before > second, "the cut-off is after the newest record");
+    let account_key = desk.service.view().state.account(a).unwrap().key.clone();
+    let secret = desk.service.account_key(a, &account_key).unwrap().secret(&root);
+    assert!(desk.call(root.as_str(), secret.expose(), None).is_ok());
 }
 
 /// Protects a disabled account: its sessions authenticate nobody.

@@ -61,7 +61,8 @@ impl Decider<'_> {
         // Sessions are put off by a revocation of their role or user and, an instance's, by one of the
         // instance.
         let put_off = match target {
-            RevocationTarget::Session(_) => principals.max(instances),
+            // Named by its key, a session is void whenever it was issued.
+            RevocationTarget::Session(_) => Timestamp::EPOCH,
             RevocationTarget::Instance(id) => principals.max(revocations.of_instance(id)),
             RevocationTarget::User(name) => {
                 let user = self.account.user(name);

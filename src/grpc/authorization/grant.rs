@@ -1,7 +1,6 @@
 //! Grants to resource services, and the stream that says which of them are void.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
@@ -145,7 +144,7 @@ pub(super) fn invalidations(front: Front, info: RequestInfo) -> Result<Answers<T
             let told = tokio::select! {
                 _ = life.tick() => Told { sequence: newest(), ..Told::default() },
                 heard = facts.recv() => match heard {
-                    Ok(batch) => match voided(asking, &batch) {
+                    Ok(batch) => match voided(asking, &batch.facts) {
                         Some(told) => told,
                         None => continue,
                     },
@@ -307,7 +306,7 @@ fn reach_of_mfa(event: &MfaEvent) -> Reach {
 }
 
 /// What a batch voids for a service of this account, if anything: it is not told of other accounts.
-fn voided(asking: AccountId, batch: &Arc<[Recorded]>) -> Option<Told> {
+fn voided(asking: AccountId, batch: &[Recorded]) -> Option<Told> {
     let mut accounts = BTreeSet::new();
     let mut all = false;
     for event in batch.iter().flat_map(|recorded| &recorded.fact.events) {
