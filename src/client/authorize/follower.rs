@@ -105,10 +105,10 @@ impl Grants {
 }
 
 /// Follows for as long as the authorizer lives.
-pub(super) async fn follow(grants: Arc<Grants>, locum: SignedChannel) {
+pub(super) async fn follow(grants: Arc<Grants>, locum: SignedChannel, service: String) {
     let mut pause = PAUSE_MIN;
     loop {
-        match listen(&grants, &locum).await {
+        match listen(&grants, &locum, &service).await {
             Ok(()) => pause = PAUSE_MIN,
             Err(status) => {
                 tracing::warn!(code = ?status.code(), error = status.message(), "grants cannot be followed");
@@ -120,9 +120,11 @@ pub(super) async fn follow(grants: Arc<Grants>, locum: SignedChannel) {
 }
 
 /// One stream, from its opening to its end.
-async fn listen(grants: &Grants, locum: &SignedChannel) -> Result<(), Status> {
+async fn listen(grants: &Grants, locum: &SignedChannel, service: &str) -> Result<(), Status> {
     let mut client = AuthorizationServiceClient::new(locum.clone());
-    let told = client.follow_invalidations(FollowInvalidationsRequest {}).await?;
+    let told = client
+        .follow_invalidations(FollowInvalidationsRequest { service: service.to_owned() })
+        .await?;
     let mut told = told.into_inner();
     let mut first = true;
     loop {

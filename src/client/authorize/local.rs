@@ -33,9 +33,9 @@ pub(super) struct Local {
 }
 
 impl Local {
-    pub(super) fn new(locum: SignedChannel, account: AccountId) -> Self {
+    pub(super) fn new(locum: SignedChannel, account: AccountId, service: &str) -> Self {
         let grants = Arc::new(Grants::new(Clock::System));
-        let follower = tokio::spawn(follow(grants.clone(), locum.clone()));
+        let follower = tokio::spawn(follow(grants.clone(), locum.clone(), service.to_owned()));
         Self {
             remote: Remote::new(locum.clone(), account),
             locum,

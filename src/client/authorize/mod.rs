@@ -275,7 +275,7 @@ impl Authorizer {
     /// Locum does not know the service's own credentials, or cannot be reached.
     pub async fn local(locum: SignedChannel, settings: Settings) -> Result<Self, Status> {
         let account = own_account(&locum).await?;
-        let local = Arc::new(Local::new(locum, account));
+        let local = Arc::new(Local::new(locum, account, &settings.service));
         Ok(Self { settings: Arc::new(settings), mode: Mode::Local(local) })
     }
 

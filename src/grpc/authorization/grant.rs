@@ -29,16 +29,27 @@ use crate::proto::v1::{
     FollowInvalidationsResponse as Told, GrantVerificationRequest, GrantVerificationResponse,
     GrantedLevel, GrantedPolicies, GrantedPolicy, GrantedPrincipal, GrantedRole, GrantedUser,
 };
-use crate::service::{GrantError, RequestInfo};
+use crate::service::{GrantError, RequestInfo, ServiceError};
 
-/// What a service needs for grants.
-pub(super) const GRANT: Permission = Permission::GrantVerification;
 /// Messages that wait for a slow follower.
 const FOLLOWER_QUEUE: usize = 64;
 /// How often a follower hears that all is as it was.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// How long a follower stays before it is authenticated anew.
 const FOLLOW_LIFE_MAX: Duration = Duration::from_secs(600);
+
+/// Whether the caller may have grants for requests to a service of this name, or with none of whatever name.
+pub(super) fn may_ask_for(
+    front: &Front,
+    info: &RequestInfo,
+    service: &str,
+) -> Result<(), ServiceError> {
+    let resource = match service {
+        "" => Resource::everything(),
+        name => Resource::resource_service(Front::account_of(info)?, name),
+    };
+    front.may_ask_on(info, Permission::GrantVerification, &resource)
+}
 
 pub(super) fn grant(
     front: &Front,
@@ -47,9 +58,7 @@ pub(super) fn grant(
 ) -> Result<GrantVerificationResponse, Status> {
     let asking = Front::account_of(info)?;
     let service = request.request.as_ref().map(|request| request.service.as_str());
-    let service = service.unwrap_or_default();
-    let resource = Resource::resource_service(asking, service);
-    front.may_ask_on(info, GRANT, &resource)?;
+    may_ask_for(front, info, service.unwrap_or_default())?;
     let granted = question::with_shown(&front.service, request.request.as_ref(), |shown| {
         let granted = front.service.grant(asking, shown, |context, policies| {
             (granted_context(context), granted_policies(policies))
@@ -127,7 +136,11 @@ fn granted_level(name: &str, policies: &[Named<'_>]) -> GrantedLevel {
 }
 
 /// Tells a service of what voids its grants: those of its own account, or all for the operator's.
-pub(super) fn invalidations(front: Front, info: RequestInfo) -> Result<Answers<Told>, Status> {
+pub(super) fn invalidations(
+    front: Front,
+    info: RequestInfo,
+    service: String,
+) -> Result<Answers<Told>, Status> {
     let asking = Front::account_of(&info)?;
     // Subscribed before the first message is made, so that nothing falls between.
     let mut facts = front.service.ledger().follow();
@@ -160,7 +173,7 @@ pub(super) fn invalidations(front: Front, info: RequestInfo) -> Result<Answers<T
             // What the service may do, and whether its credentials count, can change while it follows.
             let stands = front.service.stands(&front.service.view().state, &info.caller);
             let told = if stands {
-                front.may_ask(&info, GRANT).map(|()| told).map_err(Status::from)
+                may_ask_for(&front, &info, &service).map(|()| told).map_err(Status::from)
             } else {
                 Err(Status::unauthenticated("the caller's credentials have ended"))
             };
@@ -179,13 +192,14 @@ pub(super) fn invalidations(front: Front, info: RequestInfo) -> Result<Answers<T
 enum Reach {
     /// No grant.
     Nothing,
-    /// Grants of its account.
+    /// Grants of its account: whatever decides about a signer, and how it is called, is of its own account.
     Account,
-    /// Any: of sessions that were chained from this account, or under the installation's guardrails.
+    /// Any: of sessions that came from this account's over a chain, of which only the token tells, or under the
+    /// installation's guardrails.
     All,
 }
 
-/// What grants an event voids. Conservative: what is not known to matter less voids all.
+/// What grants an event voids. Conservative where it costs a tenant's own grants alone.
 fn reach(kind: &EventKind) -> Reach {
     match kind {
         EventKind::Account(event) => reach_of_account(event),
@@ -199,14 +213,14 @@ fn reach(kind: &EventKind) -> Reach {
         },
         EventKind::User(event) => match event {
             UserEvent::Created { .. } => Reach::Nothing,
-            UserEvent::Updated { .. } | UserEvent::Deleted { .. } => Reach::All,
+            UserEvent::Updated { .. } | UserEvent::Deleted { .. } => Reach::Account,
         },
         EventKind::Group(event) => match event {
             GroupEvent::Created { .. } => Reach::Nothing,
             GroupEvent::Deleted { .. }
             | GroupEvent::UserAdded { .. }
-            | GroupEvent::UserRemoved { .. } => Reach::Account,
-            GroupEvent::Updated { .. } => Reach::All,
+            | GroupEvent::UserRemoved { .. }
+            | GroupEvent::Updated { .. } => Reach::Account,
         },
         EventKind::AccessKey(event) => match event {
             AccessKeyEvent::Created { .. } | AccessKeyEvent::Used { .. } => Reach::Nothing,
@@ -214,12 +228,13 @@ fn reach(kind: &EventKind) -> Reach {
         },
         EventKind::Role(event) => match event {
             RoleEvent::Created { .. } | RoleEvent::TrustChanged { .. } => Reach::Nothing,
-            RoleEvent::Updated { .. } => Reach::Account,
-            RoleEvent::Deleted { .. } | RoleEvent::DeletionCompleted { .. } => Reach::All,
+            RoleEvent::Updated { .. }
+            | RoleEvent::Deleted { .. }
+            | RoleEvent::DeletionCompleted { .. } => Reach::Account,
         },
         EventKind::Policy(event) => reach_of_policy(event),
         EventKind::Tag(event) => match event {
-            TagEvent::Tagged { .. } | TagEvent::Untagged { .. } => Reach::All,
+            TagEvent::Tagged { .. } | TagEvent::Untagged { .. } => Reach::Account,
         },
         EventKind::Profile(event) => match event {
             ProfileEvent::Created { .. }
@@ -240,11 +255,12 @@ fn reach(kind: &EventKind) -> Reach {
         },
         EventKind::Session(event) => match event {
             SessionEvent::Issued { .. } => Reach::Nothing,
-            SessionEvent::Revoked { .. } => Reach::All,
+            SessionEvent::Revoked { chained: true, .. } => Reach::All,
+            SessionEvent::Revoked { chained: false, .. } => Reach::Account,
         },
         EventKind::Mfa(event) => reach_of_mfa(event),
         EventKind::Oidc(event) => match event {
-            OidcEvent::Created(_) | OidcEvent::Updated(_) | OidcEvent::Deleted(_) => Reach::All,
+            OidcEvent::Created(_) | OidcEvent::Updated(_) | OidcEvent::Deleted(_) => Reach::Account,
         },
     }
 }
@@ -255,11 +271,10 @@ fn reach_of_account(event: &AccountEvent) -> Reach {
         | AccountEvent::KeyRewrapped { .. }
         | AccountEvent::QuotaSet { .. }
         | AccountEvent::AddressRangesSet { .. } => Reach::Nothing,
-        AccountEvent::Disabled
-        | AccountEvent::Enabled
-        | AccountEvent::Deleted
+        AccountEvent::Enabled
         | AccountEvent::AliasCreated { .. }
-        | AccountEvent::AliasDeleted { .. } => Reach::All,
+        | AccountEvent::AliasDeleted { .. } => Reach::Account,
+        AccountEvent::Disabled | AccountEvent::Deleted => Reach::All,
     }
 }
 
@@ -273,8 +288,9 @@ fn reach_of_policy(event: &PolicyEvent) -> Reach {
         | PolicyEvent::Attached { .. }
         | PolicyEvent::Detached { .. }
         | PolicyEvent::BoundaryPut { .. }
-        | PolicyEvent::BoundaryDeleted { .. } => Reach::Account,
-        PolicyEvent::DefaultVersionSet { .. } | PolicyEvent::VersionDeleted { .. } => Reach::All,
+        | PolicyEvent::BoundaryDeleted { .. }
+        | PolicyEvent::DefaultVersionSet { .. }
+        | PolicyEvent::VersionDeleted { .. } => Reach::Account,
     }
 }
 
@@ -301,7 +317,7 @@ fn reach_of_mfa(event: &MfaEvent) -> Reach {
         | MfaEvent::Deactivated { .. }
         | MfaEvent::Deleted { .. }
         | MfaEvent::CodeAccepted { .. }
-        | MfaEvent::CodeRefused { .. } => Reach::All,
+        | MfaEvent::CodeRefused { .. } => Reach::Account,
     }
 }
 

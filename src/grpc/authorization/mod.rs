@@ -132,8 +132,9 @@ impl AuthorizationService for Front {
         request: Request<FollowInvalidationsRequest>,
     ) -> Result<Response<Self::FollowInvalidationsStream>, Status> {
         let info = Self::info(&request)?;
-        self.may_ask(&info, grant::GRANT)?;
-        Ok(Response::new(grant::invalidations(self.clone(), info)?))
+        let service = request.into_inner().service;
+        grant::may_ask_for(self, &info, &service)?;
+        Ok(Response::new(grant::invalidations(self.clone(), info, service)?))
     }
 
     async fn verify_identity_token(

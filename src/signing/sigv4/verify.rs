@@ -26,10 +26,11 @@ const SKEW: Duration = Duration::from_secs(SKEW_MINUTES * 60);
 /// How long a presigned URL is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
-    /// 15 minutes after its date, whatever it asks for: STS (aws-iam-authenticator relies on it).
+    /// 15 minutes after its date, whatever it asks for: STS (aws-iam-authenticator relies on it), and what else is
+    /// Locum's own, so that a request that leaked is soon worth nothing.
     Fixed,
     /// As many seconds after its date as it asks for, at most a week: S3 (Amazon S3 API Reference,
-    /// sigv4-query-string-auth) and all others.
+    /// sigv4-query-string-auth) and all other resource services.
     Asked,
 }
 
@@ -50,7 +51,8 @@ impl<'a> Expectations<'a> {
     /// What `service` expects in these regions, by whatever host it is called.
     #[must_use]
     pub fn new(service: &'a str, regions: &'a [String]) -> Self {
-        let lifetime = if service == "sts" { Lifetime::Fixed } else { Lifetime::Asked };
+        let own = matches!(service, "sts" | "iam" | "ec2" | "locum");
+        let lifetime = if own { Lifetime::Fixed } else { Lifetime::Asked };
         Self { service, regions, hosts: &[], lifetime }
     }
 
