@@ -5,6 +5,7 @@ mod facts;
 mod keys;
 mod permission;
 mod resource;
+mod root;
 mod target;
 
 use std::net::IpAddr;
@@ -30,6 +31,7 @@ pub use facts::{Facts, SessionFacts};
 pub use keys::{Connection, GLOBAL_KEYS, REQUEST_KEYS, insert_request_keys, web_identity_context};
 pub use permission::{Permission, RequestKeys, Row};
 pub use resource::{LaunchedBeside, ListKind, Resource, ResourceKind};
+pub use root::require_root;
 pub use target::Target;
 
 /// Who asks, as authenticated at an edge.

@@ -179,8 +179,14 @@ impl Front {
     }
 }
 
-/// Who holds keys and devices: whoever calls, where no user is named.
+/// How requests name the account's root, as IAM's credential report does: no user can be called so.
+const ROOT_ACCOUNT: &str = "<root_account>";
+
+/// Who holds keys and devices: whoever calls, where nobody is named.
 pub(super) fn holder(user_name: &str) -> Result<KeyHolder, ServiceError> {
+    if user_name == ROOT_ACCOUNT {
+        return Ok(KeyHolder::Root);
+    }
     let named: Option<UserName> = optional("user_name", user_name)?;
     Ok(named.map_or(KeyHolder::Caller, KeyHolder::User))
 }

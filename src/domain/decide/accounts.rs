@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Decider, require};
-use crate::domain::access::{Facts, Permission, Required, Resource};
+use crate::domain::access::{Facts, Permission, Required, Resource, require_root};
 use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::command::{AccessKeyAction, AccountAction, AgentAction, Command, UserAction};
 use crate::domain::entity::TagOwner;
@@ -273,6 +273,7 @@ impl Decider<'_> {
         owner: &KeyOwner,
     ) -> Result<KeyOwner, Rejection> {
         self.require(permission, &Resource::key_owner(self.account, owner))?;
+        require_root(&self.command.caller, self.account.id, permission, owner)?;
         match owner {
             KeyOwner::User(name) => {
                 let user = self.account.user(name);

@@ -1,14 +1,16 @@
 //! Long-term access keys, and the host agents that hold one.
 
+use std::sync::Arc;
+
 use super::Made;
-use crate::domain::access::{ListKind, Permission, Target};
+use crate::domain::access::{ListKind, Permission, Target, require_root};
 use crate::domain::command::{AccessKeyAction, Action, AgentAction};
 use crate::domain::event::{AccessKeyEvent, EventKind, KeyOwner};
 use crate::domain::last_use::LastUse;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{AccessKey, Account, Agent, key_of};
 use crate::identity::{AccessKeyId, AgentName, Principal, UserName};
-use crate::ledger::Receipt;
+use crate::ledger::{Receipt, View};
 use crate::service::{Reading, RequestInfo, Service, ServiceError};
 use crate::signing::Secret;
 
@@ -222,11 +224,24 @@ impl Service {
     ) -> Result<KeysOf, ServiceError> {
         let view = self.view_at(min_sequence).await?;
         let owner = holder.owner(info, &*Self::own_account_in(&view, info)?)?;
-        let reading = self.read_in(&view, info, permission, &Target::Keys(&owner))?;
+        let reading = self.read_keys_in(&view, info, permission, &owner)?;
         if let KeyOwner::User(name) = &owner {
             reading.account.user(name).ok_or_else(|| Rejection::missing("user", name))?;
         }
         Ok(KeysOf { reading, owner })
+    }
+
+    /// What is held by `owner`, for a caller who has `permission` on them; of root for root alone.
+    pub(super) fn read_keys_in(
+        &self,
+        view: &Arc<View>,
+        info: &RequestInfo,
+        permission: Permission,
+        owner: &KeyOwner,
+    ) -> Result<Reading, ServiceError> {
+        let reading = self.read_in(view, info, permission, &Target::Keys(owner))?;
+        require_root(&info.caller, reading.account.id, permission, owner)?;
+        Ok(reading)
     }
 
     /// The key that a receipt's fact made, with its secret.

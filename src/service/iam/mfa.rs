@@ -142,7 +142,7 @@ impl Service {
     ) -> Result<Found<MfaDevice>, ServiceError> {
         let view = self.view_at(min_sequence).await?;
         let owner = holder.of_device(info, &*Self::own_account_in(&view, info)?, serial_number)?;
-        let reading = self.read_in(&view, info, Permission::GetMFADevice, &Target::Keys(&owner))?;
+        let reading = self.read_keys_in(&view, info, Permission::GetMFADevice, &owner)?;
         let device = reading.account.mfa_device(serial_number).cloned();
         let device = device.filter(|device| device.owner.as_ref() == Some(&owner));
         reading.found(device, || Rejection::missing("MFA device", serial_number))
