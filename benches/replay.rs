@@ -32,6 +32,7 @@ fn launched(number: u64) -> EventKind {
         region: Arc::from("us-east-1"),
         zone: Arc::from("us-east-1a"),
         agent: None,
+        agent_id: None,
         tags: std::collections::BTreeMap::new(),
         metadata: MetadataOptions::default(),
     };

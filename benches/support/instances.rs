@@ -21,6 +21,7 @@ pub(crate) fn facts() -> InstanceFacts {
         region: "us-east-1".into(),
         zone: "us-east-1a".into(),
         agent: None,
+        agent_id: None,
         tags: Default::default(),
         metadata: MetadataOptions::default(),
     }

@@ -111,6 +111,7 @@ fn of_rejection(rejection: &Rejection) -> Kind {
         | Rejection::InvalidParameter(_)
         | Rejection::InvalidCombination(_)
         | Rejection::MalformedPolicy { .. }
+        | Rejection::InvalidPrincipal { .. }
         | Rejection::PackedPolicyTooLarge { .. }
         | Rejection::IncorrectState(_)
         | Rejection::NoSuchInstance(_)
@@ -383,6 +384,7 @@ impl From<Rejection> for Fault {
             told @ (Rejection::Constraints(_)
             | Rejection::Validation(_)
             | Rejection::InvalidParameter(_)
+            | Rejection::InvalidPrincipal { .. }
             | Rejection::InvalidCombination(_)) => Self::new(kind, told.to_string()),
             other => Self::new(kind, sentence(&other.to_string())),
         }

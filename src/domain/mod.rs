@@ -52,7 +52,9 @@ pub mod tags;
 pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
-
+pub mod trust;
+#[cfg(test)]
+mod trust_tests;
 pub mod usage;
 
 pub use apply::Nonsense;

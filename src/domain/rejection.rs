@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::constraint::Violations;
-use crate::identity::{AccountId, Invalid, RoleName};
+use crate::identity::{AccountId, Arn, Invalid, RoleName};
 use crate::policy::{Context, ParseError, Trace};
 
 /// A command that changed nothing.
@@ -23,6 +23,8 @@ pub enum Rejection {
     InvalidCombination(&'static str),
     #[error("`{field}` is no policy: {error}")]
     MalformedPolicy { field: &'static str, error: ParseError },
+    #[error("Invalid principal in policy: \"AWS\":\"{arn}\"")]
+    InvalidPrincipal { arn: Arn },
     #[error("Packed policy consumes {percent}% of allotted space, please use smaller policy.")]
     PackedPolicyTooLarge { percent: u32 },
     #[error("Authentication code for device is not valid.")]
@@ -100,7 +102,9 @@ impl Rejection {
             Self::Invalid(_) | Self::Constraints(_) | Self::Validation(_) => "ValidationError",
             Self::InvalidParameter(_) => "InvalidParameterValue",
             Self::InvalidCombination(_) => "InvalidParameterCombination",
-            Self::MalformedPolicy { .. } => "MalformedPolicyDocument",
+            Self::MalformedPolicy { .. } | Self::InvalidPrincipal { .. } => {
+                "MalformedPolicyDocument"
+            }
             Self::PackedPolicyTooLarge { .. } => "PackedPolicyTooLarge",
             Self::InvalidAuthenticationCode => "InvalidAuthenticationCode",
             Self::AccessDenied(_) | Self::AccountDisabled(_) => "AccessDenied",

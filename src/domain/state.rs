@@ -23,6 +23,7 @@ use super::oidc::RegisteredProvider;
 use super::quotas::Quota;
 use super::revocation::Revocations;
 use super::tags::Tags;
+use super::trust::Trust;
 use crate::clock::Timestamp;
 use crate::identity::{
     AccessKeyId, AccountAlias, AccountId, AgentName, Arn, AssociationId, GroupName, InstanceId,
@@ -167,7 +168,7 @@ pub struct Role {
     pub description: Arc<str>,
     pub max_session: Duration,
     pub created_at: Timestamp,
-    pub trust: Policy,
+    pub trust: Trust,
     pub permissions: Permissions,
     /// When a session of it was used last.
     pub last_use: Option<Arc<LastUse>>,
@@ -296,9 +297,11 @@ impl State {
         self.accounts().find_map(|account| {
             let role = account.roles.values().find(|role| role.id.as_str() == id);
             let user = account.users.values().find(|user| user.id.as_str() == id);
-            let of_role = role.map(|role| Arn::role(account.id, &role.path, &role.name));
-            let arn = of_role.or_else(|| user.map(|u| Arn::user(account.id, &u.path, &u.name)));
-            arn.map(|arn| arn.to_string())
+            let agent = account.agents.values().find(|agent| agent.id.as_str() == id);
+            let arn = role.map(|role| Arn::role(account.id, &role.path, &role.name));
+            let arn = arn.or(user.map(|user| Arn::user(account.id, &user.path, &user.name)));
+            arn.or(agent.map(|agent| Arn::agent(account.id, &agent.name)))
+                .map(|arn| arn.to_string())
         })
     }
 

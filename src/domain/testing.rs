@@ -203,6 +203,7 @@ impl World {
             region: Arc::from("us-east-1"),
             zone: Arc::from("us-east-1a"),
             agent: None,
+            agent_id: None,
             tags: BTreeMap::new(),
             metadata: MetadataOptions::default(),
         };

@@ -138,7 +138,7 @@ pub(super) fn role(state: &State, account: &Account, role: &Role) -> v1::Role {
         role_id: role.id.to_string(),
         arn: Arn::role(account.id, &role.path, &role.name).to_string(),
         created_at: time(role.created_at),
-        trust_policy: role.trust.principals_display(&|id| state.arn_of_id(id)),
+        trust_policy: role.trust.shown(state),
         description: role.description.to_string(),
         max_session: i64::try_from(role.max_session.as_secs())
             .ok()

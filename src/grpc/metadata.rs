@@ -28,7 +28,7 @@ impl Scope {
     fn of(principal: &Principal) -> Result<(AccountId, Self), Status> {
         match principal {
             Principal::Instance { account, id } => Ok((*account, Self::One(id.clone()))),
-            Principal::Agent { account, name } => Ok((*account, Self::Agent(name.clone()))),
+            Principal::Agent { account, id, .. } => Ok((*account, Self::Agent(id.clone()))),
             _ => Err(Status::permission_denied(
                 "metadata is for instances and host agents, by identities of their own",
             )),

@@ -172,6 +172,7 @@ pub(super) fn of_rejection(rejection: &Rejection) -> Status {
         Rejection::Validation(_)
         | Rejection::InvalidParameter(_)
         | Rejection::InvalidCombination(_)
+        | Rejection::InvalidPrincipal { .. }
         | Rejection::PackedPolicyTooLarge { .. } => Code::InvalidArgument,
         Rejection::InvalidAuthenticationCode => Code::PermissionDenied,
         Rejection::AccessDenied(_) | Rejection::AccountDisabled(_) => Code::PermissionDenied,

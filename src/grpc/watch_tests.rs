@@ -137,7 +137,9 @@ impl Desk {
     async fn watch(&self, agent: &str, after_sequence: u64, stall: Duration) -> Reader {
         let agent: AgentName = agent.parse().unwrap();
         let key = self.key_of(&KeyOwner::Agent(agent.clone()));
-        let scope = Scope::Agent(agent);
+        let view = self.service.view();
+        let agents = &view.state.account(self.account).unwrap().agents;
+        let scope = Scope::Agent(agents[agent.as_str()].id.clone());
         let watcher = self.watchers.watch(self.account, scope.clone(), after_sequence);
         let stream = place(&self.watchers.streams, None).await.unwrap();
         let request_id = Arc::from("test");

@@ -33,15 +33,15 @@ const RECENT_MAX: usize = 65_536;
 pub(super) enum Scope {
     /// Itself.
     One(InstanceId),
-    /// Those of a host.
-    Agent(AgentName),
+    /// Those of a host, by the unique id of its agent: a successor of the same name gets nothing of its predecessor's.
+    Agent(UniqueId),
 }
 
 impl Scope {
     pub(super) fn holds(&self, instance: &Record) -> bool {
         match self {
             Self::One(id) => instance.id == id.into(),
-            Self::Agent(name) => instance.facts.agent.as_ref() == Some(name),
+            Self::Agent(id) => instance.facts.agent_id.as_ref() == Some(id),
         }
     }
 }
@@ -286,7 +286,7 @@ impl Table {
         let Some(instance) = found else {
             return self.wake_account(account, |due| due.add(id));
         };
-        let agent = instance.facts.agent.clone();
+        let agent = instance.facts.agent_id.clone();
         let scopes = [Some(Scope::One(id.clone())), agent.map(Scope::Agent)];
         for scope in scopes.into_iter().flatten() {
             self.wake(account, &scope, |due| {

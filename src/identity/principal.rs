@@ -85,6 +85,8 @@ pub enum Principal {
         account: AccountId,
         /// The agent's name.
         name: AgentName,
+        /// The agent's unique id, `AGNT...`.
+        id: UniqueId,
     },
 }
 
@@ -126,7 +128,7 @@ impl Principal {
             Self::Instance { account, id } => {
                 Arc::from(format!("arn:aws:locum::{account}:instance/{id}"))
             }
-            Self::Agent { account, name } => Arn::agent(*account, name).into(),
+            Self::Agent { account, name, .. } => Arn::agent(*account, name).into(),
         }
     }
 
@@ -139,12 +141,13 @@ impl Principal {
         }
     }
 
-    /// The unique id of the user or role behind the principal.
+    /// The unique id of the user, role or agent behind the principal.
     #[must_use]
     pub fn unique_id(&self) -> Option<&str> {
         match self {
             Self::User { id, .. } => Some(id.as_str()),
             Self::AssumedRole { role_id, .. } => Some(role_id.as_str()),
+            Self::Agent { id, .. } => Some(id.as_str()),
             _ => None,
         }
     }
@@ -162,7 +165,7 @@ impl Principal {
             Self::FederatedUser { account, name } => format!("{account}:{name}"),
             Self::Federated(name) | Self::Service(name) => name.to_string(),
             Self::Instance { account, id } => format!("{account}:{id}"),
-            Self::Agent { account, name } => format!("{account}:{name}"),
+            Self::Agent { account, name, .. } => format!("{account}:{name}"),
         }
     }
 }

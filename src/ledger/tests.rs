@@ -40,7 +40,7 @@ async fn with_open_role(ledger: &Ledger) -> World {
         id: role.id.clone(),
         description: Arc::from(""),
         max_session: role.max_session,
-        trust: role.trust.clone(),
+        trust: role.trust.policy.clone(),
         tags: role.tags.clone(),
         boundary: None,
     });
@@ -98,6 +98,7 @@ fn with_tagged_instances(count: u64) -> State {
             region: Arc::from("us-east-1"),
             zone: Arc::from("us-east-1a"),
             agent: None,
+            agent_id: None,
             tags: tags.clone(),
             metadata: Default::default(),
         };
@@ -261,7 +262,6 @@ async fn a_refused_command_leaves_no_record() {
     assert_eq!(ledger.log().head().sequence.0, before.sequence);
 }
 
-/// Protects readers of their own writes: a read waits for its record, and not for ever.
 /// Protects revocations, ends and limits from clocks: whatever time a command brings, it is decided no earlier than what is
 /// recorded already, also after a restart, with a snapshot and without.
 #[tokio::test]
@@ -292,6 +292,7 @@ async fn no_command_is_decided_before_the_newest_record() {
     drop(writer);
 }
 
+/// Protects readers of their own writes: a read waits for its record, and not for ever.
 #[tokio::test]
 async fn a_read_waits_for_its_record() {
     let folder = tempfile::tempdir().unwrap();

@@ -173,14 +173,17 @@ impl Policy {
         self.0.text.chars().filter(|c| !c.is_whitespace()).count()
     }
 
-    /// This policy with each user or role that `id_of` knows by its ARN named by its unique id instead,
+    /// Each principal that is named by its ARN, as written, but for whole accounts.
+    pub fn principal_arns(&self) -> impl Iterator<Item = &str> {
+        let named = self.0.statements.iter().filter_map(|statement| statement.principals.as_ref());
+        named.flat_map(|principals| &principals.items).filter_map(|item| item.named.arn())
+    }
+
+    /// This policy with each user, role or host agent that `id_of` knows by its ARN named by its unique id instead,
     /// so that a later entity of the same name is not meant.
     #[must_use]
     pub fn bind_principals(&self, id_of: &dyn Fn(&str) -> Option<String>) -> Self {
-        self.with_principals(&|named| match named {
-            principal::Named::Entity(entity) => id_of(&entity.arn),
-            _ => None,
-        })
+        self.with_principals(&|named| named.lasting_arn().and_then(id_of))
     }
 
     /// The text with each unique id that `arn_of` knows written as that ARN again.

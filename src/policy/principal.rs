@@ -14,7 +14,7 @@ pub(super) enum Named {
     Entity(Entity),
     /// A role session, federated user, instance or agent by ARN.
     Session(Session),
-    /// A user or role by unique id.
+    /// A user, role or host agent by unique id.
     UniqueId(Box<str>),
     /// A service.
     Service(Box<str>),
@@ -77,7 +77,7 @@ impl Named {
             return Ok(Self::Account(account));
         }
         let invalid = "Invalid principal in policy";
-        let unique = text.starts_with("AROA") || text.starts_with("AIDA");
+        let unique = ["AROA", "AIDA", "AGNT"].iter().any(|prefix| text.starts_with(prefix));
         if unique && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Ok(Self::UniqueId(Box::from(text)));
         }
@@ -107,6 +107,39 @@ impl Named {
             ("locum", "instance") => Ok(session(SessionKind::Instance)),
             ("locum", "agent") => Ok(session(SessionKind::Agent)),
             _ => Err(invalid),
+        }
+    }
+
+    /// The ARN of a user, a role or one of those that live for a while.
+    pub(super) fn arn(&self) -> Option<&str> {
+        match self {
+            Self::Entity(entity) => Some(&entity.arn),
+            Self::Session(session) => Some(&session.arn),
+            Self::Everyone
+            | Self::Account(_)
+            | Self::UniqueId(_)
+            | Self::Service(_)
+            | Self::Federated(_)
+            | Self::CanonicalUser => None,
+        }
+    }
+
+    /// The ARN of what a unique id can stand for: a user, a role or a host agent.
+    pub(super) fn lasting_arn(&self) -> Option<&str> {
+        match self {
+            Self::Entity(entity) => Some(&entity.arn),
+            Self::Session(session) => match session.kind {
+                SessionKind::Agent => Some(&session.arn),
+                SessionKind::AssumedRole | SessionKind::FederatedUser | SessionKind::Instance => {
+                    None
+                }
+            },
+            Self::Everyone
+            | Self::Account(_)
+            | Self::UniqueId(_)
+            | Self::Service(_)
+            | Self::Federated(_)
+            | Self::CanonicalUser => None,
         }
     }
 

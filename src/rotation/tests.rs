@@ -47,6 +47,7 @@ fn instance(number: u64, issued_at: i64) -> Record {
         region: Arc::from("us-east-1"),
         zone: Arc::from("us-east-1a"),
         agent: None,
+        agent_id: None,
         tags: BTreeMap::new(),
         metadata: Default::default(),
     };

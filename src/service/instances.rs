@@ -162,6 +162,7 @@ impl Service {
             region,
             zone,
             agent: asked.agent,
+            agent_id: None,
             tags: instance_tags::parse(&asked.tags)?,
             metadata: MetadataOptions::default().with(asked.metadata),
         };

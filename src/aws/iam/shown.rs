@@ -197,7 +197,7 @@ impl Role {
 
 /// The trust policy; trusted users and roles show as ARNs where they still are there.
 pub(super) fn trust(state: &State, role: &state::Role) -> String {
-    document(&role.trust.principals_display(&|id| state.arn_of_id(id)))
+    document(&role.trust.shown(state))
 }
 
 #[derive(Serialize)]

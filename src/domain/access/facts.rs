@@ -224,6 +224,7 @@ impl<'a> Facts<'a> {
                     region: _,
                     zone: _,
                     agent: _,
+                    agent_id: _,
                     tags,
                     metadata: _,
                 } = facts;

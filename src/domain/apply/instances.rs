@@ -1,9 +1,12 @@
 //! Instances, what they carry and how it is renewed.
 
+use std::sync::Arc;
+
 use crate::clock::Timestamp;
-use crate::domain::event::InstanceEvent;
+use crate::domain::event::{InstanceEvent, InstanceFacts};
+use crate::domain::fleet::Record;
 use crate::domain::rotation::RotationEvent;
-use crate::domain::state::{Account, Refusal, State};
+use crate::domain::state::{Account, Refusal, State, key_of};
 use crate::identity::AccountId;
 
 impl State {
@@ -55,7 +58,10 @@ impl Account {
     fn apply_instance(&mut self, time: Timestamp, event: &InstanceEvent) -> Option<()> {
         match event {
             InstanceEvent::Launched { id, facts, private_ip } => {
-                self.instances.launch(id, facts, *private_ip, time);
+                match self.host_of(facts) {
+                    None => self.instances.launch(id, facts, *private_ip, time),
+                    Some(facts) => self.instances.launch(id, &facts, *private_ip, time),
+                }
                 Some(())
             }
             InstanceEvent::Terminated { id } => self.instances.terminate(id),
@@ -86,10 +92,27 @@ impl Account {
                 self.instances.refuse(instance, Refusal { code, message, since: time })
             }
             InstanceEvent::Restored { instances } => {
-                instances.iter().for_each(|record| self.instances.put_back(record));
+                for record in instances {
+                    match self.host_of(&record.facts) {
+                        None => self.instances.put_back(record),
+                        Some(facts) => {
+                            let facts = Arc::new(facts);
+                            self.instances.put_back(&Record { facts, ..record.clone() });
+                        }
+                    }
+                }
                 Some(())
             }
         }
+    }
+
+    /// What an older version recorded of an instance on a host, without the agent's unique id, with the id of who was the
+    /// agent then; if there is none any more, nobody serves it. None for what is whole as it is.
+    fn host_of(&self, facts: &InstanceFacts) -> Option<InstanceFacts> {
+        let name = facts.agent.as_ref().filter(|_| facts.agent_id.is_none())?;
+        let agent = self.agents.get(&*key_of(name.as_str()));
+        let (agent, agent_id) = agent.map(|agent| (agent.name.clone(), agent.id.clone())).unzip();
+        Some(InstanceFacts { agent, agent_id, ..facts.clone() })
     }
 
     fn apply_rotation(&mut self, event: &RotationEvent) -> Option<()> {

@@ -53,16 +53,21 @@ impl Decider<'_> {
     ) -> Result<(), Rejection> {
         let passed = self.require_launch(facts, networking, profile)?;
         facts.metadata.check_tags(&facts.tags)?;
-        if let Some(agent) = &facts.agent
-            && !self.account.agents.contains_key(&*super::key_of(agent.as_str()))
-        {
-            return Err(Rejection::missing("agent", agent));
-        }
+        let facts = &self.hosted(facts)?;
         self.check_quota(Quota::Instances, launches.len())?;
         for launch in launches {
             self.launch(launch, facts, passed.as_ref())?;
         }
         Ok(())
+    }
+
+    /// The facts with the host agent that they name.
+    fn hosted(&self, facts: &InstanceFacts) -> Result<InstanceFacts, Rejection> {
+        let Some(name) = &facts.agent else { return Ok(facts.clone()) };
+        let agent = self.account.agents.get(&*super::key_of(name.as_str()));
+        let agent = agent.ok_or_else(|| Rejection::missing("agent", name))?;
+        let (agent, agent_id) = (Some(agent.name.clone()), Some(agent.id.clone()));
+        Ok(InstanceFacts { agent, agent_id, ..facts.clone() })
     }
 
     /// Every permission that a launch needs, on each thing that it touches, and the profile that it gives.
@@ -208,7 +213,7 @@ impl Decider<'_> {
         for (id, usage) in usage {
             let Some(instance) = self.account.instances.get(id) else { continue };
             let theirs = match caller {
-                Principal::Agent { name, .. } => instance.facts.agent.as_ref() == Some(name),
+                Principal::Agent { id, .. } => instance.facts.agent_id.as_ref() == Some(id),
                 Principal::Instance { id, .. } => instance.id == *id,
                 _ => true,
             };

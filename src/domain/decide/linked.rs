@@ -9,6 +9,7 @@ use crate::domain::event::{EventKind, RoleEvent};
 use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
 use crate::domain::tags::Tags;
+use crate::domain::trust::Trust;
 use crate::identity::{Invalid, Path, RoleName, UniqueId};
 use crate::policy::{Policy, PolicyKind, SERVICE_LINKED_PATH};
 
@@ -75,7 +76,7 @@ impl Decider<'_> {
             id: id.clone(),
             description: description.clone(),
             max_session: SERVICE_LINKED_SESSION_MAX,
-            trust,
+            trust: Trust::bound(trust, Vec::new()),
         }));
         Ok(())
     }

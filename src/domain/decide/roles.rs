@@ -11,8 +11,9 @@ use crate::domain::entity::TagOwner;
 use crate::domain::event::{EventKind, PolicyOwner, ProfileEvent, RoleEvent};
 use crate::domain::quotas::Quota;
 use crate::domain::rejection::Rejection;
-use crate::domain::state::{Profile, Role, State};
-use crate::identity::{Arn, Invalid, Path, ProfileName, RoleName};
+use crate::domain::state::{Profile, Role};
+use crate::domain::trust::Trust;
+use crate::identity::{Invalid, Path, ProfileName, RoleName};
 use crate::policy::{Policy, SERVICE_LINKED_PATH};
 
 /// The name of the quota on the length of a trust policy (IAM User Guide, reference_iam-quotas).
@@ -40,7 +41,7 @@ impl Decider<'_> {
                     id: id.clone(),
                     description: description.clone(),
                     max_session: *max_session,
-                    trust: bind_principals(self.state, trust),
+                    trust: Trust::bind(self.state, self.account.id, trust)?,
                 }));
                 self.tag_created(TagOwner::Role(name.clone()), tags)?;
                 self.bound_created(PolicyOwner::Role(name.clone()), boundary.as_ref())
@@ -70,7 +71,7 @@ impl Decider<'_> {
                 let role = self.role(Permission::UpdateAssumeRolePolicy, role)?;
                 self.refuse_service_linked(&role.name)?;
                 check_document(TRUST_QUOTA, trust)?;
-                let trust = bind_principals(self.state, trust);
+                let trust = Trust::bind(self.state, self.account.id, trust)?;
                 self.emit(EventKind::Role(RoleEvent::TrustChanged {
                     role: role.name.clone(),
                     trust,
@@ -193,19 +194,4 @@ impl Decider<'_> {
         let found = self.account.profile(name);
         found.cloned().ok_or_else(|| Rejection::missing("instance profile", name))
     }
-}
-
-/// Users and roles named in a trust policy become their unique ids, so that a successor of the same
-/// name is not trusted (IAM User Guide, reference_policies_elements_principal).
-fn bind_principals(state: &State, trust: &Policy) -> Policy {
-    trust.bind_principals(&|arn| {
-        let arn = Arn::parse(arn).ok()?;
-        let account = state.account(arn.account_id()?)?;
-        if arn.resource().starts_with("role/") {
-            return account.role_by_arn(arn.as_str()).map(|role| role.id.to_string());
-        }
-        let user = account.users.get(&*key_of(arn.resource_name()))?;
-        let same = Arn::user(account.id, &user.path, &user.name) == arn;
-        same.then(|| user.id.to_string())
-    })
 }

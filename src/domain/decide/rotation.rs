@@ -295,7 +295,7 @@ impl Decider<'_> {
         let permission = Permission::AssumeRole;
         let required = Required { permission, resource: &resource, facts: &facts };
         let question = Question {
-            resource_policy: Some(&role.trust),
+            resource_policy: Some(&role.trust.policy),
             role_trust: true,
             ..required.question(&caller, self.command.account, self.command.time)
         };

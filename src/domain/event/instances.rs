@@ -25,6 +25,8 @@ pub struct InstanceFacts {
     pub zone: Arc<str>,
     /// The host agent that serves it.
     pub agent: Option<AgentName>,
+    /// The unique id of that agent, which a successor of the same name has not; added by the decision to launch.
+    pub agent_id: Option<UniqueId>,
     /// Tags of the instance.
     pub tags: BTreeMap<Arc<str>, Arc<str>>,
     /// How the instance gets its metadata.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::domain::revocation::RevocationScope;
 use crate::domain::session::Session;
+use crate::domain::trust::Trust;
 use crate::identity::{Path, ProfileName, RoleName, UniqueId};
-use crate::policy::Policy;
 
 /// What happens to roles.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub enum RoleEvent {
         id: UniqueId,
         description: Arc<str>,
         max_session: Duration,
-        trust: Policy,
+        trust: Trust,
     },
     Updated {
         name: RoleName,
@@ -28,7 +28,7 @@ pub enum RoleEvent {
     },
     TrustChanged {
         role: RoleName,
-        trust: Policy,
+        trust: Trust,
     },
     Deleted {
         name: RoleName,

@@ -177,7 +177,7 @@ impl Front {
         resource: &str,
     ) -> Option<Policy> {
         let account = state.account(Self::account_of(info).ok()?)?;
-        Some(account.role_by_arn(resource)?.trust.clone())
+        Some(account.role_by_arn(resource)?.trust.policy.clone())
     }
 }
 

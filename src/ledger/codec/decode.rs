@@ -15,6 +15,7 @@ use crate::domain::event::{
     KeyOwner, PolicyEvent, PolicyOwner, ProfileEvent, RoleCredentials, RoleEvent, UserEvent,
 };
 use crate::domain::metadata::{HopLimit, MetadataOptions};
+use crate::domain::trust::{ForeignPrincipal, Trust};
 use crate::domain::usage::{MetadataUsage, MetadataUse, Seen};
 use crate::identity::{AccountId, Path, UniqueId};
 use crate::policy::{Policy, PolicyKind};
@@ -284,6 +285,13 @@ fn policy_owner(owner: Option<stored::PolicyOwner>) -> Decoded<PolicyOwner> {
     }
 }
 
+fn trust(text: &str, foreign: &[stored::ForeignPrincipal]) -> Decoded<Trust> {
+    let foreign = foreign
+        .iter()
+        .map(|stored| Ok(ForeignPrincipal { id: read(&stored.id)?, arn: read(&stored.arn)? }));
+    Ok(Trust::bound(policy(text, PolicyKind::Trust)?, foreign.collect::<Decoded<_>>()?))
+}
+
 fn role_kind(kind: Kind) -> Decoded<EventKind> {
     Ok(match kind {
         Kind::RoleCreated(created) => {
@@ -294,7 +302,7 @@ fn role_kind(kind: Kind) -> Decoded<EventKind> {
                 id,
                 description: Arc::from(created.description),
                 max_session: Duration::from_secs(created.max_session_seconds),
-                trust: policy(&created.trust, PolicyKind::Trust)?,
+                trust: trust(&created.trust, &created.foreign_principals)?,
             })
         }
         Kind::RoleUpdated(updated) => EventKind::Role(RoleEvent::Updated {
@@ -304,7 +312,7 @@ fn role_kind(kind: Kind) -> Decoded<EventKind> {
         }),
         Kind::TrustPolicyChanged(changed) => EventKind::Role(RoleEvent::TrustChanged {
             role: read(&changed.name)?,
-            trust: policy(&changed.policy, PolicyKind::Trust)?,
+            trust: trust(&changed.policy, &changed.foreign_principals)?,
         }),
         Kind::RoleDeleted(name) => EventKind::Role(RoleEvent::Deleted { name: read(&name)? }),
         _ => return Err(part("is no kind of a role")),
@@ -447,6 +455,7 @@ pub(super) fn facts(launched: stored::InstanceLaunched) -> Decoded<InstanceFacts
         region: Arc::from(launched.region),
         zone: Arc::from(launched.zone),
         agent: optional(&launched.agent)?,
+        agent_id: optional(&launched.agent_id)?,
         tags: tags(launched.tags),
         metadata: match launched.metadata {
             Some(options) => metadata_options(&options)?,

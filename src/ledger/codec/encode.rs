@@ -12,6 +12,7 @@ use crate::domain::event::{
     RoleEvent, UserEvent,
 };
 use crate::domain::metadata::MetadataOptions;
+use crate::domain::trust::{ForeignPrincipal, Trust};
 use crate::domain::usage::MetadataUsage;
 use crate::identity::{InstanceId, Path, UniqueId};
 use crate::proto::stored::{self, event::Kind};
@@ -172,6 +173,14 @@ fn profile_role(profile: &impl ToString, role: &impl ToString) -> stored::Profil
     stored::ProfileRole { profile: profile.to_string(), role: role.to_string() }
 }
 
+fn foreign(trust: &Trust) -> Vec<stored::ForeignPrincipal> {
+    let stored = |foreign: &ForeignPrincipal| {
+        let (id, arn) = (foreign.id.to_string(), foreign.arn.to_string());
+        stored::ForeignPrincipal { id, arn }
+    };
+    trust.foreign.iter().map(stored).collect()
+}
+
 fn role(event: &RoleEvent) -> Kind {
     match event {
         RoleEvent::Created { name, path, id, description, max_session, trust } => {
@@ -179,7 +188,8 @@ fn role(event: &RoleEvent) -> Kind {
                 role: Some(entity(name, path, id)),
                 description: description.to_string(),
                 max_session_seconds: max_session.as_secs(),
-                trust: trust.text().to_owned(),
+                trust: trust.policy.text().to_owned(),
+                foreign_principals: foreign(trust),
             })
         }
         RoleEvent::Updated { name, description, max_session } => {
@@ -190,8 +200,9 @@ fn role(event: &RoleEvent) -> Kind {
             })
         }
         RoleEvent::TrustChanged { role, trust } => {
-            let (name, policy) = (role.to_string(), trust.text().to_owned());
-            Kind::TrustPolicyChanged(stored::NamedPolicy { name, policy })
+            let (name, policy) = (role.to_string(), trust.policy.text().to_owned());
+            let foreign_principals = foreign(trust);
+            Kind::TrustPolicyChanged(stored::TrustPolicy { name, policy, foreign_principals })
         }
         RoleEvent::Deleted { name } => Kind::RoleDeleted(name.to_string()),
         RoleEvent::DeletionCompleted { task } => Kind::RoleDeletionCompleted(task.to_string()),
@@ -323,6 +334,7 @@ pub(super) fn launched(facts: &InstanceFacts) -> stored::InstanceLaunched {
         zone: facts.zone.to_string(),
         private_ip: Vec::new(),
         agent: facts.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
+        agent_id: facts.agent_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         tags: tags(&facts.tags),
         metadata: Some(metadata_options(facts.metadata)),
         http_tokens_required: facts.metadata.tokens_required,

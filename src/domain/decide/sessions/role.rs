@@ -245,7 +245,7 @@ impl<'a> Asked<'a> {
         let required = Required { permission, resource: &resource, facts: &facts };
         let caller = &self.command.caller;
         let question = Question {
-            resource_policy: role.map(|role| &role.trust),
+            resource_policy: role.map(|role| &role.trust.policy),
             role_trust: true,
             ..required.question(caller, self.command.account, self.command.time)
         };
