@@ -17,7 +17,7 @@ use crate::identity::{AccessKeyId, Arn, Invalid};
 use crate::policy::Policy;
 use crate::policy::lint::{Finding, Severity};
 use crate::proto::v1;
-use crate::service::IssuedCredentials;
+use crate::service::{IssuedCredentials, RequestInfo};
 use crate::signing::Secret;
 
 pub(super) fn time(time: Timestamp) -> Option<ProtoTimestamp> {
@@ -239,6 +239,13 @@ pub(super) fn instance(account: &Account, instance: &Instance) -> v1::Instance {
             .as_ref()
             .map(|association| self::association(account, instance, association)),
     }
+}
+
+/// `warnings` of a trust policy, with whom of other accounts than the caller's it names.
+pub(super) fn trust_warnings(info: &RequestInfo, trust: &Policy) -> Vec<v1::PolicyFinding> {
+    let own = info.caller.principal.account();
+    let foreign = own.map(|own| trust.foreign_principals(own)).unwrap_or_default();
+    warnings(trust).into_iter().chain(foreign.into_iter().map(finding)).collect()
 }
 
 /// What is legal in a policy and surely not meant.

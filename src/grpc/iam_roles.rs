@@ -31,7 +31,7 @@ impl Front {
         let (made, trust) = self.service.create_role(info, token, asked).await?;
         let role = made.entity.as_ref();
         let role = role.map(|role| convert::role(&made.view.state, &made.account, role));
-        let (sequence, warnings) = (made.sequence, convert::warnings(&trust));
+        let (sequence, warnings) = (made.sequence, convert::trust_warnings(info, &trust));
         Ok(CreateRoleResponse { role, sequence, warnings })
     }
 
@@ -85,7 +85,7 @@ impl Front {
         let (role, token) = (field("role_name", &request.role_name)?, &request.idempotency_token);
         let trust = (TRUST, request.trust_policy.as_str());
         let (receipt, trust) = self.service.update_trust_policy(info, token, role, trust).await?;
-        let (sequence, warnings) = (receipt.sequence, convert::warnings(&trust));
+        let (sequence, warnings) = (receipt.sequence, convert::trust_warnings(info, &trust));
         Ok(UpdateTrustPolicyResponse { sequence, warnings })
     }
 

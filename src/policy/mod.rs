@@ -81,6 +81,17 @@ impl PolicyKind {
     }
 }
 
+/// What a trust policy can be about; a pattern has to match one of them. Source: IAM's recorded refusal of others, of
+/// `sts:TagSessions` too; Service Authorization Reference, AWS Security Token Service, the actions on roles.
+const TRUST_ACTIONS: [&str; 6] = [
+    "sts:AssumeRole",
+    "sts:AssumeRoleWithSAML",
+    "sts:AssumeRoleWithWebIdentity",
+    "sts:SetContext",
+    "sts:SetSourceIdentity",
+    "sts:TagSession",
+];
+
 /// A policy document, read once and cheap to clone. Equal if the texts and kinds are.
 #[derive(Clone)]
 pub struct Policy(Arc<Document>);

@@ -141,6 +141,10 @@ fn principals_follow_the_kind() {
                 r#"{"Effect":"Allow","Principal":"*","Action":"*"}"#,
                 "AssumeRole policy may only specify STS AssumeRole actions.",
             ),
+            (
+                r#"{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":["sts:AssumeRole","sts:TagSessions"]}"#,
+                "AssumeRole actions.; did you mean `sts:TagSession`?",
+            ),
             (r#"{"Effect":"Allow","Action":"sts:AssumeRole"}"#, "`Principal` is missing"),
             (
                 r#"{"Effect":"Deny","NotPrincipal":"*","Action":"sts:AssumeRole"}"#,

@@ -1,6 +1,6 @@
 //! Checks on actions, and on what they are allowed on.
 
-use super::catalog::{TRUST_ACTIONS, actions_of, meant_service};
+use super::catalog::{actions_of, meant_service};
 use super::document::{Item, Statement, matches};
 use super::{FINDINGS_MAX, Finding};
 use crate::policy::PolicyKind;
@@ -14,7 +14,7 @@ pub(super) fn check(statement: &Statement, kind: PolicyKind, found: &mut Vec<Fin
             return;
         }
         let kept = statement.actions.not || !statement.allows;
-        found.extend(unknown(item, kind, kept));
+        found.extend(unknown(item, kept));
     }
     if !statement.allows {
         return;
@@ -47,19 +47,13 @@ fn limits(kind: PolicyKind) -> bool {
 }
 
 /// An action, or pattern of actions, that is none. `kept`: whether one that would be refused still counts.
-fn unknown(item: &Item, kind: PolicyKind, kept: bool) -> Option<Finding> {
+fn unknown(item: &Item, kept: bool) -> Option<Finding> {
     let text = item.text.to_ascii_lowercase();
     let (service, _) = text.split_once(':')?;
     let pattern = Pattern::plain(&text);
     let is_one_of = |mut actions: Box<dyn Iterator<Item = String>>| {
         actions.any(|action| pattern.matches(&action.to_ascii_lowercase(), &Context::default()))
     };
-    let of_trust = || TRUST_ACTIONS.into_iter().map(str::to_owned);
-    if kind == PolicyKind::Trust && !is_one_of(Box::new(of_trust())) {
-        let message = format!("a trust policy cannot grant `{}`", item.text);
-        let finding = Finding::warning(&item.place, "unknown-trust-action", message);
-        return Some(suggested(finding, &item.text, of_trust()));
-    }
     if service.contains(['*', '?']) {
         if service == "*" {
             return None;

@@ -3,6 +3,7 @@
 //! Sources: the service models of IAM and STS; IAM User Guide, reference_policies_condition-keys and
 //! reference_policies_iam-condition-keys; Service Authorization Reference.
 
+use crate::policy::TRUST_ACTIONS;
 use crate::policy::error::{closest, distance};
 
 /// Actions of IAM: the operations of its API, and `PassRole`.
@@ -62,16 +63,6 @@ const STS: &str = "AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity Assum
     DecodeAuthorizationMessage GetAccessKeyInfo GetCallerIdentity GetDelegatedAccessToken \
     GetFederationToken GetServiceBearerToken GetSessionToken GetWebIdentityToken SetContext \
     SetSourceIdentity TagGetWebIdentityToken TagSession";
-
-/// Actions of STS that a trust policy can grant.
-pub(super) const TRUST_ACTIONS: [&str; 6] = [
-    "sts:AssumeRole",
-    "sts:AssumeRoleWithSAML",
-    "sts:AssumeRoleWithWebIdentity",
-    "sts:SetContext",
-    "sts:SetSourceIdentity",
-    "sts:TagSession",
-];
 
 /// The full names of the actions of a service whose actions are all known.
 pub(super) fn actions_of(service: &str) -> Option<impl Iterator<Item = String> + use<>> {

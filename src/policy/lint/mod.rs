@@ -5,6 +5,7 @@
 mod actions;
 mod catalog;
 mod document;
+mod foreign;
 mod keys;
 mod principals;
 mod redundant;

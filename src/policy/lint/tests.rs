@@ -346,13 +346,6 @@ fn trust_that_is_open_is_told() {
             web("").replace("WithWebIdentity", ""),
             web(r#","Condition":{"StringLike":{"idp.example:sub":"repo:a/*"}}"#),
         ),
-        (
-            "unknown-trust-action",
-            trust(r#""Principal":{"AWS":"111111111111"}"#, "")
-                .replace("sts:AssumeRole", "sts:GetCallerIdentity"),
-            trust(r#""Principal":{"AWS":"111111111111"}"#, "")
-                .replace("sts:AssumeRole", "sts:TagSession"),
-        ),
     ];
     check(Trust, &cases);
 }

@@ -8,13 +8,13 @@ mod resources;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::PolicyKind;
 use super::arn_pattern::ArnPattern;
 use super::condition::Condition;
 use super::error::ParseError;
 use super::json::{self, Member, Node, Value};
 use super::pattern::Pattern;
 use super::principal::Named;
+use super::{Context, PolicyKind, TRUST_ACTIONS};
 
 pub(super) use conditions::value_text;
 pub(super) use resources::refusal as resource_refusal;
@@ -352,6 +352,27 @@ impl StatementReader<'_> {
         nodes.into_iter().map(text).collect()
     }
 
+    /// What is stored and names another service stays refused; another action of STS matches nothing there.
+    fn check_trust_action(
+        &self,
+        element: &str,
+        (text, node): (&str, &Node),
+    ) -> Result<(), ParseError> {
+        let rule = "AssumeRole policy may only specify STS AssumeRole actions.";
+        let error = || self.error(element, node, rule);
+        let service = text.split_once(':').map(|(service, _)| service);
+        if !service.is_some_and(|service| service.eq_ignore_ascii_case("sts")) {
+            return Err(error().meant("sts:AssumeRole"));
+        }
+        let pattern = Pattern::plain(&text.to_ascii_lowercase());
+        let is_one =
+            |action: &&str| pattern.matches(&action.to_ascii_lowercase(), &Context::default());
+        if TRUST_ACTIONS.iter().any(|action| is_one(&action)) {
+            return Ok(());
+        }
+        self.strictness.mistake(error().suggest(text, &TRUST_ACTIONS))
+    }
+
     /// The actions, and the one service that they all are of, if they are.
     fn actions(
         &self,
@@ -378,10 +399,8 @@ impl StatementReader<'_> {
             if let Some(rule) = malformed_action(text) {
                 self.strictness.mistake(self.error(&element, node, rule))?;
             }
-            let sts = service.is_some_and(|service| service.eq_ignore_ascii_case("sts"));
-            if self.kind == PolicyKind::Trust && !sts {
-                let rule = "AssumeRole policy may only specify STS AssumeRole actions.";
-                return Err(self.error(&element, node, rule).meant("sts:AssumeRole"));
+            if self.kind == PolicyKind::Trust {
+                self.check_trust_action(&element, (text, node))?;
             }
             if service.is_some_and(is_no_service) {
                 let rule = "an action's service is written out: letters, digits, `-` and `.`, or a lone `*`";
