@@ -101,6 +101,11 @@ impl Service {
     }
 }
 
+/// The document of a managed policy of a request; `field` is the name of the member that holds it.
+fn managed_document(field: &'static str, text: &str) -> Result<Policy, Rejection> {
+    Policy::parse_managed(text).map_err(|error| Rejection::MalformedPolicy { field, error })
+}
+
 /// A policy of a request; `field` is the name of the member that holds it.
 fn document(field: &'static str, text: &str, kind: PolicyKind) -> Result<Policy, Rejection> {
     Policy::parse(text, kind).map_err(|error| Rejection::MalformedPolicy { field, error })

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Found, Made, document};
+use super::{Found, Made, document, managed_document};
 use crate::domain::access::{ListKind, Permission, Target};
 use crate::domain::command::{AccountAction, Action, PolicyAction};
 use crate::domain::event::{EventKind, PolicyEvent, PolicyOwner};
@@ -48,7 +48,7 @@ impl Service {
         token: &str,
         NewPolicy { name, path, description, document: (field, text), tags }: NewPolicy<'_>,
     ) -> Result<(Made<ManagedPolicy>, Policy), ServiceError> {
-        let policy = document(field, text, PolicyKind::Identity)?;
+        let policy = managed_document(field, text)?;
         let arn = Arn::policy(Self::account_of(info)?, &path, &name);
         let action = Action::Policy(PolicyAction::Create {
             name,
@@ -106,7 +106,7 @@ impl Service {
         (field, text): (&'static str, &str),
         default: bool,
     ) -> Result<NewPolicyVersion, ServiceError> {
-        let policy = document(field, text, PolicyKind::Identity)?;
+        let policy = managed_document(field, text)?;
         let action = Action::Policy(PolicyAction::CreateVersion {
             policy_arn: policy_arn.clone(),
             policy: policy.clone(),
