@@ -105,6 +105,34 @@ fn a_role_without_trust_gives_no_new_sets() {
     assert_eq!(carried(&world, &ids[0]).refused, None);
 }
 
+/// Protects roles that are fenced to a region, for EC2's own assumption too: an instance of that region is given sets at
+/// its launch and later, one of another is given none.
+#[test]
+fn ec2_assumes_a_role_in_the_region_of_the_instance() {
+    let text = TRUST_EC2.replace(
+        "\"sts:AssumeRole\"",
+        r#""sts:AssumeRole","Condition":{"StringEquals":{"aws:RequestedRegion":"us-east-1"}}"#,
+    );
+    let mut world = World::default();
+    world.create_account(A);
+    world.create_role(A, "app", &Policy::parse(&text, PolicyKind::Trust).unwrap());
+    world.create_profile(A, "app");
+    let launched = |world: &mut World, region: &str| {
+        let (id, mut launch) = world.launch(Some("app"));
+        if let Action::Instance(InstanceAction::Launch { facts, launches, .. }) = &mut launch {
+            facts.region = region.into();
+            launches[0].private_ip = None;
+        }
+        world.root(A, launch);
+        id
+    };
+    let ids = ["us-east-1", "eu-west-1"].map(|region| launched(&mut world, region));
+    let has_set = ids.each_ref().map(|id| carried(&world, id).credentials.is_some());
+    assert_eq!(has_set, [true, false]);
+    let kinds = world.by(Caller::service(), A, renewal(&ids)).unwrap();
+    assert_eq!(renewed(&kinds).len(), 1);
+}
+
 /// Protects the promise of 20 minutes from being broken in silence.
 #[test]
 fn a_late_renewal_is_told() {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Decider;
+use super::rotation::Placed;
 use crate::clock::Timestamp;
 use crate::domain::access::{Facts, LaunchedBeside, Permission, Resource};
 use crate::domain::command::{InstanceAction, Launch, LaunchNetworking, Minting, ProfileRef};
@@ -122,11 +123,10 @@ impl Decider<'_> {
             return Err(Rejection::exists("instance", id));
         }
         private_ip.map_or(Ok(()), |address| self.check_address(address))?;
-        let (facts, private_ip) = (facts.clone(), *private_ip);
         self.emit(EventKind::Instance(InstanceEvent::Launched {
             id: id.clone(),
-            facts,
-            private_ip,
+            facts: facts.clone(),
+            private_ip: *private_ip,
         }));
         let owner = KeyOwner::Instance(id.clone());
         self.emit(EventKind::AccessKey(AccessKeyEvent::Created {
@@ -134,7 +134,8 @@ impl Decider<'_> {
             owner,
         }));
         if let Some((profile, role)) = passed {
-            self.associate_with(id, association, profile, role, 1, minting);
+            let placed = Placed { instance: id, region: &facts.region };
+            self.associate_with(placed, association, profile, role, 1, minting);
         }
         Ok(())
     }
@@ -248,7 +249,8 @@ impl Decider<'_> {
             )));
         }
         let generation = instance.generation.saturating_add(1);
-        self.associate_with(id, association, &profile, &role, generation, minting);
+        let placed = Placed { instance: id, region: &instance.facts.region };
+        self.associate_with(placed, association, &profile, &role, generation, minting);
         Ok(())
     }
 
@@ -266,7 +268,8 @@ impl Decider<'_> {
             self.emit(disassociated(&instance, old));
         }
         let generation = instance.generation.saturating_add(2);
-        self.associate_with(&instance.id, new_association, &profile, &role, generation, minting);
+        let placed = Placed { instance: &instance.id, region: &instance.facts.region };
+        self.associate_with(placed, new_association, &profile, &role, generation, minting);
         Ok(())
     }
 
@@ -320,7 +323,7 @@ impl Decider<'_> {
 
     fn associate_with(
         &mut self,
-        instance: &InstanceId,
+        placed: Placed<'_>,
         association: &AssociationId,
         profile: &Profile,
         role: &Role,
@@ -329,12 +332,12 @@ impl Decider<'_> {
     ) {
         self.emit(EventKind::Instance(InstanceEvent::ProfileAssociated {
             association: association.clone(),
-            instance: instance.clone(),
+            instance: placed.instance.clone(),
             profile: profile.name.clone(),
             profile_id: profile.id.clone(),
             generation,
         }));
-        self.mint(instance, association, role, 1, minting, Timestamp::EPOCH);
+        self.mint(placed, association, role, 1, minting, Timestamp::EPOCH);
     }
 }
 

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::Decider;
+use super::rotation::Placed;
 use crate::clock::Timestamp;
 use crate::domain::access::{Permission, Resource};
 use crate::domain::command::{Minting, RevocationTarget};
@@ -120,6 +121,7 @@ impl Decider<'_> {
         }
         let Some(role) = self.account.associated_role(association).cloned() else { return };
         let epoch = credentials.epoch.saturating_add(1);
-        self.mint(id, &association.id, &role, epoch, minting, before);
+        let placed = Placed { instance: id, region: &instance.facts.region };
+        self.mint(placed, &association.id, &role, epoch, minting, before);
     }
 }

@@ -29,6 +29,13 @@ use crate::policy::Verdict;
 /// What metadata answers when the role does not trust the EC2 service.
 const UNAUTHORIZED_CODE: &str = "AssumeRoleUnauthorizedAccess";
 
+/// An instance, and the region that it is in.
+#[derive(Clone, Copy)]
+pub(super) struct Placed<'a> {
+    pub(super) instance: &'a InstanceId,
+    pub(super) region: &'a Arc<str>,
+}
+
 /// Whether the EC2 service may assume a role.
 #[derive(Clone, Copy)]
 enum Trust {
@@ -115,7 +122,8 @@ impl Decider<'_> {
             )));
         };
         let epoch = association.credentials.as_ref().map_or(1, |set| set.epoch.saturating_add(1));
-        self.mint(&instance.id, id, &role, epoch, minting, Timestamp::EPOCH);
+        let placed = Placed { instance: &instance.id, region: &instance.facts.region };
+        self.mint(placed, id, &role, epoch, minting, Timestamp::EPOCH);
         Ok(())
     }
 
@@ -143,7 +151,12 @@ impl Decider<'_> {
             let trusted = match batch.trust {
                 Trust::Same(trusted) => trusted,
                 Trust::ByInstance => {
-                    record.id.id().is_some_and(|id| self.ec2_may_assume(&batch.role, &id))
+                    let region = &record.facts.region;
+                    let may = |id| {
+                        let placed = Placed { instance: &id, region };
+                        self.ec2_may_assume(&batch.role, placed)
+                    };
+                    record.id.id().is_some_and(may)
                 }
             };
             if !trusted {
@@ -231,14 +244,15 @@ impl Decider<'_> {
     /// Issues a set, not before `earliest`, or records why the EC2 service may not assume the role.
     pub(super) fn mint(
         &mut self,
-        instance: &InstanceId,
+        placed: Placed<'_>,
         association: &AssociationId,
         role: &Role,
         epoch: u64,
         minting: &Minting,
         earliest: Timestamp,
     ) {
-        if !self.ec2_may_assume(role, instance) {
+        let instance = placed.instance;
+        if !self.ec2_may_assume(role, placed) {
             self.emit(refusal(association.clone(), instance.clone(), role));
             return;
         }
@@ -265,8 +279,8 @@ impl Decider<'_> {
         }));
     }
 
-    fn ec2_may_assume(&self, role: &Role, instance: &InstanceId) -> bool {
-        self.ask_for_ec2(role, Some(instance), |question, required| {
+    fn ec2_may_assume(&self, role: &Role, placed: Placed<'_>) -> bool {
+        self.ask_for_ec2(role, Some(placed), |question, required| {
             judge(self.state, question, required).verdict() == Verdict::Allow
         })
     }
@@ -274,22 +288,25 @@ impl Decider<'_> {
     /// Whether the EC2 service may assume a role for every instance alike.
     fn trust_of(&self, role: &Role) -> Trust {
         self.ask_for_ec2(role, None, |question, required| {
-            if asks_about(self.state, question, "sts:RoleSessionName") {
+            let asks = |key| asks_about(self.state, question, key);
+            if asks("sts:RoleSessionName") || asks("aws:RequestedRegion") {
                 return Trust::ByInstance;
             }
             Trust::Same(judge(self.state, question, required).verdict() == Verdict::Allow)
         })
     }
 
-    /// Puts the question whether the EC2 service may assume a role, for a session that is named after its instance.
+    /// Puts the question whether the EC2 service may assume a role, for a session that is named after its instance, in
+    /// the instance's region.
     fn ask_for_ec2<T>(
         &self,
         role: &Role,
-        instance: Option<&InstanceId>,
+        placed: Option<Placed<'_>>,
         answer: impl FnOnce(&Question<'_>, &Required<'_>) -> T,
     ) -> T {
-        let caller = Caller { principal: Principal::ec2(), ..Caller::service() };
-        let name = instance.and_then(|id| SessionName::parse(id.as_str()).ok());
+        let region = placed.map(|placed| placed.region.clone());
+        let caller = Caller { principal: Principal::ec2(), region, ..Caller::service() };
+        let name = placed.and_then(|placed| SessionName::parse(placed.instance.as_str()).ok());
         let facts = Facts::of_session(SessionFacts::named(name.as_ref(), &NO_TAGS));
         let resource = Resource::role(self.account, &role.name);
         let permission = Permission::AssumeRole;
