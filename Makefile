@@ -7,10 +7,11 @@
 # make bench-compare BASE=commit    fails if BENCH=bench,bench cost over LOSS percent more than in BASE, by TURNS of each
 # make compatibility  writes docs/compatibility.md from what AWS's clients find
 # make lint   format and lint checks; rewrites nothing
-.PHONY: setup python demo test test-repeat fuzz bench bench-compare compatibility lint
+.PHONY: setup python reference demo test test-repeat fuzz bench bench-compare compatibility lint
 CARGO_FLAGS := --release --locked
 TARGET = $(shell cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 PYTHON = $(TARGET)/python
+REFERENCE = $(TARGET)/reference
 
 # RocksDB is C++ and its bindings are made at build time: a C++ compiler and libclang are needed.
 setup:
@@ -19,16 +20,19 @@ setup:
 python: setup
 	@deploy/python.sh $(PYTHON)
 
+reference: python
+	@deploy/reference.sh $(REFERENCE) $(PYTHON)
+
 demo: python
 	cargo build $(CARGO_FLAGS) --bin locum --example photos
 	$(PYTHON)/bin/python deploy/demo.py $(TARGET)/release/locum $(TARGET)/release/examples/photos
 
-test: python
+test: reference
 	cargo test $(CARGO_FLAGS)
 
 TIMES = 20
 ONLY =
-test-repeat: python
+test-repeat: reference
 	python3 tests/repeat.py --times $(TIMES) --only "$(ONLY)" $(CARGO_FLAGS)
 
 compatibility: python

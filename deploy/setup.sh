@@ -23,6 +23,10 @@ if ! command -v python3 >/dev/null || ! python3 -c 'import venv, ensurepip' 2>/d
     need python3-venv "demo and tests use Python's AWS SDK and gRPC client"
 fi
 
+if ! command -v npm >/dev/null; then
+    need npm "a public copy of AWS's Service Authorization Reference, which tests compare with, is an npm package"
+fi
+
 if [[ ${1:-} == valgrind ]] && ! command -v valgrind >/dev/null; then
     need valgrind "it counts the instructions of two builds that are compared"
 fi
