@@ -75,6 +75,7 @@ impl ResourceKind {
                 "aws:ResourceTag/",
                 "ec2:AvailabilityZone",
                 "ec2:InstanceID",
+                "ec2:InstanceMarketType",
                 "ec2:InstanceMetadataTags",
                 "ec2:InstanceProfile",
                 "ec2:InstanceType",
@@ -82,6 +83,7 @@ impl ResourceKind {
                 "ec2:MetadataHttpPutResponseHopLimit",
                 "ec2:MetadataHttpTokens",
                 "ec2:ResourceTag/",
+                "ec2:Tenancy",
             ],
             Self::Image => &["ec2:ImageID"],
             Self::Subnet => &["ec2:AvailabilityZone", "ec2:SubnetID"],
@@ -200,6 +202,9 @@ impl<'a> InstanceKeys<'a> {
         if let Some(profile) = &self.profile {
             context.set(const { Key::known("ec2:instanceprofile") }, || profile.to_string());
         }
+        // Launches that ask for another market are refused, and every instance is answered with the default tenancy.
+        context.set(const { Key::known("ec2:instancemarkettype") }, || "on-demand".to_owned());
+        context.set(const { Key::known("ec2:tenancy") }, || "default".to_owned());
         let MetadataOptions { tokens_required, enabled, hop_limit, tags } = self.options;
         let tokens = if tokens_required { "required" } else { "optional" };
         let switch = |on| if on { "enabled" } else { "disabled" }.to_owned();
