@@ -53,6 +53,8 @@ fn trust(principal: &str) -> String {
 }
 
 const MENDED: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"iam:DeleteRole","Resource":"*"}}"#;
+/// A fence by a key that AWS has and no request here.
+const FENCE: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"ec2:RunInstances","Resource":"*","Condition":{"Bool":{"ec2:Encrypted":"false"}}}}"#;
 const WARNED: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"iam:DeletRole","Resource":"*"}}"#;
 
 /// Protects editors and CI: findings on lines of their own, and an exit code by what was found.
@@ -95,6 +97,9 @@ fn lint_tells_mistakes_and_warnings_by_place() {
     assert_eq!(found[0]["path"], "$.Statement.Action");
     assert_eq!((found[0]["line"].as_u64(), found[0]["column"].as_u64()), (Some(1), Some(63)));
     assert_eq!(found[0]["suggestion"], "iam:DeleteRole");
+
+    let (code, out, _) = fed(&["policy", "lint", "-"], FENCE.as_bytes());
+    assert!(code == 0 && out.contains("this Deny never refuses anything [key-never-set]"), "{out}");
 
     // What a document is attached to is guessed, or said.
     let open = trust(r#"{"AWS":"*"}"#);
@@ -206,6 +211,8 @@ fn storing_a_policy_tells_what_is_odd() {
     let put = ["iam", "put-inline-policy", "--owner-user-name", "ana", "--policy-name", "odd"];
     let answer = admin(&[&put[..], &["--policy", WARNED]].concat()).unwrap();
     assert_eq!(rules(&answer), ["unknown-action"]);
+    let fence = admin(&[&put[..], &["--policy", FENCE]].concat()).unwrap();
+    assert_eq!(rules(&fence), ["key-never-set"]);
     let create = ["iam", "create-policy", "--policy-name", "odd", "--policy", WARNED];
     let answer = admin(&create).unwrap();
     assert_eq!(rules(&answer), ["unknown-action"]);
@@ -222,6 +229,7 @@ fn storing_a_policy_tells_what_is_odd() {
         (&found[0]["severity"], &found[0]["rule"]),
         (&"FINDING_SEVERITY_WARNING".into(), &"unknown-action".into())
     );
+    assert_eq!(find("POLICY_KIND_IDENTITY", FENCE)[0]["rule"], "key-never-set");
     let found = find("POLICY_KIND_TRUST", MENDED);
     assert_eq!(found[0]["severity"], "FINDING_SEVERITY_ERROR");
     assert_eq!((&found[0]["line"], &found[0]["path"]), (&1.into(), &"$.Statement.Action".into()));

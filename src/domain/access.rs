@@ -3,7 +3,11 @@
 
 mod facts;
 mod keys;
+mod operations;
+#[cfg(test)]
+mod operations_tests;
 mod permission;
+pub mod reference;
 mod resource;
 mod root;
 mod target;
@@ -28,7 +32,10 @@ use crate::policy::{
 };
 
 pub use facts::{Facts, SessionFacts};
-pub use keys::{Connection, GLOBAL_KEYS, REQUEST_KEYS, insert_request_keys, web_identity_context};
+pub use keys::{
+    Connection, GLOBAL_KEYS, REQUEST_KEYS, insert_request_keys, of_the_caller, web_identity_context,
+};
+pub use operations::OwnOperations;
 pub use permission::{Permission, RequestKeys, Row};
 pub use resource::{LaunchedBeside, ListKind, Resource, ResourceKind};
 pub use root::require_root;

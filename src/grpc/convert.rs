@@ -6,6 +6,7 @@ use std::time::Duration;
 use prost_types::Timestamp as ProtoTimestamp;
 
 use crate::clock::Timestamp;
+use crate::domain::access::OwnOperations;
 use crate::domain::event::PolicyOwner;
 use crate::domain::metadata::MetadataOptions;
 use crate::domain::state::{
@@ -250,7 +251,7 @@ pub(super) fn trust_warnings(info: &RequestInfo, trust: &Policy) -> Vec<v1::Poli
 
 /// What is legal in a policy and surely not meant.
 pub(super) fn warnings(policy: &Policy) -> Vec<v1::PolicyFinding> {
-    policy.warnings().into_iter().map(finding).collect()
+    policy.warnings(&OwnOperations).into_iter().map(finding).collect()
 }
 
 pub(super) fn finding(finding: Finding) -> v1::PolicyFinding {

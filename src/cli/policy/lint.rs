@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use crate::cli::{Failure, say};
+use crate::domain::access::OwnOperations;
 use crate::policy::lint::{Finding, Severity, lint};
 use crate::policy::{DOCUMENT_BYTES_MAX, PolicyKind};
 
@@ -68,7 +69,7 @@ pub(super) fn run(args: &LintArgs) -> Result<(), Failure> {
     for file in &args.files {
         let text = read(file)?;
         let kind = args.kind.map_or_else(|| PolicyKind::guess(&text), PolicyKind::from);
-        found.extend(lint(&text, kind).into_iter().map(|finding| (file, finding)));
+        found.extend(lint(&text, kind, &OwnOperations).into_iter().map(|finding| (file, finding)));
     }
     match args.output {
         Output::Text => {

@@ -108,6 +108,24 @@ pub const GLOBAL_KEYS: [&str; 27] = [
     "ISSUER:sub",
 ];
 
+/// Whether a key follows from the caller, so that only the signature may speak for it: no resource service may say it.
+#[must_use]
+pub fn of_the_caller(key: &str) -> bool {
+    const KEYS: [&str; 9] = [
+        "aws:principal",
+        "aws:userid",
+        "aws:username",
+        "aws:tokenissuetime",
+        "aws:sourceidentity",
+        "aws:multifactorauth",
+        "aws:ec2instancesource",
+        "ec2:sourceinstance",
+        "ec2:roledelivery",
+    ];
+    let key = key.to_ascii_lowercase();
+    KEYS.iter().any(|own| key.starts_with(own))
+}
+
 /// How a request came, as far as policies may ask about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Connection<'a> {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use tonic::Status;
 
 use super::super::{field, optional, status};
+use crate::domain::access::of_the_caller;
 use crate::identity::{AccountId, Arn};
 use crate::policy::{Context, Policy, PolicyKind};
 use crate::proto::v1::{
@@ -130,21 +131,4 @@ fn context(given: HashMap<String, ContextValues>) -> Result<Context, Status> {
         context.insert_given(&key, values.values, values.is_list);
     }
     Ok(context)
-}
-
-/// Keys that only the signature may speak for.
-fn of_the_caller(key: &str) -> bool {
-    const KEYS: [&str; 9] = [
-        "aws:principal",
-        "aws:userid",
-        "aws:username",
-        "aws:tokenissuetime",
-        "aws:sourceidentity",
-        "aws:multifactorauth",
-        "aws:ec2instancesource",
-        "ec2:sourceinstance",
-        "ec2:roledelivery",
-    ];
-    let key = key.to_ascii_lowercase();
-    KEYS.iter().any(|own| key.starts_with(own))
 }

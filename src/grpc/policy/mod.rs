@@ -7,7 +7,7 @@ mod simulate;
 use tonic::{Request, Response, Status};
 
 use super::{Front, convert, field};
-use crate::domain::access::{Caller, Permission, Resource};
+use crate::domain::access::{Caller, OwnOperations, Permission, Resource};
 use crate::domain::rejection::Rejection;
 use crate::identity::{Arn, Invalid};
 use crate::policy::simulate::resource_must_allow;
@@ -34,8 +34,8 @@ impl PolicyService for Front {
         self.may(&info, Permission::ValidatePolicy, &Resource::everything())?;
         let request = request.into_inner();
         let kind = policy_kind(request.kind, &request.policy)?;
-        let findings = lint::lint(&request.policy, kind).into_iter().map(convert::finding);
-        let findings = findings.collect();
+        let findings = lint::lint(&request.policy, kind, &OwnOperations);
+        let findings = findings.into_iter().map(convert::finding).collect();
         Ok(Response::new(ValidatePolicyResponse { findings }))
     }
 

@@ -1,6 +1,7 @@
 //! What is legal in a policy but surely not meant. The checks follow those that IAM Access Analyzer makes
 //! of one document (IAM User Guide, access-analyzer-reference-policy-checks), as far as they make sense
-//! here; none of them looks at anything but the document. A finding never keeps a policy from being stored.
+//! here; none of them looks at anything but the document and what it is told of requests. A finding never keeps a policy
+//! from being stored.
 
 mod actions;
 mod catalog;
@@ -9,6 +10,9 @@ mod foreign;
 mod keys;
 mod principals;
 mod redundant;
+mod requests;
+#[cfg(test)]
+mod requests_tests;
 mod resources;
 mod satisfiable;
 #[cfg(test)]
@@ -18,6 +22,7 @@ use std::fmt;
 
 use super::{ParseError, Policy, PolicyKind};
 use document::{Document, Place};
+pub use requests::Requests;
 
 /// Findings of one document; what is over is left out.
 const FINDINGS_MAX: usize = 100;
@@ -56,11 +61,11 @@ pub struct Finding {
 const MALFORMED: &str = "malformed-policy";
 
 /// Checks a document: the mistake that it would be refused for, or what is legal and surely not meant, in
-/// the order of the text.
+/// the order of the text. `requests` are those that it is going to decide.
 #[must_use]
-pub fn lint(text: &str, kind: PolicyKind) -> Vec<Finding> {
+pub fn lint(text: &str, kind: PolicyKind, requests: &dyn Requests) -> Vec<Finding> {
     match Policy::parse(text, kind) {
-        Ok(policy) => policy.warnings(),
+        Ok(policy) => policy.warnings(requests),
         Err(error) => vec![Finding::from(error)],
     }
 }
@@ -69,7 +74,7 @@ impl Policy {
     /// What is legal in the document and surely not meant, in the order of the text; at most 100 findings:
     /// those of the first statements that have any.
     #[must_use]
-    pub fn warnings(&self) -> Vec<Finding> {
+    pub fn warnings(&self, requests: &dyn Requests) -> Vec<Finding> {
         let Some(document) = Document::read(self.text()) else { return Vec::new() };
         let kind = self.kind();
         let mut found = Vec::new();
@@ -86,6 +91,7 @@ impl Policy {
             resources::check(statement, kind, &mut found);
             principals::check(statement, kind, &mut found);
             keys::check(statement, &mut found);
+            requests::check(statement, requests, &mut found);
             satisfiable::check(statement, &mut found);
             redundant::check_lists(statement, &mut found);
         }
