@@ -6,8 +6,9 @@
 # make bench  measures; benches/README.md says what stands beside what
 # make bench-compare BASE=commit    fails if BENCH=bench,bench cost over LOSS percent more than in BASE, by TURNS of each
 # make compatibility  writes docs/compatibility.md from what AWS's clients find
+# make condition-keys  writes docs/condition-keys.md from the table of permissions
 # make lint   format and lint checks; rewrites nothing
-.PHONY: setup python reference demo test test-repeat fuzz bench bench-compare compatibility lint
+.PHONY: setup python reference demo test test-repeat fuzz bench bench-compare compatibility condition-keys lint
 CARGO_FLAGS := --release --locked
 TARGET = $(shell cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 PYTHON = $(TARGET)/python
@@ -38,6 +39,9 @@ test-repeat: reference
 compatibility: python
 	cargo build $(CARGO_FLAGS) --bin locum
 	$(PYTHON)/bin/python tests/clients/main.py $(TARGET)/release/locum --write
+
+condition-keys: setup
+	cargo run -q $(CARGO_FLAGS) --bin locum -- policy keys >docs/condition-keys.md
 
 FUZZ_SECONDS = 600
 fuzz: setup

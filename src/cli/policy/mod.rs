@@ -2,6 +2,7 @@
 
 mod explain;
 mod format;
+mod keys;
 mod lint;
 mod simulate;
 
@@ -30,6 +31,9 @@ pub(super) enum PolicyCommand {
         /// The file with the policy.
         file: PathBuf,
     },
+    /// Prints which condition keys requests for Locum's own operations have, by action and resource, and which
+    /// never: docs/condition-keys.md.
+    Keys,
     /// Tells what a user or role may do and why, or walks a chain of roles.
     Explain(explain::ExplainArgs),
     /// Lists who may do ACTION on RESOURCE, or assume it.
@@ -44,6 +48,7 @@ pub(super) async fn run(command: PolicyCommand) -> Result<(), Failure> {
         PolicyCommand::Simulate { cases } => simulate::run(&cases),
         PolicyCommand::Lint(args) => lint::run(&args),
         PolicyCommand::Format { file } => format::run(&file),
+        PolicyCommand::Keys => keys::run(),
         PolicyCommand::Explain(args) => explain::explain(args).await,
         PolicyCommand::WhoCan(args) => explain::who_can(args).await,
         PolicyCommand::Call(words) => {
