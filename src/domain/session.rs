@@ -69,6 +69,8 @@ pub struct ProvenIdentity {
     pub methods: Vec<String>,
     /// Further claims that policies may ask about, by name.
     pub claims: Vec<(&'static str, String)>,
+    /// Whether the provider named the role that is asked for, for `sts:RoleAuthorizedByIdp`.
+    pub role_authorized: bool,
 }
 
 /// What a caller of STS asks for; a role's facts come from the state.

@@ -421,6 +421,7 @@ fn web(world: &mut World, subject: &str, audience: &str) -> Result<Vec<EventKind
         audiences: vec![audience.to_owned()],
         methods: vec!["mfa".to_owned(), "pwd".to_owned()],
         claims: Vec::new(),
+        role_authorized: false,
     };
     let operation = Operation::AssumeRoleWithWebIdentity(role, Box::new(proven));
     let mut action = world.assume(A, "web", 3600);

@@ -2,15 +2,20 @@
 //! Guide, id_session-tags ("Passing session tags using AssumeRoleWithWebIdentity").
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::error::IdentityError;
 use super::exposed;
 use crate::clock::Timestamp;
 
-/// How far the clocks of issuer and service may be apart, in seconds.
-const SKEW_SECONDS: i64 = 60;
+/// How far the clocks of issuer and service may be apart, in seconds: the "five-minute window beyond the expiration
+/// time" of IAM User Guide, id_roles_providers_oidc, and as much for tokens from the future.
+const SKEW_SECONDS: i64 = 300;
 /// Characters of `sub` (OpenID Connect Core 1.0, section 2) and of an audience.
 const NAME_CHARS_MAX: usize = 255;
 /// Audiences, and methods, of one token.
@@ -21,7 +26,7 @@ const LIST_MAX: usize = 100;
 pub struct Identity {
     /// `sub`
     pub subject: String,
-    /// `azp`, or where there is none the first of `aud` that is registered.
+    /// `azp`, or where there is none the one of `aud`; it is registered.
     pub audience: String,
     /// `aud`
     pub audiences: Vec<String>,
@@ -33,9 +38,11 @@ pub struct Identity {
     pub tags: SessionTags,
     /// Who stands behind the session.
     pub source_identity: Option<String>,
+    /// The ARNs of the roles that the token is for; none where the provider names no roles.
+    pub roles: Option<Vec<String>>,
 }
 
-/// The claim `https://aws.amazon.com/tags`.
+/// The claims below `https://aws.amazon.com/tags`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionTags {
     /// Keys and values.
@@ -59,9 +66,14 @@ pub(super) struct Claims {
     tags: Option<WrittenTags>,
     #[serde(rename = "https://aws.amazon.com/source_identity")]
     source_identity: Option<String>,
-    #[serde(skip)]
-    exposed: Vec<(&'static str, String)>,
+    #[serde(rename = "https://aws.amazon.com/roles")]
+    roles: Option<Value>,
+    #[serde(flatten)]
+    further: Once<Value>,
 }
+
+/// The members of an object, none of them given twice.
+struct Once<V>(BTreeMap<String, V>);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -73,7 +85,7 @@ enum OneOrMany {
 #[derive(Deserialize)]
 struct WrittenTags {
     #[serde(default)]
-    principal_tags: BTreeMap<String, OneOrMany>,
+    principal_tags: Once<OneOrMany>,
     #[serde(default)]
     transitive_tag_keys: Vec<String>,
 }
@@ -95,12 +107,11 @@ impl Claims {
     pub(super) fn parse(payload: &[u8]) -> Result<Self, IdentityError> {
         let read = serde_json::from_slice(payload);
         // What serde says may repeat a part of the token.
-        let claims: Self = read.map_err(|_| {
+        read.map_err(|_| {
             IdentityError::invalid(
                 "The claims of the token are not those of an ID Token, or lack `iss`.",
             )
-        })?;
-        Ok(Self { exposed: exposed::read(&claims.iss, payload), ..claims })
+        })
     }
 
     pub(super) fn issuer(&self) -> &str {
@@ -128,6 +139,10 @@ impl Claims {
                 return Err(IdentityError::Claim { claim, rule });
             }
         }
+        if self.azp.is_none() && audiences.len() > 1 {
+            // OpenID Connect Core 1.0, section 3.1.3.7, number 4.
+            return Err(missing("azp, as the token has several audiences"));
+        }
         let registered =
             |audience: &&String| client_ids.iter().any(|known| known.as_ref() == audience.as_str());
         let audience = match &self.azp {
@@ -137,9 +152,19 @@ impl Claims {
         let audience = audience.cloned();
         let audience =
             audience.ok_or_else(|| IdentityError::invalid("Incorrect token audience"))?;
-        let tags = self.tags.map(WrittenTags::read).transpose()?.unwrap_or_default();
-        let (source_identity, exposed) = (self.source_identity, self.exposed);
-        Ok(Identity { subject, audience, audiences, methods, exposed, tags, source_identity })
+        let exposed = exposed::read(&self.iss, &self.further.0);
+        let tags = SessionTags::read(self.tags, self.further.0)?;
+        let (source_identity, roles) = (self.source_identity, self.roles.map(roles));
+        Ok(Identity {
+            subject,
+            audience,
+            audiences,
+            methods,
+            exposed,
+            tags,
+            source_identity,
+            roles,
+        })
     }
 
     fn check_times(&self, now: i64) -> Result<(), IdentityError> {
@@ -166,22 +191,103 @@ fn seconds(number: Option<&serde_json::Number>) -> Option<i64> {
     number.as_i64().or_else(|| number.as_f64().map(|seconds| seconds.floor() as i64))
 }
 
-impl WrittenTags {
-    /// Each tag has one value, which is written as a list.
-    fn read(self) -> Result<SessionTags, IdentityError> {
-        let mut tags = Vec::new();
-        for (key, values) in self.principal_tags {
-            match <[String; 1]>::try_from(values.list()) {
-                Ok([value]) => tags.push((key, value)),
-                Err(_) => {
-                    let rule = "each of `principal_tags` has one value";
-                    return Err(IdentityError::Claim {
-                        claim: "https://aws.amazon.com/tags",
-                        rule,
-                    });
-                }
+const TAGS: &str = "https://aws.amazon.com/tags";
+/// The beginning of the claims of flattened tags; a tag's key follows.
+const FLAT_TAGS: &str = "https://aws.amazon.com/tags/principal_tags/";
+const FLAT_TRANSITIVE: &str = "https://aws.amazon.com/tags/transitive_tag_keys";
+
+impl SessionTags {
+    /// The tags of both forms: nested in one claim, where each has a list of one value, and flattened into a claim
+    /// for each, whose value is a text, for issuers that do not nest.
+    fn read(
+        nested: Option<WrittenTags>,
+        further: BTreeMap<String, Value>,
+    ) -> Result<Self, IdentityError> {
+        let bad = |rule| IdentityError::Claim { claim: TAGS, rule };
+        let mut read = Self::default();
+        if let Some(nested) = nested {
+            for (key, values) in nested.principal_tags.0 {
+                let value = <[String; 1]>::try_from(values.list());
+                let [value] = value.map_err(|_| bad("each of `principal_tags` has one value"))?;
+                read.tags.push((key, value));
+            }
+            read.transitive_tag_keys = nested.transitive_tag_keys;
+        }
+        for (claim, value) in further {
+            if let Some(key) = claim.strip_prefix(FLAT_TAGS) {
+                let Value::String(value) = value else {
+                    return Err(bad("each `principal_tags/KEY` has a text for its value"));
+                };
+                read.tags.push((key.to_owned(), value));
+            } else if claim == FLAT_TRANSITIVE {
+                let keys: OneOrMany = serde_json::from_value(value)
+                    .map_err(|_| bad("`transitive_tag_keys` has a list of texts for its value"))?;
+                read.transitive_tag_keys.extend(keys.list());
             }
         }
-        Ok(SessionTags { tags, transitive_tag_keys: self.transitive_tag_keys })
+        Ok(read)
+    }
+}
+
+/// The roles of the claim `https://aws.amazon.com/roles`: a list of ARNs, or a text with `;` between them. What else
+/// stands there names no role, and a claim that names none admits to none.
+fn roles(written: Value) -> Vec<String> {
+    let entries = match written {
+        Value::String(text) => text.split(';').map(str::to_owned).collect(),
+        Value::Array(entries) => {
+            entries.into_iter().filter_map(|entry| entry.as_str().map(str::to_owned)).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
+    };
+    entries.iter().map(|entry| entry.trim().to_owned()).collect()
+}
+
+impl Identity {
+    /// Whether the provider itself authorized the holder to assume `role`: what trust policies see as
+    /// `sts:RoleAuthorizedByIdp` (Service Authorization Reference, AWS Security Token Service). A token without the
+    /// claim leaves it to the trust policy.
+    ///
+    /// # Errors
+    /// The token is for other roles.
+    pub fn authorizes(&self, role: &str) -> Result<bool, IdentityError> {
+        match &self.roles {
+            None => Ok(false),
+            Some(roles) if roles.iter().any(|named| named == role) => Ok(true),
+            Some(_) => Err(IdentityError::invalid(
+                "The token is not for this role: its claim `https://aws.amazon.com/roles` does not name it.",
+            )),
+        }
+    }
+}
+
+impl<V> Default for Once<V> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Once<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OnceVisitor(PhantomData))
+    }
+}
+
+struct OnceVisitor<V>(PhantomData<V>);
+
+impl<'de, V: Deserialize<'de>> Visitor<'de> for OnceVisitor<V> {
+    type Value = Once<V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with each member once")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Once<V>, A::Error> {
+        let mut members = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry()? {
+            if members.insert(key, value).is_some() {
+                return Err(A::Error::custom("a member is given twice"));
+            }
+        }
+        Ok(Once(members))
     }
 }

@@ -6,6 +6,7 @@
 //! library of primitives (aws-lc, or the pure-Rust RSA with its open timing advisory) for what is one call of
 //! ring and the reading of two JSON objects. Everything an unauthenticated caller sends is read here, so the
 //! reader is small, has limits, and is fuzzed.
+//! ES512, which AWS takes too, is refused for the same reason: ring has no P-521.
 //! Sources: OpenID Connect Core 1.0 and Discovery 1.0; RFC 7515, 7517, 7519, 8037; RFC 8725 (best practices).
 
 mod claims;

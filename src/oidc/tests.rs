@@ -60,7 +60,14 @@ fn tokens_of_another_implementation_are_verified() {
 /// Protects accounts from forgers: no changed, swapped or weaker signature is taken.
 #[test]
 fn only_the_provider_signs() {
-    let keys = [Signer::rsa("r", 0), Signer::p256("p"), Signer::ed25519("e")];
+    let keys = [
+        Signer::rsa("r", 0),
+        Signer::rsa_for("r384", 1, "RS384"),
+        Signer::rsa_for("r512", 1, "RS512"),
+        Signer::p256("p"),
+        Signer::p384("p384"),
+        Signer::ed25519("e"),
+    ];
     let all = set(&keys.each_ref());
     let verify = |token: &str| {
         Unverified::parse(token).and_then(|token| token.verify(&all, &["app"], now()))
@@ -77,7 +84,9 @@ fn only_the_provider_signs() {
         assert!(verify(&format!("{signed}.")).is_err());
         let stranger = match key.algorithm() {
             "RS256" => Signer::rsa("r", 1),
+            rsa @ ("RS384" | "RS512") => Signer::rsa_for(&key.id, 0, rsa),
             "ES256" => Signer::p256("p"),
+            "ES384" => Signer::p384("p384"),
             _ => Signer::ed25519("e"),
         };
         assert!(verify(&stranger.sign(&claims(json!({})))).is_err());
@@ -85,7 +94,10 @@ fn only_the_provider_signs() {
     for header in [
         json!({"alg": "none", "kid": "r"}),
         json!({"alg": "HS256", "kid": "r"}),
+        json!({"alg": "ES512", "kid": "r"}),
+        // The set says that the key is for RS256.
         json!({"alg": "RS512", "kid": "r"}),
+        json!({"alg": "ES384", "kid": "p"}),
         // The key's own algorithm, not the header's, says how it is verified.
         json!({"alg": "ES256", "kid": "r"}),
         json!({"alg": "RS256", "kid": "unknown"}),
@@ -103,6 +115,28 @@ fn only_the_provider_signs() {
     assert!(Unverified::parse(&token).unwrap().verify(&both, &["app"], now()).is_err());
 }
 
+/// Protects logins at providers whose sets do not say which algorithm an RSA key is for: the token says it. ES512 is
+/// refused with a sentence of its own.
+#[test]
+fn a_key_without_an_algorithm_is_for_all_of_its_kind() {
+    for algorithm in ["RS256", "RS384", "RS512"] {
+        let key = Signer::rsa_for("r", 0, algorithm);
+        let mut jwk = key.jwk();
+        jwk.as_object_mut().unwrap().remove("alg");
+        let keys = KeySet::parse(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();
+        let token = key.sign(&claims(json!({})));
+        let token = Unverified::parse(&token).unwrap();
+        assert!(token.verify(&keys, &["app"], now()).is_ok(), "{algorithm}");
+    }
+    let token = Signer::ed25519("e").sign_as(&json!({"alg": "ES512"}), &claims(json!({})));
+    let told = Unverified::parse(&token).unwrap_err().to_string();
+    assert_eq!(
+        told,
+        "The token must be signed with RS256, RS384, RS512, ES256, ES384 or EdDSA. ES512, ECDSA on P-521, is not \
+         supported."
+    );
+}
+
 /// Protects accounts: every rule on a claim, with the code that AWS gives for it.
 #[test]
 fn claims_keep_to_their_rules() {
@@ -115,34 +149,41 @@ fn claims_keep_to_their_rules() {
         (json!({"aud": null}), "InvalidIdentityToken"),
         (json!({"iss": null}), "InvalidIdentityToken"),
         (json!({"exp": "soon"}), "InvalidIdentityToken"),
-        (json!({"exp": NOW - 60}), "ExpiredTokenException"),
-        (json!({"iat": NOW + 61}), "IDPRejectedClaim"),
-        (json!({"nbf": NOW + 61}), "IDPRejectedClaim"),
+        (json!({"exp": NOW - 300}), "ExpiredTokenException"),
+        (json!({"iat": NOW + 301}), "IDPRejectedClaim"),
+        (json!({"nbf": NOW + 301}), "IDPRejectedClaim"),
         (json!({"sub": ""}), "IDPRejectedClaim"),
         (json!({"sub": long}), "IDPRejectedClaim"),
         (json!({"aud": "stranger"}), "InvalidIdentityToken"),
         (json!({"aud": []}), "InvalidIdentityToken"),
         (json!({"aud": "app", "azp": "stranger"}), "InvalidIdentityToken"),
+        (json!({"aud": ["app", "other"]}), "InvalidIdentityToken"),
+        (json!({"aud": ["app", "app"]}), "InvalidIdentityToken"),
+        (json!({"aud": ["app", "other"], "azp": "stranger"}), "InvalidIdentityToken"),
         (json!({"amr": vec!["x"; 101]}), "IDPRejectedClaim"),
         (
             json!({"https://aws.amazon.com/tags": {"principal_tags": {"k": ["a", "b"]}}}),
             "IDPRejectedClaim",
         ),
+        (json!({"https://aws.amazon.com/tags/principal_tags/k": ["a"]}), "IDPRejectedClaim"),
+        (json!({"https://aws.amazon.com/tags/transitive_tag_keys": 1}), "IDPRejectedClaim"),
     ];
     for (further, code) in refused {
         assert_eq!(taken(&key, further.clone()).unwrap_err().code(), code, "{further}");
     }
     for fine in [
-        json!({"exp": NOW - 59}),
+        json!({"exp": NOW - 299}),
         json!({"exp": NOW as f64 + 0.5}),
-        json!({"iat": NOW + 60, "nbf": NOW + 60}),
+        json!({"iat": NOW + 300, "nbf": NOW + 300}),
+        json!({"aud": ["app"]}),
+        json!({"aud": ["app", "stranger"], "azp": "app"}),
     ] {
         assert!(taken(&key, fine.clone()).is_ok(), "{fine}");
     }
-    let told = taken(&key, json!({"exp": NOW - 100})).unwrap_err().to_string();
+    let told = taken(&key, json!({"exp": NOW - 400})).unwrap_err().to_string();
     assert_eq!(
         told,
-        "Token expired: current date/time 1780000000 must be before the expiration date/time 1779999900"
+        "Token expired: current date/time 1780000000 must be before the expiration date/time 1779999600"
     );
 }
 
@@ -154,6 +195,7 @@ fn an_identity_holds_what_conditions_ask_about() {
         &key,
         json!({
             "aud": ["stranger", "other", "app"],
+            "azp": "other",
             "amr": ["mfa", "pwd"],
             "https://aws.amazon.com/tags": {
                 "principal_tags": {"Team": ["blue"], "Area": "north"},
@@ -174,6 +216,58 @@ fn an_identity_holds_what_conditions_ask_about() {
     assert_eq!(by_party.audience, "app");
 }
 
+/// Protects tags of issuers that do not nest claims: each may be a claim of its own, beside nested ones.
+#[test]
+fn flattened_tags_are_tags() {
+    let tagged = taken(
+        &Signer::p256("p"),
+        json!({
+            "https://aws.amazon.com/tags/principal_tags/Team": "blue",
+            "https://aws.amazon.com/tags/principal_tags/a/b": "c",
+            "https://aws.amazon.com/tags/transitive_tag_keys": ["Team"],
+            "https://aws.amazon.com/tags": {"principal_tags": {"Area": ["north"]}},
+            "https://aws.amazon.com/tags/other": 1,
+        }),
+    );
+    let tags = tagged.unwrap().tags;
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(tags.tags, [pair("Area", "north"), pair("Team", "blue"), pair("a/b", "c")]);
+    assert_eq!(tags.transitive_tag_keys, ["Team"]);
+}
+
+/// Protects what a provider issued for one role: its token is taken for that role alone, and a claim that names none
+/// for no role.
+#[test]
+fn a_token_for_some_roles_is_for_no_others() {
+    const ROLE: &str = "arn:aws:iam::111111111111:role/ops/web";
+    let authorizes = |roles: Value| {
+        let identity = taken(&Signer::p256("p"), json!({"https://aws.amazon.com/roles": roles}));
+        identity.unwrap().authorizes(ROLE).map_err(|error| error.code())
+    };
+    assert_eq!(authorizes(Value::Null), Ok(false), "no claim");
+    for admitting in [
+        json!([ROLE]),
+        json!([1, "arn:aws:iam::111111111111:role/other", format!(" {ROLE} ")]),
+        json!(ROLE),
+        json!(format!("arn:aws:iam::111111111111:role/other ; {ROLE}")),
+    ] {
+        assert_eq!(authorizes(admitting.clone()), Ok(true), "{admitting}");
+    }
+    for other in [
+        json!([]),
+        json!(""),
+        json!("*"),
+        json!(true),
+        json!({"role": ROLE}),
+        json!(["arn:aws:iam::111111111111:role/web"]),
+        json!([ROLE.to_uppercase()]),
+        json!([[ROLE]]),
+        json!(format!("{ROLE},x")),
+    ] {
+        assert_eq!(authorizes(other.clone()), Err("InvalidIdentityToken"), "{other}");
+    }
+}
+
 /// Protects the service from what strangers send: it is refused, whatever it is, and not repeated.
 #[test]
 fn what_is_no_token_is_refused() {
@@ -186,9 +280,13 @@ fn what_is_no_token_is_refused() {
     let key = Signer::ed25519("e");
     let twice = r#"{"iss":"https://a.example","iss":"https://b.example","sub":"u"}"#;
     let token = key.sign(&claims(json!({})));
-    let payload = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, twice);
     let parts: Vec<_> = token.split('.').collect();
-    assert!(Unverified::parse(&format!("{}.{payload}.{}", parts[0], parts[2])).is_err());
+    let tag = r#""https://aws.amazon.com/tags/principal_tags/k":"v""#;
+    for twice in [twice, &format!(r#"{{"iss":"https://a.example",{tag},{tag}}}"#)] {
+        let encoding = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let payload = base64::Engine::encode(&encoding, twice);
+        assert!(Unverified::parse(&format!("{}.{payload}.{}", parts[0], parts[2])).is_err());
+    }
 }
 
 /// Protects accounts from weak keys, and providers that publish keys of other kinds beside.
@@ -202,11 +300,13 @@ fn keys_that_cannot_verify_are_passed_over() {
     let mut encrypting = good.clone();
     encrypting["use"] = json!("enc");
     let mut other = good.clone();
-    other["alg"] = json!("RS512");
+    other["alg"] = json!("PS256");
     let octets = json!({"kty": "oct", "k": "c2VjcmV0", "kid": "r"});
     let p384 = json!({"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"});
+    let coordinate = "A".repeat(88);
+    let p521 = json!({"kty": "EC", "crv": "P-521", "x": coordinate, "y": coordinate});
     let parse = |keys: Value| KeySet::parse(json!({ "keys": keys }).to_string().as_bytes());
-    for useless in [&weak, &encrypting, &other, &octets, &p384, &json!(1)] {
+    for useless in [&weak, &encrypting, &other, &octets, &p384, &p521, &json!(1)] {
         assert!(parse(json!([useless])).is_err(), "{useless}");
     }
     assert_eq!(parse(json!([weak, octets, p384, good])).unwrap(), parse(json!([good])).unwrap());

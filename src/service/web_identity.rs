@@ -34,7 +34,11 @@ impl Service {
             return Err(Rejection::Validation(rule.to_owned()).into());
         }
         let jwt = asked.web_identity_token.as_deref().unwrap_or_default();
-        let (provider, identity) = self.identity_of(account, jwt).await.inspect_err(|error| {
+        let proved = self.identity_of(account, jwt).await.and_then(|(provider, identity)| {
+            let authorized = identity.authorizes(role_arn.as_str())?;
+            Ok((provider, identity, authorized))
+        });
+        let (provider, identity, role_authorized) = proved.inspect_err(|error| {
             if !matches!(error, IdentityError::Unreachable(_)) {
                 metrics::authentication().denied(Denial::WebIdentity);
             }
@@ -64,6 +68,7 @@ impl Service {
             audiences: identity.audiences,
             methods: identity.methods,
             claims: identity.exposed,
+            role_authorized,
         };
         let operation = Operation::AssumeRoleWithWebIdentity(role_arn, Box::new(proven));
         self.issue(&info, token, account, operation, session).await

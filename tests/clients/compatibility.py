@@ -12,7 +12,7 @@ SERVICES = {"sts": "2011-06-15", "iam": "2010-05-08", "ec2": "2016-11-15"}
 
 # What an operation that works lacks of what AWS's does.
 LIMITS = {
-    ("sts", "AssumeRoleWithWebIdentity"): "ProviderId, for access tokens of OAuth 2.0",
+    ("sts", "AssumeRoleWithWebIdentity"): "ProviderId, for access tokens of OAuth 2.0; tokens signed with ES512",
     ("sts", "GetAccessKeyInfo"): "keys of other accounts, but for the operator",
     ("ec2", "RunInstances"): "disks, networks, keys and user data, which have no effect; "
     "each instance is a reservation of its own",

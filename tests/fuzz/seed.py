@@ -89,7 +89,11 @@ def oidc_token():
         yield json.dumps({"keys": [key]})
     claims = {"iss": "https://id.example.com", "sub": "user-1", "aud": "app", "iat": 1780000000, "exp": 1780000600}
     tags = {"principal_tags": {"team": ["blue"]}, "transitive_tag_keys": ["team"]}
-    further = [{}, {"aud": ["app", "x"], "azp": "app"}, {"nbf": 1e9, "amr": ["mfa"]}, {"https://aws.amazon.com/tags": tags}]
+    aws = "https://aws.amazon.com"
+    flat = {f"{aws}/tags/principal_tags/team": "blue", f"{aws}/tags/transitive_tag_keys": ["team"]}
+    roles = ["arn:aws:iam::111111111111:role/a"]
+    further = [{}, {"aud": ["app", "x"], "azp": "app"}, {"nbf": 1e9, "amr": ["mfa"]}, {f"{aws}/tags": tags}, flat]
+    further += [{f"{aws}/roles": roles}, {f"{aws}/roles": ";".join(roles * 2)}]
     for name, token in vectors["tokens"].items():
         yield token
         for more in further:

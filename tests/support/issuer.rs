@@ -10,8 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::SystemRandom;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
-    RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+    RSA_PKCS1_SHA512, RsaEncoding, RsaKeyPair,
 };
 use serde_json::{Value, json};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -147,12 +148,13 @@ fn serve(mut stream: impl Read + Write, issuer: &str, shared: &Mutex<Shared>) {
 /// A key of an issuer.
 pub(crate) struct Signer {
     pub(crate) id: String,
+    algorithm: &'static str,
     pair: Pair,
 }
 
 enum Pair {
-    Rsa(RsaKeyPair),
-    P256(EcdsaKeyPair),
+    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
+    Ecdsa(EcdsaKeyPair, &'static str),
     Ed25519(Ed25519KeyPair),
 }
 
@@ -162,45 +164,67 @@ const RSA: [&str; 2] = [include_str!("rsa-1.base64"), include_str!("rsa-2.base64
 impl Signer {
     /// The `number`th RSA key, 0 or 1.
     pub(crate) fn rsa(id: &str, number: usize) -> Self {
+        Self::rsa_for(id, number, "RS256")
+    }
+
+    /// The same for RS256, RS384 or RS512.
+    pub(crate) fn rsa_for(id: &str, number: usize, algorithm: &'static str) -> Self {
         let document = STANDARD.decode(RSA[number].replace('\n', "")).unwrap();
         let pair = RsaKeyPair::from_pkcs8(&document).unwrap();
-        Self { id: id.to_owned(), pair: Pair::Rsa(pair) }
+        let encoding: &'static dyn RsaEncoding = match algorithm {
+            "RS384" => &RSA_PKCS1_SHA384,
+            "RS512" => &RSA_PKCS1_SHA512,
+            _ => &RSA_PKCS1_SHA256,
+        };
+        Self { id: id.to_owned(), algorithm, pair: Pair::Rsa(pair, encoding) }
     }
 
     /// A new key on P-256.
     pub(crate) fn p256(id: &str) -> Self {
-        let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
-        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
-        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).unwrap();
-        Self { id: id.to_owned(), pair: Pair::P256(pair) }
+        Self::ecdsa(id, "ES256", "P-256", &ECDSA_P256_SHA256_FIXED_SIGNING)
+    }
+
+    /// A new key on P-384.
+    #[allow(dead_code, reason = "not every test that includes this file asks for it")]
+    pub(crate) fn p384(id: &str) -> Self {
+        Self::ecdsa(id, "ES384", "P-384", &ECDSA_P384_SHA384_FIXED_SIGNING)
+    }
+
+    fn ecdsa(
+        id: &str,
+        algorithm: &'static str,
+        curve: &'static str,
+        signing: &'static EcdsaSigningAlgorithm,
+    ) -> Self {
+        let random = SystemRandom::new();
+        let document = EcdsaKeyPair::generate_pkcs8(signing, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(signing, document.as_ref(), &random).unwrap();
+        Self { id: id.to_owned(), algorithm, pair: Pair::Ecdsa(pair, curve) }
     }
 
     /// A new Ed25519 key.
     pub(crate) fn ed25519(id: &str) -> Self {
         let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
         let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap();
-        Self { id: id.to_owned(), pair: Pair::Ed25519(pair) }
+        Self { id: id.to_owned(), algorithm: "EdDSA", pair: Pair::Ed25519(pair) }
     }
 
     pub(crate) fn algorithm(&self) -> &'static str {
-        match self.pair {
-            Pair::Rsa(_) => "RS256",
-            Pair::P256(_) => "ES256",
-            Pair::Ed25519(_) => "EdDSA",
-        }
+        self.algorithm
     }
 
     /// The public key.
     pub(crate) fn jwk(&self) -> Value {
         let base64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let mut jwk = match &self.pair {
-            Pair::Rsa(pair) => {
+            Pair::Rsa(pair, _) => {
                 let public: ring::rsa::PublicKeyComponents<Vec<u8>> = pair.public().into();
                 json!({"kty": "RSA", "n": base64(&public.n), "e": base64(&public.e)})
             }
-            Pair::P256(pair) => {
-                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
-                json!({"kty": "EC", "crv": "P-256", "x": base64(x), "y": base64(y)})
+            Pair::Ecdsa(pair, curve) => {
+                let point = &pair.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
+                json!({"kty": "EC", "crv": curve, "x": base64(x), "y": base64(y)})
             }
             Pair::Ed25519(pair) => {
                 json!({"kty": "OKP", "crv": "Ed25519", "x": base64(pair.public_key().as_ref())})
@@ -224,12 +248,12 @@ impl Signer {
         let signed = format!("{}.{}", base64(header), base64(claims));
         let (message, random) = (signed.as_bytes(), SystemRandom::new());
         let signature = match &self.pair {
-            Pair::Rsa(pair) => {
+            Pair::Rsa(pair, encoding) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).unwrap();
+                pair.sign(*encoding, &random, message, &mut signature).unwrap();
                 signature
             }
-            Pair::P256(pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
+            Pair::Ecdsa(pair, _) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
             Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
         };
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))

@@ -476,11 +476,12 @@ impl<'a> SessionFacts<'a> {
     }
 
     fn insert_web_identity(&self, context: &mut Context) {
-        let Some(ProvenIdentity { identity, audiences, methods, claims }) = self.proven else {
-            return;
-        };
+        let Some(proven) = self.proven else { return };
+        let ProvenIdentity { identity, audiences, methods, claims, role_authorized } = proven;
         let seconds = self.duration.as_secs();
         context.set(const { Key::known("sts:durationseconds") }, || seconds.to_string());
+        let authorized = const { Key::known("sts:roleauthorizedbyidp") };
+        context.set(authorized, || role_authorized.to_string());
         web_identity_context(context, identity);
         let issuer = &identity.issuer;
         context.insert_multi(&format!("{issuer}:oaud"), audiences.clone());

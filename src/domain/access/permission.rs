@@ -64,7 +64,7 @@ impl RequestKeys {
             Self::Mfa => &["aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge"],
             Self::SourceIdentity => &["sts:SourceIdentity"],
             Self::TransitiveTagKeys => &["sts:TransitiveTagKeys"],
-            Self::WebIdentity => &["ISSUER:", "sts:DurationSeconds"],
+            Self::WebIdentity => &["ISSUER:", "sts:DurationSeconds", "sts:RoleAuthorizedByIdp"],
             Self::CreateAction => &["ec2:CreateAction"],
             Self::Attributes => &["ec2:Attribute", "ec2:Attribute/"],
             Self::NewInstanceProfile => &["ec2:NewInstanceProfile"],

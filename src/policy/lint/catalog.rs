@@ -227,7 +227,7 @@ const fn several(name: &'static str) -> Key {
 
 /// Keys of `aws:`, `iam:` and `sts:` in full, and some of `ec2:`. A name that ends with `/` begins a
 /// family: what follows is a tag's key.
-const KEYS: [Key; 85] = {
+const KEYS: [Key; 86] = {
     use KeyType::{Address, Arn, Date, Number, Seconds, Text, Truth};
     [
         one("aws:AssumedRoot", Truth),
@@ -310,6 +310,7 @@ const KEYS: [Key; 85] = {
         several("sts:IdentityTokenAudience"),
         one("sts:RequestContext/", Text),
         several("sts:RequestContextProviders"),
+        one("sts:RoleAuthorizedByIdp", Truth),
         one("sts:RoleSessionName", Text),
         one("sts:SigningAlgorithm", Text),
         one("sts:SourceIdentity", Text),

@@ -34,6 +34,7 @@ fn offer(token: &str) {
         let body = token.rsplit_once('.').map(|(body, _)| body);
         assert!(tokens.iter().any(|known| Some(known.as_str()) == body), "taken unsigned");
         assert!(!identity.subject.is_empty());
+        assert_eq!(identity.authorizes("").is_ok_and(|named| !named), identity.roles.is_none());
     }
 }
 
