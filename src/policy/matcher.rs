@@ -5,9 +5,10 @@ use super::arn_pattern::{ArnPattern, ArnText};
 use super::condition::Condition;
 use super::evaluate::{Named, Request};
 use super::parse::{Effect, PlacedPrincipal, Selection, Statement};
-use super::principal::Closeness;
+use super::principal::{Closeness, Named as Meant};
 use super::trace::{Miss, PolicyTrace, StatementTrace};
 use super::{Policy, PolicyKind};
+use crate::identity::Principal;
 
 /// Bytes of an action that are lowered without allocation.
 pub(super) const ACTION_INLINE: usize = 128;
@@ -134,7 +135,7 @@ impl<'a> Matcher<'a> {
             if !W::THOROUGH && allows && closest == Closeness::Itself {
                 return;
             }
-            let found = self.find(statement);
+            let found = self.find(statement, kind);
             if let Found::Match(closeness) = found {
                 if allows {
                     closest = closest.max(closeness);
@@ -160,7 +161,7 @@ impl<'a> Matcher<'a> {
         closest
     }
 
-    fn find<'s>(&self, statement: &'s Statement) -> Found<'s> {
+    fn find<'s>(&self, statement: &'s Statement, kind: PolicyKind) -> Found<'s> {
         let context = self.request.context;
         let actions = &statement.actions;
         if actions.items.iter().any(|glob| glob.matches(self.action, context)) == actions.not {
@@ -172,7 +173,7 @@ impl<'a> Matcher<'a> {
                 return Found::MissResource;
             }
         }
-        let closeness = self.closeness(statement);
+        let closeness = self.closeness(statement, kind);
         if closeness == Closeness::None {
             return Found::MissPrincipal;
         }
@@ -190,9 +191,13 @@ impl<'a> Matcher<'a> {
         resources.not && statement.effect == Effect::Allow && !resources.items.iter().all(resolves)
     }
 
-    fn closeness(&self, statement: &Statement) -> Closeness {
+    fn closeness(&self, statement: &Statement, kind: PolicyKind) -> Closeness {
         let Some(principals) = &statement.principals else { return Closeness::Itself };
-        let of = |item: &PlacedPrincipal| item.named.closeness(self.request.principal);
+        let grants = statement.effect == Effect::Allow && kind == PolicyKind::Resource;
+        let of = |item: &PlacedPrincipal| match &item.named {
+            Meant::Everyone if grants => self.granted_to_everyone(statement),
+            named => named.closeness(self.request.principal),
+        };
         let closest = principals.items.iter().map(of).max().unwrap_or(Closeness::None);
         if !principals.not {
             return closest;
@@ -209,7 +214,31 @@ impl<'a> Matcher<'a> {
             (Closeness::Account, _) => !self.names_within(principals, false),
             (Closeness::Itself, _) => true,
         };
-        if exempt { Closeness::None } else { Closeness::Itself }
+        match exempt {
+            true => Closeness::None,
+            false if grants => self.granted_to_everyone(statement),
+            false => Closeness::Itself,
+        }
+    }
+
+    /// How closely a resource's or trust policy that grants something to everyone (`"*"` and `{"AWS": "*"}`, which
+    /// reference_policies_elements_principal calls equivalent, or all but a few) names the caller.
+    ///
+    /// A boundary and a session policy limit what is so granted, as they do where the role is named. They do not limit
+    /// what is granted to "the ARN of the session" (IAM User Guide, access_policies#policies_session), to a policy that
+    /// "specifically references the federated user session" (STS API Reference, GetFederationToken), and through
+    /// "the aws:PrincipalArn condition key with a wildcard(*) in the Principal element"
+    /// (reference_policies_evaluation-logic_policy-eval-basics). What they do to `*` alone no page says: whoever makes a
+    /// session smaller means it.
+    ///
+    /// The holder of a provider's token is trusted by the provider's name in `Federated` alone
+    /// (id_roles_create_for-idp_oidc): `*` stands for principals of AWS.
+    fn granted_to_everyone(&self, statement: &Statement) -> Closeness {
+        match self.request.principal {
+            Principal::Federated(_) => Closeness::None,
+            _ if statement.conditions.iter().any(Condition::names_principals) => Closeness::Itself,
+            _ => Closeness::Role,
+        }
     }
 
     fn names_within(&self, principals: &Selection<PlacedPrincipal>, of_role: bool) -> bool {

@@ -6,7 +6,7 @@ use crate::identity::{AccountId, Arn, Principal};
 /// One principal as a policy names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Named {
-    /// `*`: everyone, services and strangers too.
+    /// `*`: everyone, services and strangers too. What it grants, [`super::matcher`] says.
     Everyone,
     /// An account: its root ARN or its number.
     Account(AccountId),
@@ -178,8 +178,7 @@ impl Named {
         }
     }
 
-    /// How closely this names `principal`. `Everyone` counts as naming it (IAM User Guide: `"AWS": "*"`
-    /// in a trust policy admits principals of the same account by itself).
+    /// How closely this names `principal`. `Everyone` counts as naming it, so that a Deny for everyone spares nobody.
     pub(super) fn closeness(&self, principal: &Principal) -> Closeness {
         let yes = |matches: bool, closeness| if matches { closeness } else { Closeness::None };
         match self {

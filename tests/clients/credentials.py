@@ -221,7 +221,38 @@ def web_identity(stage, boto):
             assert told["Provider"] == provider, told
             refused("InvalidIdentityToken", lambda: ask(issuer.token(aud="other")), status=400)
             refused("ExpiredTokenException", lambda: ask(issuer.token(iat=1, exp=2)), status=400)
+            refused("InvalidIdentityToken", lambda: ask(issuer.token(aud=["app", "b"])), status=400)
             refused("InvalidIdentityToken", lambda: ask("a.b.c"), status=400)
+        limited_tokens(boto, issuer, provider, role["Arn"])
+
+
+def limited_tokens(boto, issuer, provider, role):
+    """What a token says of tags and roles counts, and trust in everyone is not trust in a provider."""
+    aws = "https://aws.amazon.com"
+    ask = lambda **claims: boto.call(
+        "sts",
+        "AssumeRoleWithWebIdentity",
+        RoleArn=role,
+        RoleSessionName="pod",
+        WebIdentityToken=issuer.token(**claims),
+    )
+    trust = lambda document: boto.call(
+        "iam", "UpdateAssumeRolePolicy", RoleName="web", PolicyDocument=document
+    )
+    tagged = {f"{aws}/tags/principal_tags/Team": "blue"}
+    ask(**{f"{aws}/roles": f"{role}-other; {role}"})
+    refused("InvalidIdentityToken", lambda: ask(**{f"{aws}/roles": [f"{role}-other"]}), status=400)
+    refused("AccessDenied", lambda: ask(**tagged), status=403)
+    actions = ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]
+    conditions = {
+        "StringEquals": {"aws:RequestTag/Team": "blue"},
+        "Bool": {"sts:RoleAuthorizedByIdp": "true"},
+    }
+    trust(trusting({"Federated": provider}, actions, Condition=conditions))
+    ask(**tagged, **{f"{aws}/roles": [role]})
+    refused("AccessDenied", lambda: ask(**tagged), status=403)
+    trust(trusting({"AWS": "*"}, actions))
+    refused("AccessDenied", lambda: ask(), status=403)
 
 
 SCENES = [metadata_with_refresh, role_after_metadata, web_identity]

@@ -137,6 +137,27 @@ impl Condition {
         self.key.as_str()
     }
 
+    /// Whether it holds for principals alone whose ARN it names.
+    pub(super) fn names_principals(&self) -> bool {
+        let Operator { quantifier, kind, negated, if_exists } = self.operator;
+        let names = match kind {
+            Kind::StringEquals | Kind::StringEqualsIgnoreCase | Kind::StringLike | Kind::Arn => {
+                true
+            }
+            Kind::Numeric(_)
+            | Kind::Date(_)
+            | Kind::Bool
+            | Kind::Binary
+            | Kind::Ip
+            | Kind::Null => false,
+        };
+        names
+            && !negated
+            && !if_exists
+            && quantifier != Quantifier::All
+            && self.key.as_str() == "aws:principalarn"
+    }
+
     /// Its key and those of the variables in its values.
     pub(super) fn keys(&self) -> KeySet {
         self.key.set().with(self.test.keys())

@@ -140,7 +140,7 @@ fn federated(statement: &Statement, named: &Named) -> Option<Finding> {
 }
 
 /// Actions that none of the principals can take: who comes with a provider's token takes another action
-/// than who signs.
+/// than who signs, and `*` means who signs.
 fn unfit_actions(statement: &Statement, principals: &Principals) -> Option<Finding> {
     if statement.actions.not || principals.named.is_empty() {
         return None;
@@ -148,7 +148,6 @@ fn unfit_actions(statement: &Statement, principals: &Principals) -> Option<Findi
     let takes = |named: &Named| match named.kind.as_str() {
         "Federated" if named.item.text.contains(":saml-provider/") => "sts:assumerolewithsaml",
         "Federated" => "sts:assumerolewithwebidentity",
-        _ if named.item.text == "*" => "*",
         _ => "sts:assumerole",
     };
     let assumes = ["sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity"];
@@ -160,7 +159,7 @@ fn unfit_actions(statement: &Statement, principals: &Principals) -> Option<Findi
     if !assumes.iter().any(|action| granted(action)) {
         return None;
     }
-    let fit = |named: &Named| takes(named) == "*" || granted(takes(named));
+    let fit = |named: &Named| granted(takes(named));
     if principals.named.iter().any(fit) {
         return None;
     }
@@ -173,4 +172,25 @@ fn unfit_actions(statement: &Statement, principals: &Principals) -> Option<Findi
     let place = &statement.actions.items.first()?.place;
     let message = "the principals assume roles by another action, so this never matches";
     Some(Finding::warning(place, "action-not-for-principal", message).meant(meant))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::policy::PolicyKind;
+    use crate::policy::lint::lint;
+
+    /// Protects who means every provider by `*`: it means none of them.
+    #[test]
+    fn everyone_comes_without_a_token() {
+        let rules = |action: &str| {
+            let text = format!(
+                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"*"}},
+                    "Action":"sts:{action}","Condition":{{"StringEquals":{{"aws:PrincipalOrgID":"o-1"}}}}}}}}"#
+            );
+            let found = lint(&text, PolicyKind::Trust);
+            found.iter().map(|finding| finding.rule).collect::<Vec<_>>()
+        };
+        assert_eq!(rules("AssumeRoleWithWebIdentity"), ["action-not-for-principal"]);
+        assert_eq!(rules("AssumeRole"), [""; 0]);
+    }
 }

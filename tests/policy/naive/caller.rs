@@ -7,6 +7,8 @@ pub(super) struct Who {
     /// None for strangers, services and providers' users.
     pub(super) account: Option<String>,
     pub(super) is_root: bool,
+    /// Whether it is the holder of a provider's token.
+    pub(super) is_federated: bool,
     /// The ARN of the role behind a session.
     role: Option<String>,
     /// The ARN or name of the caller itself.
@@ -35,6 +37,7 @@ impl Who {
         let nobody = |itself: &str| Self {
             account: None,
             is_root: false,
+            is_federated: itself.contains("-provider/"),
             role: None,
             itself: itself.to_owned(),
         };
@@ -60,6 +63,7 @@ impl Who {
         let of_account = |role: Option<String>| Self {
             account: Some(account.to_owned()),
             is_root: resource == "root",
+            is_federated: false,
             role,
             itself: text.to_owned(),
         };

@@ -65,7 +65,7 @@ fn limits_allow(request: &Request, policies: &Policies) -> bool {
 /// reference_policies_evaluation-logic_policy-eval-basics, ..._policy-eval-denyallow (the table on
 /// resource-based policies and implicit denies), and reference_policies_evaluation-logic-cross-account.
 fn permissions_allow(request: &Request, policies: &Policies) -> bool {
-    let named = policies.resource.as_ref().and_then(|policy| request.finds(policy, "Allow"));
+    let named = policies.resource.as_ref().and_then(|policy| request.grants(policy));
     let bounds = (policies.boundaries.is_empty() || request.any_allows(&policies.boundaries))
         && (policies.session.is_empty() || request.any_allows(&policies.session));
     let identity = request.who.is_root || request.any_allows(&policies.identity);
@@ -153,6 +153,15 @@ impl Request {
 
     /// How directly the statements of this effect that apply name the caller; none if none applies.
     fn finds(&self, policy: &Value, effect: &str) -> Option<Named> {
+        self.applying(policy, effect).iter().filter_map(|one| self.names_caller(one)).max()
+    }
+
+    /// The same of what a resource's policy grants.
+    fn grants(&self, policy: &Value) -> Option<Named> {
+        self.applying(policy, "Allow").iter().filter_map(|one| self.grants_caller(one)).max()
+    }
+
+    fn applying(&self, policy: &Value, effect: &str) -> Vec<Value> {
         let variables = policy["Version"] == "2012-10-17";
         many(&policy["Statement"])
             .into_iter()
@@ -160,8 +169,27 @@ impl Request {
             .filter(|statement| self.is_on_action(statement))
             .filter(|statement| self.is_on_resource(statement, variables))
             .filter(|statement| self.conditions_hold(statement, variables))
-            .filter_map(|statement| self.names_caller(&statement))
-            .max()
+            .collect()
+    }
+
+    /// access_policies#policies_session, reference_policies_evaluation-logic_policy-eval-basics: what is granted to
+    /// everyone is limited as if the role were named, unless the caller's ARN is asked for. It is not for holders of
+    /// providers' tokens (id_roles_create_for-idp_oidc).
+    fn grants_caller(&self, statement: &Value) -> Option<Named> {
+        let everyone = match asks_for_principal(statement) {
+            _ if self.who.is_federated => None,
+            true => Some(Named::Itself),
+            false => Some(Named::ByRole),
+        };
+        if statement.get("NotPrincipal").is_some() {
+            return self.names_caller(statement).and(everyone);
+        }
+        let Some(principal) = statement.get("Principal") else {
+            return self.names_caller(statement);
+        };
+        let names = principals(principal);
+        let how = |name: &String| if name == "*" { everyone } else { self.who.is_named(name) };
+        names.iter().filter_map(how).max()
     }
 
     /// reference_policies_elements_action, ..._notaction: names of actions ignore case.
@@ -394,6 +422,19 @@ fn texts(value: &Value) -> Vec<String> {
 /// The documents of a list of `{"name","policy"}` or of bare documents.
 fn documents(list: &Value) -> Vec<Value> {
     many(list).iter().map(|item| item.get("policy").unwrap_or(item).clone()).collect()
+}
+
+/// Whether a condition names the ARNs of the principals that are meant.
+fn asks_for_principal(statement: &Value) -> bool {
+    let mut operators = statement["Condition"].as_object().into_iter().flatten();
+    operators.any(|(operator, keys)| {
+        let operator = operator.to_lowercase();
+        let one = operator.strip_prefix("foranyvalue:").unwrap_or(&operator);
+        let kinds =
+            ["stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"];
+        let mut keys = keys.as_object().into_iter().flatten();
+        kinds.contains(&one) && keys.any(|(key, _)| key.to_lowercase() == "aws:principalarn")
+    })
 }
 
 /// The names of a Principal element, of all kinds; nobody here is a canonical user.
