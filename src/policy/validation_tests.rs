@@ -411,3 +411,69 @@ fn what_is_refused_by_now_grants_nothing() {
         r#"{"Effect":"Allow","Action":"s3:*","Resource":["arn:aws","arn:aws:s3:::photos/*"]}"#;
     assert_eq!(decided(beside, ""), Verdict::Allow);
 }
+
+/// Protects accounts that trust a provider that others trust too: who of its customers is meant has to be said when the
+/// trust is written (IAM User Guide, id_roles_providers_oidc_secure-by-default). What is stored stays readable.
+#[test]
+fn trust_in_shared_providers_says_whose_tokens() {
+    let trust = |issuer: &str, effect: &str, action: &str, condition: &str| {
+        let condition = match condition {
+            "" => String::new(),
+            given => format!(r#","Condition":{{{}}}"#, given.replace("ISSUER", issuer)),
+        };
+        document(&format!(
+            r#"{{"Effect":"{effect}","Principal":{{"Federated":"arn:aws:iam::111122223333:oidc-provider/{issuer}"}},
+                "Action":"{action}"{condition}}}"#
+        ))
+    };
+    const WEB: &str = "sts:AssumeRoleWithWebIdentity";
+    let github =
+        ["token.actions.githubusercontent.com", "token.actions.githubusercontent.com/octo"];
+    let by_sub = ["gitlab.com", "app.terraform.io", "agent.buildkite.com"];
+    for issuer in github.into_iter().chain(by_sub) {
+        for open in [
+            "",
+            r#""StringEquals":{"ISSUER:aud":"sts.amazonaws.com"}"#,
+            r#""StringNotLike":{"ISSUER:sub":"x"}"#,
+            r#""StringLikeIfExists":{"ISSUER:sub":"repo:octo/*"}"#,
+            r#""Null":{"ISSUER:sub":"false"}"#,
+            r#""StringLike":{"ISSUER:sub":"*"}"#,
+            r#""StringLike":{"ISSUER:sub":["repo:octo/*","?*"]}"#,
+            r#""StringLike":{"other.example.com:sub":"repo:octo/*"}"#,
+        ] {
+            let text = trust(issuer, "Allow", WEB, open);
+            let told = mistake(&text, Trust);
+            assert!(told.contains(&format!("must limit `{issuer}:sub`")), "{open}: {told}");
+            assert!(Policy::reread(&text, Trust).is_ok(), "{text}");
+            for untouched in [
+                trust(issuer, "Deny", WEB, open),
+                trust(issuer, "Allow", "sts:TagSession", open),
+                trust("idp.example.com", "Allow", WEB, open),
+            ] {
+                assert!(Policy::parse(&untouched, Trust).is_ok(), "{untouched}");
+            }
+            mistake(&trust(issuer, "Allow", "sts:AssumeRoleWith*", open), Trust);
+        }
+        for limited in [
+            r#""StringEquals":{"ISSUER:sub":"repo:octo/app:ref:refs/heads/main"}"#,
+            r#""StringLike":{"ISSUER:SUB":["repo:octo/*","repo:cat/*"],"ISSUER:aud":"*"}"#,
+            r#""ForAnyValue:StringLike":{"ISSUER:sub":"repo:octo/*"}"#,
+            r#""StringEqualsIgnoreCase":{"ISSUER:sub":"REPO:octo/app"},"StringLike":{"ISSUER:sub":"*"}"#,
+        ] {
+            let text = trust(issuer, "Allow", WEB, limited);
+            assert!(Policy::parse(&text, Trust).is_ok(), "{text}");
+        }
+    }
+    let workflow = r#""StringLike":{"ISSUER:job_workflow_ref":"octo/w/.github/workflows/*@*"}"#;
+    assert!(Policy::parse(&trust(github[0], "Allow", WEB, workflow), Trust).is_ok());
+    mistake(&trust("gitlab.com", "Allow", WEB, workflow), Trust);
+    let begins = r#""StringLike":{"ISSUER:sub":"*:octo/app"}"#;
+    mistake(&trust(github[0], "Allow", WEB, begins), Trust);
+    assert!(Policy::parse(&trust("gitlab.com", "Allow", WEB, begins), Trust).is_ok());
+    let audience = r#""StringEquals":{"ISSUER:aud":"https://vercel.com/octo"}"#;
+    assert!(Policy::parse(&trust("oidc.vercel.com", "Allow", WEB, audience), Trust).is_ok());
+    let session = r#""StringEquals":{"sts:RoleSessionName":"workspace"}"#;
+    let sentinel = "sts.windows.net/33e01921-4d64-4f8c-a055-5bdaffd5e33d/";
+    assert!(Policy::parse(&trust(sentinel, "Allow", WEB, session), Trust).is_ok());
+    mistake(&trust(sentinel, "Allow", WEB, audience), Trust);
+}

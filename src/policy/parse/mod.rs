@@ -4,6 +4,7 @@
 mod conditions;
 mod principals;
 mod resources;
+mod shared_providers;
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -237,6 +238,7 @@ impl StatementReader<'_> {
             conditions: self.conditions(members)?,
         };
         self.check_resource_control(node, members, &statement)?;
+        self.check_shared_providers(members, &statement)?;
         Ok(statement)
     }
 
