@@ -242,6 +242,10 @@ async fn a_service_learns_of_other_accounts_the_verdict_alone() {
     assert_eq!(refused.verdict(), v1::Verdict::ImplicitDeny);
     let foreign = asking.authorize_signed_request(question("222222222222", "")).await.unwrap_err();
     assert_eq!(foreign.code(), tonic::Code::PermissionDenied);
+    let further_actions = vec!["sts:AssumeRole".to_owned()];
+    let own = v1::AuthorizeSignedRequestRequest { further_actions, ..question("", admitted) };
+    let own = asking.authorize_signed_request(own).await.unwrap_err();
+    assert_eq!(own.code(), tonic::Code::PermissionDenied, "Locum alone judges its actions");
     let request = question("", "").request;
     let grant = v1::GrantVerificationRequest { request };
     let grant = asking.grant_verification(grant).await.unwrap().into_inner();

@@ -17,7 +17,7 @@ pub const GRANT_LIFETIME: Duration = Duration::from_secs(300);
 
 /// Services whose requests are ours to judge: with their signing keys a resource service could call us
 /// in its clients' names.
-const OWN_SERVICES: [&str; 4] = ["locum", "sts", "iam", "ec2"];
+pub(super) const OWN_SERVICES: [&str; 4] = ["locum", "sts", "iam", "ec2"];
 
 /// What a resource service is given, but for the policies.
 #[derive(Debug)]

@@ -73,7 +73,7 @@ pub use last_use::RECORD_EVERY;
 pub use rates::Throttled;
 pub use read::Reading;
 pub use request::{AssumeRole, AssumeRoleWithWebIdentity, GetFederationToken, GetSessionToken};
-pub use resource::{Answer, Chunk, ResourceError, Shown, Wish};
+pub use resource::{Answer, Chunk, ResourceError, ResourceQuestion, Shown, Wish};
 pub use root_keys::{Rewrapped, VersionUse};
 pub use sessions::Issued;
 

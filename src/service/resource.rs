@@ -1,13 +1,15 @@
 //! What resource services ask: who signed this request, and may they. A resource service is whoever may
 //! call these; it may ask about signers of other accounts, as S3 does, and learns of those the verdict
-//! alone. It speaks for its own resources: only the operator's services may speak for those of others,
-//! so that nobody can try out what another account's policies would say elsewhere.
+//! alone. It speaks for its own resources: only the operator's services may speak for those of others, an ARN
+//! names no account but the owner, and what Locum's own services judge is not asked about here, so that nobody
+//! can try out what another account's policies would say elsewhere.
 
 use std::net::IpAddr;
 
 use super::Service;
 use super::authenticate::{AuthError, Signed};
 use super::denial::deciding;
+use super::grant::OWN_SERVICES;
 use crate::domain::access::{Caller, Question, authorize, explain, judge};
 use crate::domain::state::State;
 use crate::identity::AccountId;
@@ -87,12 +89,70 @@ pub enum ResourceError {
     /// The service speaks for resources that are not its own.
     #[error("the resource of another account can only be named by the operator's services")]
     NotYours,
+    /// The resource's ARN names an account that does not own it.
+    #[error(
+        "`resource` names account {named}, but `resource_account`, the asking service's own where it is empty, \
+         is {owner}: an ARN that names an account names the resource's owner"
+    )]
+    OtherOwner {
+        /// What the ARN has for an account.
+        named: String,
+        /// The owner.
+        owner: AccountId,
+    },
+    /// The action is judged by Locum alone.
+    #[error("`action`: `{0}` is of a service of Locum's own, whose requests Locum alone judges")]
+    OwnAction(String),
+}
+
+/// What a service asks about whose resource.
+#[derive(Clone, Copy, Debug)]
+pub struct ResourceQuestion<'a> {
+    /// The account that owns the resource; the asking service's own if not given.
+    pub owner: Option<AccountId>,
+    /// The resource's ARN, or `*`.
+    pub resource: &'a str,
+    /// `service:Action`
+    pub action: &'a str,
+}
+
+impl ResourceQuestion<'_> {
+    /// The account whose resource a service of account `asking` asks about. What guards the resources of an account is
+    /// for its own services and the operator's.
+    ///
+    /// # Errors
+    /// The question is not the service's to ask.
+    pub fn owner_for(&self, asking: AccountId) -> Result<AccountId, ResourceError> {
+        let owner = self.owner.unwrap_or(asking);
+        if owner != asking && asking != AccountId::OPERATOR {
+            return Err(ResourceError::NotYours);
+        }
+        let named = self.resource.splitn(6, ':').nth(4).unwrap_or_default();
+        if !named.is_empty() && named != owner.to_string() {
+            return Err(ResourceError::OtherOwner { named: named.to_owned(), owner });
+        }
+        let service = self.action.split_once(':').map_or("", |(service, _)| service);
+        match OWN_SERVICES.iter().any(|own| own.eq_ignore_ascii_case(service)) {
+            true => Err(ResourceError::OwnAction(self.action.to_owned())),
+            false => Ok(owner),
+        }
+    }
 }
 
 impl Wish {
     /// All actions.
     fn actions(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.action).chain(&self.further_actions).map(String::as_str)
+    }
+
+    /// The account whose resource a service of account `asking` asks about.
+    fn owner_for(&self, asking: AccountId) -> Result<AccountId, ResourceError> {
+        let (owner, resource) = (self.resource_account, self.resource.as_str());
+        let about = |action| ResourceQuestion { owner, resource, action };
+        self.further_actions
+            .iter()
+            .try_for_each(|action| about(action).owner_for(asking).map(drop))?;
+        about(&self.action).owner_for(asking)
     }
 }
 
@@ -133,7 +193,7 @@ impl Service {
         let signed = self.authenticate_shown(shown)?;
         let own = signed.caller.principal.account() == Some(asking);
         let trusted = asking == AccountId::OPERATOR || own;
-        let owner = Self::owner_for(asking, wish.resource_account)?;
+        let owner = wish.owner_for(asking)?;
         let question = |action| self.question(&signed.caller, wish, action, owner);
         let refused = wish.actions().find_map(|action| {
             let denied = authorize(state, &question(action), &wish.context).err()?;
@@ -143,22 +203,6 @@ impl Service {
         let (action, encoded) = refused.unwrap_or((&wish.action, None));
         let trace = explain(state, &question(action), &wish.context);
         Ok(answer(signed, encoded, action, wish, &trace, trusted))
-    }
-
-    /// The account whose resource a service of account `asking` asks about. What guards the resources of an account is
-    /// for its own services and the operator's.
-    ///
-    /// # Errors
-    /// The service speaks for resources that are not its own.
-    pub fn owner_for(
-        asking: AccountId,
-        named: Option<AccountId>,
-    ) -> Result<AccountId, ResourceError> {
-        let owner = named.unwrap_or(asking);
-        if owner != asking && asking != AccountId::OPERATOR {
-            return Err(ResourceError::NotYours);
-        }
-        Ok(owner)
     }
 
     /// As `authorize_shown` for a signer who is known, without reasons: only whether they may.
@@ -233,4 +277,55 @@ fn verify_chunks(
     }
     let Some(trailers) = shown.trailers else { return Ok(()) };
     verifier.trailers_hash(&trailers.sha256, &trailers.signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(number: &str) -> AccountId {
+        number.parse().unwrap()
+    }
+
+    /// Protects other accounts' policies from being tried out: a service asks about its own resources, by ARNs that name
+    /// no other account, and about no action that Locum itself judges; the operator's services keep to the same beside
+    /// the owner that they name.
+    #[test]
+    fn questions_are_about_the_owners_resources_alone() {
+        let (a, b) = (account("111111111111"), account("222222222222"));
+        let ask = |asking, owner, resource, action| {
+            ResourceQuestion { owner, resource, action }.owner_for(asking)
+        };
+        let queue = "arn:aws:sqs:us-east-1:222222222222:q";
+        for (asking, owner, resource) in [
+            (a, None, "*"),
+            (a, None, "arn:aws:s3:::photos/a:b:222222222222"),
+            (a, Some(a), "arn:aws:sqs:us-east-1:111111111111:q"),
+            (b, None, queue),
+            (AccountId::OPERATOR, Some(b), queue),
+        ] {
+            assert_eq!(
+                ask(asking, owner, resource, "sqs:SendMessage"),
+                Ok(owner.unwrap_or(asking))
+            );
+        }
+        assert_eq!(ask(a, Some(b), queue, "sqs:SendMessage"), Err(ResourceError::NotYours));
+        for (asking, owner, resource, named) in [
+            (a, None, queue, "222222222222"),
+            (AccountId::OPERATOR, None, queue, "222222222222"),
+            (AccountId::OPERATOR, Some(a), queue, "222222222222"),
+            (a, None, "arn:aws:sqs:us-east-1:*:q", "*"),
+            (a, None, "arn:aws:sqs:us-east-1:aws:q", "aws"),
+        ] {
+            let told = ask(asking, owner, resource, "sqs:SendMessage");
+            let (named, owner) = (named.to_owned(), owner.unwrap_or(asking));
+            assert_eq!(told, Err(ResourceError::OtherOwner { named, owner }));
+        }
+        for action in ["iam:GetUser", "STS:AssumeRole", "ec2:RunInstances", "locum:Authorize"] {
+            for asking in [a, AccountId::OPERATOR] {
+                let told = ask(asking, None, "*", action);
+                assert_eq!(told, Err(ResourceError::OwnAction(action.to_owned())));
+            }
+        }
+    }
 }

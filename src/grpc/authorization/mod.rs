@@ -26,7 +26,9 @@ use crate::proto::v1::{
     GrantVerificationRequest, GrantVerificationResponse, StreamAuthorizeSignedRequestsRequest,
     StreamAuthorizeSignedRequestsResponse, VerifyIdentityTokenRequest, VerifyIdentityTokenResponse,
 };
-use crate::service::{Answer, Judged, RequestInfo, ResourceError, Service, ServiceError, Signed};
+use crate::service::{
+    Answer, Judged, RequestInfo, ResourceError, ResourceQuestion, ServiceError, Signed,
+};
 
 /// Requests of one batch.
 const BATCH_MAX: usize = 256;
@@ -63,8 +65,9 @@ impl AuthorizationService for Front {
         let caller = self.service.caller_of_arn(&view.state, account, &arn);
         let caller = caller.ok_or_else(|| Status::not_found("there is no such principal"))?;
         let ask = question::ask(request)?;
-        let owner = Service::owner_for(account, ask.resource_account);
-        owner.map_err(|error| unanswered(&error))?;
+        let (owner, action) = (ask.resource_account, ask.action.as_str());
+        let about = ResourceQuestion { owner, resource: &ask.resource, action };
+        about.owner_for(account).map_err(|error| unanswered(&error))?;
         let judged = self.service.judge(&view.state, &caller, &ask);
         Ok(Response::new(AuthorizeResponse {
             verdict: super::policy::verdict(judged.trace.decision.verdict()).into(),
@@ -195,7 +198,10 @@ fn outcome(answer: Result<AuthorizeSignedRequestResponse, Status>) -> Authorizat
 fn unanswered(error: &ResourceError) -> Status {
     match error {
         ResourceError::Signer(error) => status::of_auth_error(error),
-        ResourceError::NotYours => Status::permission_denied(error.to_string()),
+        ResourceError::NotYours | ResourceError::OwnAction(_) => {
+            Status::permission_denied(error.to_string())
+        }
+        ResourceError::OtherOwner { .. } => Status::invalid_argument(error.to_string()),
     }
 }
 

@@ -128,6 +128,10 @@ fn context(given: HashMap<String, ContextValues>) -> Result<Context, Status> {
         if of_the_caller(&key) {
             return Err(Status::invalid_argument(format!("`{key}` follows from the caller")));
         }
+        if key.eq_ignore_ascii_case("aws:ResourceAccount") {
+            let rule = format!("`context`: `{key}` follows from `resource_account`");
+            return Err(Status::invalid_argument(rule));
+        }
         context.insert_given(&key, values.values, values.is_list);
     }
     Ok(context)
