@@ -362,7 +362,11 @@ fn a_refusal_is_decoded_by_whoever_may() {
     assert_eq!(decoded["failures"]["items"][0]["failedOn"], "another action");
     // Neither who lacks the permission, nor who is of another account, nor with a changed message.
     assert!(decode(&stage.ana, encoded).unwrap_err().contains("sts:DecodeAuthorizationMessage"));
-    assert!(decode(&stage.other, encoded).unwrap_err().contains("is no message of this account"));
+    assert!(
+        decode(&stage.other, encoded)
+            .unwrap_err()
+            .contains("is not one that was encoded for this account")
+    );
     let mut changed = encoded.to_owned();
     let end = if encoded.ends_with("AA") { "BA" } else { "AA" };
     changed.replace_range(encoded.len() - 2.., end);

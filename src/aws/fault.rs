@@ -112,6 +112,7 @@ fn of_rejection(rejection: &Rejection) -> Kind {
         | Rejection::InvalidCombination(_)
         | Rejection::MalformedPolicy { .. }
         | Rejection::InvalidPrincipal { .. }
+        | Rejection::InvalidAuthorizationMessage
         | Rejection::PackedPolicyTooLarge { .. }
         | Rejection::IncorrectState(_)
         | Rejection::NoSuchInstance(_)

@@ -31,7 +31,8 @@
 //! 4. A line `GetRole => roles::get_role;` in the service's `operations!`.
 //! 5. A call in `tests/clients/`, which fails for an operation that is answered and not tried, for a parameter of
 //!    the model that is neither read nor in `unread`, and for a field of an answer that is never there.
-//! 6. What its parameters refer to, in `tests/tenants/references.rs`, which fails for a parameter that it does not know.
+//! 6. What its parameters refer to, in `tests/support/api/references.rs`, which fails for a parameter that it does not
+//!    know; and its call of gRPC, in `tests/edges/pairs.rs`.
 
 mod api;
 mod call;

@@ -1,7 +1,6 @@
 //! The operations of STS. What a member may hold is checked by the use cases, which gRPC shares: here the
 //! parameters only get their names. Source: STS API Reference.
 
-use http::StatusCode;
 use serde::Serialize;
 
 use super::call::{Call, operations};
@@ -9,7 +8,6 @@ use super::fault::Fault;
 use super::shape::Rule::Length;
 use super::shape::request;
 use super::xml::Time;
-use crate::domain::rejection::Rejection;
 use crate::service::{self, Issued, Service};
 
 operations! {
@@ -280,14 +278,7 @@ async fn decode_authorization_message(
     request: DecodeAuthorizationMessage,
 ) -> Result<DecodeAuthorizationMessageResult, Fault> {
     let message = &request.encoded_message;
-    let decoded = call.service.decode_authorization_message(call.info, message);
-    let decoded_message = decoded.map_err(|rejection| match rejection {
-        Rejection::Invalid(_) => {
-            let told = "The message is not one that was encoded for this account.";
-            Fault::own("InvalidAuthorizationMessageException", StatusCode::BAD_REQUEST, told)
-        }
-        other => other.into(),
-    })?;
+    let decoded_message = call.service.decode_authorization_message(call.info, message)?;
     Ok(DecodeAuthorizationMessageResult { decoded_message })
 }
 

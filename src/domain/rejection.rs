@@ -29,6 +29,8 @@ pub enum Rejection {
     PackedPolicyTooLarge { percent: u32 },
     #[error("Authentication code for device is not valid.")]
     InvalidAuthenticationCode,
+    #[error("The message is not one that was encoded for this account.")]
+    InvalidAuthorizationMessage,
     #[error("{0}")]
     AccessDenied(Box<Denied>),
     #[error("the {kind} with name {name} cannot be found")]
@@ -107,6 +109,7 @@ impl Rejection {
             }
             Self::PackedPolicyTooLarge { .. } => "PackedPolicyTooLarge",
             Self::InvalidAuthenticationCode => "InvalidAuthenticationCode",
+            Self::InvalidAuthorizationMessage => "InvalidAuthorizationMessageException",
             Self::AccessDenied(_) | Self::AccountDisabled(_) => "AccessDenied",
             Self::NoSuchEntity { .. } => "NoSuchEntity",
             Self::EntityAlreadyExists { .. } => "EntityAlreadyExists",

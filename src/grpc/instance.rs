@@ -158,13 +158,17 @@ impl Front {
         let association = field("association_id", &request.association_id)?;
         let token = &request.idempotency_token;
         let ended = self.service.disassociate_profile(info, token, association).await?;
+        let held = ended.before.association(&ended.id);
+        let held = held.map(|(instance, association)| {
+            convert::association(&ended.before, &instance, &association)
+        });
         let association = Some(InstanceProfileAssociation {
             association_id: ended.id.to_string(),
             instance_id: ended.instance.to_string(),
             state: v1::AssociationState::Disassociated.into(),
             since: convert::time(ended.since),
             generation: ended.generation,
-            ..InstanceProfileAssociation::default()
+            ..held.unwrap_or_default()
         });
         Ok(DisassociateInstanceProfileResponse { association, sequence: ended.sequence })
     }
@@ -245,11 +249,18 @@ fn ids(account: &Account, texts: &[String]) -> Result<Option<Vec<PackedInstanceI
     Ok((!ids.is_empty()).then(|| sorted(ids)))
 }
 
-/// The instances that carry the associations that a request names, in the order of their ids; none if it names none.
-fn carriers(account: &Account, texts: &[String]) -> Result<Option<Vec<PackedInstanceId>>, Invalid> {
+/// The instances that carry the associations that a request names, in the order of their ids, all of which have to be
+/// there; none if it names none.
+fn carriers(
+    account: &Account,
+    texts: &[String],
+) -> Result<Option<Vec<PackedInstanceId>>, ServiceError> {
     let named: Vec<AssociationId> = listed("association_ids", texts)?;
-    let carriers = named.iter().filter_map(|id| account.instances.carrier(id));
-    let carriers: Vec<_> = carriers.map(|instance| (&instance.id).into()).collect();
+    let carriers = named.iter().map(|id| {
+        let carrier = account.instances.carrier(id).map(|instance| (&instance.id).into());
+        carrier.ok_or_else(|| Rejection::NoSuchAssociation(id.to_string()).into())
+    });
+    let carriers = carriers.collect::<Result<Vec<_>, ServiceError>>()?;
     Ok((!named.is_empty()).then(|| sorted(carriers)))
 }
 

@@ -173,6 +173,7 @@ pub(super) fn of_rejection(rejection: &Rejection) -> Status {
         | Rejection::InvalidParameter(_)
         | Rejection::InvalidCombination(_)
         | Rejection::InvalidPrincipal { .. }
+        | Rejection::InvalidAuthorizationMessage
         | Rejection::PackedPolicyTooLarge { .. } => Code::InvalidArgument,
         Rejection::InvalidAuthenticationCode => Code::PermissionDenied,
         Rejection::AccessDenied(_) | Rejection::AccountDisabled(_) => Code::PermissionDenied,

@@ -7,7 +7,6 @@ use super::{RequestInfo, Service};
 use crate::domain::access::{Permission, Resource};
 use crate::domain::rejection::{Denied, Evidence, Rejection};
 use crate::domain::state::State;
-use crate::identity::Invalid;
 use crate::metrics::{self, Denial};
 use crate::policy::{Miss, PolicyKind, PolicyTrace, Verdict};
 use crate::signing::{message_account, open_message, seal_message};
@@ -78,18 +77,18 @@ impl Service {
         info: &RequestInfo,
         message: &str,
     ) -> Result<String, Rejection> {
-        let invalid = || Invalid::new("encoded_message", "is no message of this account");
+        let invalid = || Rejection::InvalidAuthorizationMessage;
         let own = info.caller.principal.account().ok_or_else(invalid)?;
         let view = self.view();
         let permission = Permission::DecodeAuthorizationMessage;
         self.require(&view.state, info, own, permission, &Resource::everything())?;
         let account = view.state.account(own).ok_or_else(invalid)?;
         if message_account(message) != Ok(own) {
-            return Err(invalid().into());
+            return Err(invalid());
         }
         let key = self.account_key(own, &account.key).map_err(|_| invalid())?;
         let plain = open_message(&key, message).map_err(|_| invalid())?;
-        Ok(String::from_utf8(plain).map_err(|_| invalid())?)
+        String::from_utf8(plain).map_err(|_| invalid())
     }
 }
 

@@ -20,12 +20,12 @@ impl Service {
         &self,
         account: AccountId,
         serial_number: &Arn,
-        [first, second]: [&str; 2],
+        [first, second]: &[Code; 2],
     ) -> Option<ConsecutiveCodes> {
         let view = self.view();
         let account = view.state.account(account)?;
         let seed = self.seed(account, account.mfa_device(serial_number)?).ok()?;
-        seed.consecutive(&Code::parse(first)?, &Code::parse(second)?, self.now())
+        seed.consecutive(first, second, self.now())
     }
 
     pub(super) fn seed(

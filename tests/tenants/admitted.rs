@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 
 use super::World;
-use super::estate::{Estate, THEIRS};
-use super::references::Kind;
-use super::wire::{Answers, Grpc, method};
+use super::api::estate::{Estate, THEIRS};
+use super::api::references::Kind;
+use super::api::wire::{Answers, Grpc, method};
 
 const FIRST: &str = "333333333335";
 const SECOND: &str = "333333333336";

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::api::wire::{Answer, Grpc, Query, method};
 use super::support::Server;
-use super::wire::{Answer, Grpc, Query, method};
 
 const LIMITED: &str = "222222222222";
 const OTHER: &str = "333333333333";

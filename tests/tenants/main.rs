@@ -11,26 +11,24 @@
 )]
 
 mod admitted;
-mod estate;
+#[path = "../support/api/mod.rs"]
+mod api;
 mod limits;
-mod operation;
 mod promises;
-mod references;
-mod scrub;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
-mod wire;
 
 use std::sync::Arc;
 
-use estate::{Estate, OWNERS, THEIRS};
-use operation::{Edge, Operation};
+use api::estate::{Estate, OWNERS, THEIRS};
+use api::operation::{Edge, Operation};
+use api::wire::{Grpc, Query};
+use api::{operation, scrub, wire};
 use serde_json::{Value, json};
 use support::Server;
 use sweep::{Report, Sweep};
 use tempfile::TempDir;
-use wire::{Grpc, Query};
 
 /// Whose things are not to be seen.
 const THEIR_ACCOUNT: &str = "222222222222";

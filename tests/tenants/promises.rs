@@ -8,9 +8,9 @@ use prost_reflect::{Kind as Form, MessageDescriptor, MethodDescriptor};
 use serde_json::{Value, json};
 
 use super::World;
-use super::estate::THEIRS;
-use super::operation::{Edge, Operation, of_grpc};
-use super::references::Kind;
+use super::api::estate::THEIRS;
+use super::api::operation::{Edge, Operation, of_grpc};
+use super::api::references::Kind;
 
 const FIRST: &str = "333333333337";
 /// The operator's account, in the form of its root.
@@ -120,7 +120,7 @@ async fn every_act_is_a_record() {
         for account in [&own.account, &world.theirs.account, OPERATOR, MADE] {
             let request = json!({"accountId": account, "fromSequence": sequence, "limit": 1});
             let Ok((_, read, _)) =
-                reader.messages(&super::wire::method("ReadEvents"), &request).await
+                reader.messages(&super::api::wire::method("ReadEvents"), &request).await
             else {
                 continue;
             };

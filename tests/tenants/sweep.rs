@@ -8,11 +8,11 @@ use locum::signing::Secret;
 use locum::signing::sigv4::{EMPTY_SHA256, PathStyle, Signable, Signer};
 use serde_json::{Value, json};
 
-use super::estate::{Estate, NOBODY, SHUT, THEIRS};
-use super::operation::{Edge, Operation, Place};
-use super::references::Kind;
-use super::scrub::scrubbed;
-use super::wire::{Answer, Grpc, Query, REGION, credentials, method};
+use super::api::estate::{Estate, NOBODY, SHUT, THEIRS};
+use super::api::operation::{Edge, Operation, Place};
+use super::api::references::Kind;
+use super::api::scrub::scrubbed;
+use super::api::wire::{Answer, Grpc, Query, REGION, credentials, method};
 
 /// Where the answers differ, and may.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[(
@@ -123,7 +123,7 @@ pub(crate) struct Sweep<'a> {
 /// Whether an operation shows what there is without a name.
 pub(crate) fn lists(operation: &Operation) -> bool {
     let named = operation.places.iter().any(|place| {
-        place.kind().is_some() && matches!(place.class, super::references::Class::Refers(_))
+        place.kind().is_some() && matches!(place.class, super::api::references::Class::Refers(_))
     });
     rank(operation) == 0 && !named && !streams(operation)
 }

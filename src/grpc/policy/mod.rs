@@ -166,7 +166,12 @@ impl Front {
         self.may_simulate(info, arn)?;
         let view = self.service.view();
         let caller = self.service.caller_of_arn(&view.state, Self::account_of(info)?, arn);
-        Ok(caller.ok_or_else(|| Rejection::missing("principal", arn))?)
+        let missing = || match arn.resource().split_once('/') {
+            Some(("user", _)) => Rejection::missing("user", arn.resource_name()),
+            Some(("role", _)) => Rejection::missing("role", arn.resource_name()),
+            _ => Rejection::missing("principal", arn),
+        };
+        Ok(caller.ok_or_else(missing)?)
     }
 
     /// The trust policy of a role of the caller's account.

@@ -10,10 +10,10 @@ use crate::domain::mfa::{MfaAction, MfaDevice};
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Account;
 use crate::domain::tags::Tags;
-use crate::identity::{AccountId, Arn, MfaDeviceName, Path};
+use crate::identity::{AccountId, Arn, Invalid, MfaDeviceName, Path};
 use crate::ledger::Receipt;
 use crate::service::{Reading, RequestInfo, Service, ServiceError};
-use crate::signing::Secret;
+use crate::signing::{Code, Secret};
 
 /// What CreateVirtualMFADevice is asked. Source: IAM API Reference, CreateVirtualMFADevice.
 #[derive(Clone, Debug)]
@@ -87,8 +87,9 @@ impl Service {
         holder: &KeyHolder,
         codes: [&str; 2],
     ) -> Result<Receipt, ServiceError> {
+        let codes = read(codes)?;
         let owner = self.key_owner(info, holder)?;
-        let codes = self.consecutive(Self::account_of(info)?, &serial_number, codes);
+        let codes = self.consecutive(Self::account_of(info)?, &serial_number, &codes);
         let action = Action::Mfa(MfaAction::Enable { serial_number, owner, codes });
         self.perform_own(info, token, action).await
     }
@@ -102,8 +103,9 @@ impl Service {
         holder: &KeyHolder,
         codes: [&str; 2],
     ) -> Result<Receipt, ServiceError> {
+        let codes = read(codes)?;
         let owner = self.key_owner(info, holder)?;
-        let codes = self.consecutive(Self::account_of(info)?, &serial_number, codes);
+        let codes = self.consecutive(Self::account_of(info)?, &serial_number, &codes);
         let action = Action::Mfa(MfaAction::Resync { serial_number, owner, codes });
         self.perform_own(info, token, action).await
     }
@@ -167,6 +169,14 @@ impl Service {
         let target = Target::List(ListKind::MfaDevices, "");
         self.read(info, min_sequence, Permission::ListVirtualMFADevices, &target).await
     }
+}
+
+/// Two codes of a request, of six digits each. Source: IAM API Reference, EnableMFADevice.
+fn read([first, second]: [&str; 2]) -> Result<[Code; 2], Invalid> {
+    let code = |field: &'static str, text| {
+        Code::parse(text).ok_or_else(|| Invalid::new(field, "must be 6 digits"))
+    };
+    Ok([code("authentication_code1", first)?, code("authentication_code2", second)?])
 }
 
 /// The key URI of authenticator apps (github.com/google/google-authenticator, wiki, "Key Uri Format").

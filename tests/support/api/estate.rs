@@ -6,8 +6,8 @@ use locum::clock::Clock;
 use serde_json::{Value, json};
 
 use super::references::Kind;
-use super::support::totp;
 use super::wire::Grpc;
+use crate::support::totp;
 
 /// How the names of the account begin that is not to be seen, those of the one that looks, and those of nobody:
 /// of one length, and the first and the last on one side of the second in a sorted list.
@@ -34,6 +34,8 @@ pub(crate) struct Estate {
     pub(crate) session: Value,
     pub(crate) agent: Value,
     pub(crate) instance: Value,
+    /// The seed of its MFA device.
+    pub(crate) seed: String,
     /// What names its things.
     pub(crate) names: BTreeMap<Kind, String>,
     /// What only its own people may read anywhere: ids, and secrets that were handed out.
@@ -51,8 +53,9 @@ impl Estate {
         let operator = Grpc::new(endpoint, operator);
         let request = json!({"accountId": account, "name": format!("{stem}-account")});
         let root = operator.made("CreateAccount", request).await["rootKey"].clone();
-        let mut furnisher =
-            Furnisher { grpc: Grpc::new(endpoint, &root), account, stem, private: Vec::new() };
+        let grpc = Grpc::new(endpoint, &root);
+        let (seed, private) = (String::new(), Vec::new());
+        let mut furnisher = Furnisher { grpc, account, stem, seed, private };
         let admin = furnisher.admin().await;
         furnisher.users_and_policies().await;
         let (agent, instance, mut names) = furnisher.machines().await;
@@ -65,9 +68,9 @@ impl Estate {
         for key in [&root, &admin, &session, &agent, &instance] {
             furnisher.keep(key);
         }
-        let Furnisher { private, .. } = furnisher;
+        let Furnisher { seed, private, .. } = furnisher;
         let account = account.to_owned();
-        Self { account, stem, root, admin, session, agent, instance, names, private }
+        Self { account, stem, root, admin, session, agent, instance, seed, names, private }
     }
 
     pub(crate) fn name(&self, kind: Kind) -> &str {
@@ -115,6 +118,7 @@ struct Furnisher<'a> {
     grpc: Grpc,
     account: &'a str,
     stem: &'static str,
+    seed: String,
     private: Vec<String>,
 }
 
@@ -197,6 +201,7 @@ impl Furnisher<'_> {
         let request = json!({"virtualMfaDeviceName": self.named("mfa")});
         let device = self.make("CreateVirtualMfaDevice", request).await;
         let seed = device["base32StringSeed"].as_str().unwrap();
+        self.seed = seed.to_owned();
         let step = Clock::System.now().as_unix_seconds() / 30;
         let request = json!({
             "userName": user, "serialNumber": self.arn(&format!("mfa/{}", self.named("mfa"))),

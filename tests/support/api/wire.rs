@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::uri::PathAndQuery;
 use locum::client::{
@@ -22,6 +22,8 @@ use tonic_types::StatusExt as _;
 
 /// How long a stream may take to tell what there was.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection may lie idle and be used again: the server ends those that do for longer.
+const IDLE: Duration = Duration::from_secs(1);
 /// Who the log names for what the service does by itself.
 const SERVICE: &str = "locum.internal";
 pub(crate) const REGION: &str = "us-east-1";
@@ -284,19 +286,25 @@ fn listed(metadata: &MetadataMap) -> Vec<String> {
     headers
 }
 
-/// The AWS edge, for the holder of a key, over one connection.
+/// The AWS edge, for the holder of a key, over one connection for as long as the server keeps it.
 pub(crate) struct Query {
     key: Credentials,
     host: String,
     stream: BufReader<TcpStream>,
+    used: Instant,
 }
 
 impl Query {
     pub(crate) fn new(endpoint: &str, key: &Value) -> Self {
         let host = endpoint.trim_start_matches("http://").to_owned();
-        let stream = TcpStream::connect(&host).unwrap();
+        let stream = Self::connected(&host);
+        Self { key: credentials(key), host, stream, used: Instant::now() }
+    }
+
+    fn connected(host: &str) -> BufReader<TcpStream> {
+        let stream = TcpStream::connect(host).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { key: credentials(key), host, stream: BufReader::new(stream) }
+        BufReader::new(stream)
     }
 
     pub(crate) fn call(&mut self, service: &str, form: &str) -> Answer {
@@ -307,6 +315,10 @@ impl Query {
             request += &format!("{name}: {value}\r\n");
         }
         request += &format!("content-length: {}\r\n\r\n{form}", form.len());
+        if self.used.elapsed() > IDLE {
+            self.stream = Self::connected(&self.host);
+        }
+        self.used = Instant::now();
         self.stream.get_mut().write_all(request.as_bytes()).unwrap();
         self.answer()
     }
