@@ -14,6 +14,7 @@ mod forms;
 mod house;
 mod pairs;
 mod same;
+mod spelling;
 mod substance;
 #[path = "../support/mod.rs"]
 mod support;
