@@ -9,6 +9,7 @@ pub mod aws_policies;
 pub mod command;
 pub mod constraint;
 pub mod decide;
+pub mod documents;
 pub mod entity;
 #[cfg(test)]
 mod entity_tests;

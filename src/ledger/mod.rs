@@ -37,7 +37,7 @@ use crate::log::{EventLog, Sequence};
 use crate::metrics::{self, Commanded};
 use queue::{Class, Queue, Refused};
 
-pub use recover::{OpenError, Opened};
+pub use recover::{OpenError, Opened, read_state};
 pub use retention::{RETAINED_AT_LEAST, RetentionError};
 
 /// Commands of accounts that may wait for the writer.

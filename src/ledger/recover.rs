@@ -71,6 +71,16 @@ pub(super) fn recover(log: &EventLog) -> Result<(View, Opened), OpenError> {
     Ok((view, opened))
 }
 
+/// The state that a log leads to, without the accounts' keys: for going through what it holds.
+///
+/// # Errors
+/// A record cannot be read, decoded or applied; the error names it.
+pub fn read_state(log: &EventLog) -> Result<State, OpenError> {
+    let mut view = read_snapshot(log).unwrap_or_default();
+    replay(log, &mut view)?;
+    Ok(view.state)
+}
+
 /// When a record was written, which stays in the log when what it tells has expired; the epoch if there is none.
 fn time_of(log: &EventLog, sequence: u64) -> Result<Timestamp, OpenError> {
     let record = log.read_one(Sequence(sequence));

@@ -42,6 +42,7 @@ fn proven(issuer: &str) -> ProvenIdentity {
         },
         audiences: vec!["locum".to_owned()],
         methods: vec!["mfa".to_owned()],
+        role_authorized: false,
         claims: exposed_claims(issuer).iter().map(|claim| (*claim, "x".to_owned())).collect(),
     }
 }

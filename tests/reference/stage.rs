@@ -126,6 +126,7 @@ pub(crate) fn launch(world: &mut World) -> Action {
         region: Arc::from("us-east-1"),
         zone: Arc::from("us-east-1a"),
         agent: None,
+        agent_id: None,
         tags,
         metadata: MetadataOptions::default(),
     };

@@ -1,4 +1,5 @@
-//! `locum policy lint`: documents checked without a server, for editors and CI.
+//! `locum policy lint`: documents checked without a server, for editors and CI; or all that a data folder holds, for what
+//! older versions took.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,6 +10,8 @@ use serde_json::json;
 
 use crate::cli::{Failure, say};
 use crate::domain::access::OwnOperations;
+use crate::ledger::read_state;
+use crate::log::EventLog;
 use crate::policy::lint::{Finding, Severity, lint};
 use crate::policy::{DOCUMENT_BYTES_MAX, PolicyKind};
 
@@ -16,8 +19,11 @@ use crate::policy::{DOCUMENT_BYTES_MAX, PolicyKind};
 #[derive(clap::Args)]
 pub(in crate::cli) struct LintArgs {
     /// The documents; `-` is standard input.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "stored")]
     files: Vec<PathBuf>,
+    /// A data folder: every policy that it holds is gone through, by the rules of now.
+    #[arg(long, value_name = "DATA_DIR", conflicts_with_all = ["files", "kind"])]
+    stored: Option<PathBuf>,
     /// What the documents are attached to; guessed from each if not given.
     #[arg(long)]
     kind: Option<Kind>,
@@ -65,17 +71,15 @@ impl From<Kind> for PolicyKind {
 
 /// Checks each file and prints `FILE:LINE:COLUMN: warning: MESSAGE [rule]` for each finding.
 pub(super) fn run(args: &LintArgs) -> Result<(), Failure> {
-    let mut found = Vec::new();
-    for file in &args.files {
-        let text = read(file)?;
-        let kind = args.kind.map_or_else(|| PolicyKind::guess(&text), PolicyKind::from);
-        found.extend(lint(&text, kind, &OwnOperations).into_iter().map(|finding| (file, finding)));
-    }
+    let found = match &args.stored {
+        Some(folder) => in_folder(folder)?,
+        None => in_files(args)?,
+    };
     match args.output {
         Output::Text => {
             for (file, finding) in &found {
                 let Finding { line, column, .. } = finding;
-                say(format_args!("{}:{line}:{column}: {finding}", shown(file)))?;
+                say(format_args!("{file}:{line}:{column}: {finding}"))?;
             }
         }
         Output::Json => {
@@ -91,13 +95,35 @@ pub(super) fn run(args: &LintArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is found in each file, with its name.
+fn in_files(args: &LintArgs) -> Result<Vec<(String, Finding)>, Failure> {
+    let mut found = Vec::new();
+    for file in &args.files {
+        let text = read(file)?;
+        let kind = args.kind.map_or_else(|| PolicyKind::guess(&text), PolicyKind::from);
+        let findings = lint(&text, kind, &OwnOperations).into_iter();
+        found.extend(findings.map(|finding| (shown(file), finding)));
+    }
+    Ok(found)
+}
+
+/// What is found in each policy that a data folder holds, with where it stands.
+fn in_folder(folder: &Path) -> Result<Vec<(String, Finding)>, Failure> {
+    let state = read_state(&EventLog::open_to_read(folder)?)?;
+    let documents = state.documents().into_iter().flat_map(|document| {
+        let findings = document.policy.findings_stored(document.managed, &OwnOperations);
+        findings.into_iter().map(move |finding| (document.place.clone(), finding))
+    });
+    Ok(documents.collect())
+}
+
 fn shown(file: &Path) -> String {
     if file == Path::new("-") { "<stdin>".to_owned() } else { file.display().to_string() }
 }
 
-fn as_json(file: &Path, finding: &Finding) -> serde_json::Value {
+fn as_json(file: &str, finding: &Finding) -> serde_json::Value {
     json!({
-        "file": shown(file),
+        "file": file,
         "severity": finding.severity.to_string(),
         "rule": finding.rule,
         "path": finding.path,

@@ -58,7 +58,7 @@ impl Account {
     fn apply_instance(&mut self, time: Timestamp, event: &InstanceEvent) -> Option<()> {
         match event {
             InstanceEvent::Launched { id, facts, private_ip } => {
-                match self.host_of(facts) {
+                match self.host_of(facts, time) {
                     None => self.instances.launch(id, facts, *private_ip, time),
                     Some(facts) => self.instances.launch(id, &facts, *private_ip, time),
                 }
@@ -93,7 +93,7 @@ impl Account {
             }
             InstanceEvent::Restored { instances } => {
                 for record in instances {
-                    match self.host_of(&record.facts) {
+                    match self.host_of(&record.facts, record.launched_at) {
                         None => self.instances.put_back(record),
                         Some(facts) => {
                             let facts = Arc::new(facts);
@@ -108,9 +108,10 @@ impl Account {
 
     /// What an older version recorded of an instance on a host, without the agent's unique id, with the id of who was the
     /// agent then; if there is none any more, nobody serves it. None for what is whole as it is.
-    fn host_of(&self, facts: &InstanceFacts) -> Option<InstanceFacts> {
+    fn host_of(&self, facts: &InstanceFacts, launched_at: Timestamp) -> Option<InstanceFacts> {
         let name = facts.agent.as_ref().filter(|_| facts.agent_id.is_none())?;
         let agent = self.agents.get(&*key_of(name.as_str()));
+        let agent = agent.filter(|agent| agent.created_at <= launched_at);
         let (agent, agent_id) = agent.map(|agent| (agent.name.clone(), agent.id.clone())).unzip();
         Some(InstanceFacts { agent, agent_id, ..facts.clone() })
     }

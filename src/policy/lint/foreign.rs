@@ -1,43 +1,61 @@
-//! Whom of other accounts a role trusts. What it depends on is not in the document: the account of the role.
+//! Users, roles and agents whom a trust policy names by their ARNs: of other accounts, and of none. What it depends on is
+//! not in the document: the account of the role, and who was there when the policy was stored.
 
 use super::Finding;
-use super::document::Document;
+use super::document::{Document, Item};
 use crate::identity::{AccountId, Arn};
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicyKind};
 
 impl Policy {
     /// Users, roles and agents of other accounts than `own` that a trust policy names. Whether they are there is for
     /// their account to know: whoever is given the name later is not trusted, which the author has to know.
     #[must_use]
     pub fn foreign_principals(&self, own: AccountId) -> Vec<Finding> {
-        let Some(document) = Document::read(self.text()) else { return Vec::new() };
-        let principals = document.statements.iter().filter_map(|found| found.principals.as_ref());
-        let named = principals.flat_map(|principals| &principals.named);
-        let foreign =
-            named.filter(|named| named.kind == "AWS" && is_foreign(&named.item.text, own));
-        let finding = |text: &str, place| {
+        let foreign = lasting(self).into_iter().filter(|(arn, _)| arn.account_id() != Some(own));
+        let finding = |(arn, item): (Arn, Item)| {
             let message = format!(
-                "`{text}` is of another account: who has that name now is trusted, if anybody has; who is given it \
+                "`{arn}` is of another account: who has that name now is trusted, if anybody has; who is given it \
                  later is not, until the policy is put again"
             );
-            Finding::warning(place, "foreign-principal", message)
+            Finding::warning(&item.place, "foreign-principal", message)
         };
-        foreign.map(|named| finding(&named.item.text, &named.item.place)).collect()
+        foreign.map(finding).collect()
+    }
+
+    /// Whom a role's trust policy that is stored names without being bound to a unique id: nobody had the name then, and
+    /// an older version took it.
+    pub(super) fn unbound_principals(&self) -> Vec<Finding> {
+        if self.kind() != PolicyKind::Trust {
+            return Vec::new();
+        }
+        let finding = |(arn, item): (Arn, Item)| {
+            let message = format!(
+                "nobody was `{arn}` when this was stored: whoever is given the name is trusted; put the policy again"
+            );
+            Finding::warning(&item.place, "unbound-principal", message)
+        };
+        lasting(self).into_iter().map(finding).collect()
     }
 }
 
-fn is_foreign(text: &str, own: AccountId) -> bool {
-    let Ok(arn) = Arn::parse(text) else { return false };
+/// Whom a policy names that has a unique id.
+fn lasting(policy: &Policy) -> Vec<(Arn, Item)> {
+    let Some(document) = Document::read(policy.text()) else { return Vec::new() };
+    let principals = document.statements.into_iter().filter_map(|found| found.principals);
+    let named = principals.flat_map(|principals| principals.named);
+    let aws = named.filter(|named| named.kind == "AWS").map(|named| named.item);
+    let lasting = aws.filter_map(|item| Some((Arn::parse(&item.text).ok()?, item)));
+    lasting.filter(|(arn, _)| has_id(arn)).collect()
+}
+
+fn has_id(arn: &Arn) -> bool {
     let kind = arn.resource().split_once('/').map(|(kind, _)| kind);
-    let lasts =
-        matches!((arn.service(), kind), ("iam", Some("user" | "role")) | ("locum", Some("agent")));
-    lasts && arn.account_id() != Some(own)
+    matches!((arn.service(), kind), ("iam", Some("user" | "role")) | ("locum", Some("agent")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::PolicyKind;
 
     /// Protects authors from trust that is not there: whoever is named of another account is told of, and nobody of the own.
     #[test]

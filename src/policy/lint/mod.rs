@@ -15,6 +15,7 @@ mod requests;
 mod requests_tests;
 mod resources;
 mod satisfiable;
+mod stored;
 #[cfg(test)]
 mod tests;
 

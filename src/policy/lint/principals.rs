@@ -178,6 +178,7 @@ fn unfit_actions(statement: &Statement, principals: &Principals) -> Option<Findi
 mod tests {
     use crate::policy::PolicyKind;
     use crate::policy::lint::lint;
+    use crate::policy::lint::requests_tests::Unknown;
 
     /// Protects who means every provider by `*`: it means none of them.
     #[test]
@@ -187,7 +188,7 @@ mod tests {
                 r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"*"}},
                     "Action":"sts:{action}","Condition":{{"StringEquals":{{"aws:PrincipalOrgID":"o-1"}}}}}}}}"#
             );
-            let found = lint(&text, PolicyKind::Trust);
+            let found = lint(&text, PolicyKind::Trust, &Unknown);
             found.iter().map(|finding| finding.rule).collect::<Vec<_>>()
         };
         assert_eq!(rules("AssumeRoleWithWebIdentity"), ["action-not-for-principal"]);
