@@ -13,6 +13,7 @@ mod api;
 mod forms;
 mod house;
 mod pairs;
+mod policies;
 mod same;
 mod spelling;
 mod substance;

@@ -279,7 +279,7 @@ fn plain(message: &str) -> String {
 
 /// Whether both codes are the same refusal: by name, or by the table where AWS's service has a name of its own for it.
 fn same_code(service: &str, name: &str, grpc: &str, query: &str) -> bool {
-    let of_ec2 = EC2_CODES.iter().any(|pair| *pair == (grpc, query));
+    let of_ec2 = EC2_CODES.contains(&(grpc, query));
     let own = CODES.iter().any(|(of, one, other)| (*of, *one, *other) == (name, grpc, query));
     grpc == query || (service == "ec2" && of_ec2) || own
 }

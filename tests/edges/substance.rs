@@ -16,7 +16,7 @@ pub(crate) type Substance = BTreeMap<String, Vec<String>>;
 pub(crate) struct Element {
     name: String,
     text: String,
-    children: Vec<Element>,
+    children: Vec<Self>,
 }
 
 impl Element {
