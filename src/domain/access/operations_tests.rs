@@ -1,6 +1,11 @@
-//! What the lint says of conditions in policies on Locum's own operations.
+//! What the lint says of conditions in policies on Locum's own operations, and keys of launches.
+
+use std::sync::Arc;
 
 use crate::domain::access::OwnOperations;
+use crate::domain::command::{Action, InstanceAction};
+use crate::domain::testing::*;
+use crate::policy::Policy;
 use crate::policy::PolicyKind::{self, Identity, ServiceControl, Trust};
 use crate::policy::lint::lint;
 
@@ -84,4 +89,55 @@ fn keys_that_a_service_may_say_are_not_told() {
         let statement = deny("s3:*", &format!(r#""StringNotEquals":{{"{key}":"x"}}"#));
         assert_eq!(told(Identity, &statement), [""; 0], "{key}");
     }
+}
+
+/// Whether Ana may launch an instance with the tag env=prod by these statements.
+fn may_launch(statements: &str) -> bool {
+    let mut world = World::default();
+    world.create_account(A);
+    let ana = world.create_user(A, "ana");
+    let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
+    world.put_policy(A, of_user("ana"), Policy::parse(&text, Identity).unwrap());
+    let (_, mut action) = world.launch(None);
+    if let Action::Instance(InstanceAction::Launch { facts, .. }) = &mut action {
+        facts.tags.insert(Arc::from("env"), Arc::from("prod"));
+    }
+    world.by(ana, A, action).is_ok()
+}
+
+/// Protects images, subnets and key pairs: the tags that a launch asks for are those of what it makes, so that an Allow by
+/// them gives nothing else, as on AWS.
+#[test]
+fn tags_of_a_launch_are_of_what_it_makes() {
+    let tag = r#"{"Effect":"Allow","Action":"ec2:CreateTags","Resource":"*"}"#;
+    let run = |kinds: &[&str], condition: &str| {
+        let arns: Vec<_> =
+            kinds.iter().map(|kind| format!("\"arn:aws:ec2:*:*:{kind}/*\"")).collect();
+        let arns = arns.join(",");
+        format!(
+            r#"{{"Effect":"Allow","Action":"ec2:RunInstances","Resource":[{arns}]{condition}}},{tag}"#
+        )
+    };
+    let tagged = r#","Condition":{"StringEquals":{"aws:RequestTag/env":"prod"},"ForAllValues:StringEquals":{"aws:TagKeys":"env"},"Null":{"aws:TagKeys":"false"}}"#;
+    let made = ["instance", "network-interface", "volume"];
+    let named = ["image", "subnet", "security-group"];
+    let all = [made, named].concat();
+    assert!(may_launch(&run(&all, "")));
+    assert!(!may_launch(&run(&all, tagged)));
+    assert!(may_launch(&format!("{},{}", run(&made, tagged), run(&named, ""))));
+}
+
+/// Protects those who allow no dedicated hosts and no spot market: a launch says that it asks for neither.
+#[test]
+fn a_launch_says_its_tenancy_and_market() {
+    let run = |tenancy: &str, market: &str| {
+        let all = r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"}"#;
+        let keys = format!(r#""ec2:Tenancy":"{tenancy}","ec2:InstanceMarketType":"{market}""#);
+        format!(
+            r#"{all},{{"Effect":"Deny","Action":"ec2:RunInstances","Resource":"arn:aws:ec2:*:*:instance/*","Condition":{{"StringNotEquals":{{{keys}}}}}}}"#
+        )
+    };
+    assert!(may_launch(&run("default", "spot")));
+    assert!(may_launch(&run("dedicated", "on-demand")));
+    assert!(!may_launch(&run("dedicated", "spot")));
 }
