@@ -41,7 +41,8 @@ compatibility: python
 	$(PYTHON)/bin/python tests/clients/main.py $(TARGET)/release/locum --write
 
 condition-keys: setup
-	cargo run -q $(CARGO_FLAGS) --bin locum -- policy keys >docs/condition-keys.md
+	cargo build $(CARGO_FLAGS) --bin locum
+	$(TARGET)/release/locum policy keys >docs/condition-keys.md
 
 FUZZ_SECONDS = 600
 fuzz: setup

@@ -309,7 +309,7 @@ fn of_providers() -> Plays {
 fn of_instances(world: &mut World) -> Plays {
     let id = world.instance();
     let instance = world.state().account(parsed(A)).unwrap().instances.get(&id).unwrap();
-    let Association { id: association, .. } = instance.association.clone().unwrap();
+    let Association { id: association, .. } = instance.association.unwrap();
     let profile = || ProfileRef::Name(parsed("app"));
     let change = MetadataChange {
         tokens_required: Some(true),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use locum::domain::access::Permission;
 use serde_json::Value;
@@ -37,21 +38,34 @@ pub(crate) struct Reference {
     pub(crate) global: Keys,
 }
 
-fn folder() -> PathBuf {
+/// Cargo's target folder.
+fn target() -> PathBuf {
     // `target/PROFILE/deps/reference-HASH`
-    let program = std::env::current_exe().unwrap();
-    let target = program.ancestors().nth(3).unwrap().to_owned();
-    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
-    let (folder, python) = (target.join("reference"), target.join("python"));
-    let run = |script: &str, arguments: &[&PathBuf]| {
-        let status = Command::new(deploy.join(script)).args(arguments).status().unwrap();
-        assert!(
-            status.success(),
-            "AWS's reference cannot be set up: run `make setup`, which installs what fetches it"
-        );
-    };
-    run("python.sh", &[&python]);
-    run("reference.sh", &[&folder, &python]);
+    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
+}
+
+fn run(script: &str, arguments: &[&Path]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(script);
+    let status = Command::new(script).args(arguments).status().unwrap();
+    assert!(
+        status.success(),
+        "AWS's reference cannot be set up: run `make setup`, which installs what fetches it"
+    );
+}
+
+/// The Python environment with AWS's clients.
+pub(crate) fn python() -> PathBuf {
+    static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
+        let python = target().join("python");
+        run("python.sh", &[&python]);
+        python
+    });
+    PYTHON.clone()
+}
+
+fn folder() -> PathBuf {
+    let folder = target().join("reference");
+    run("reference.sh", &[&folder, &python()]);
     folder
 }
 

@@ -1,7 +1,7 @@
 //! The table of permissions beside AWS's Service Authorization Reference, of which two public copies are fetched by
 //! `make reference`. What is compared is not what the table declares but what decisions have: every permission is refused
 //! once in an account that has everything (`world.rs`), and the refusal's evidence holds the condition keys. All changes
-//! and sessions are decided by `decide`; reads are asked as `service/read.rs` asks them.
+//! and sessions are decided by `decide`; reads are asked as `service/read.rs` asks them, and of a real server besides.
 
 #![expect(
     clippy::unwrap_used,
@@ -18,6 +18,9 @@ mod stage;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 use documented::{Documented, Reference};
@@ -26,12 +29,13 @@ use locum::domain::access::reference::{
     JUDGED_BEYOND, NEVER_SET, NOT_JUDGED,
 };
 use locum::domain::access::{GLOBAL_KEYS, Permission, ResourceKind};
+use serde_json::json;
 use world::{Asked, Keys, World};
 
 static REFERENCE: LazyLock<Reference> = LazyLock::new(Reference::read);
 
 /// What every permission of AWS's services was refused with.
-static ASKED: LazyLock<Vec<Asked>> = LazyLock::new(|| {
+static ASKED: LazyLock<Plays> = LazyLock::new(|| {
     let mut issuers = issuers();
     issuers.insert(changes::ISSUER.to_owned());
     let issuers: Vec<_> = issuers.into_iter().collect();
@@ -39,9 +43,22 @@ static ASKED: LazyLock<Vec<Asked>> = LazyLock::new(|| {
     let mut asked = changes::refused(&mut world);
     asked.extend(sessions::refused(&mut world, &issuers));
     let covered = asked.iter().map(|asked| asked.permission).collect();
-    asked.extend(reads::refused(&world, &covered));
-    asked
+    let reads = reads::refused(&world, &covered);
+    Plays { changes: asked, reads }
 });
+
+/// What was refused.
+struct Plays {
+    /// Changes and requests for sessions.
+    changes: Vec<Asked>,
+    reads: Vec<Asked>,
+}
+
+impl Plays {
+    fn iter(&self) -> impl Iterator<Item = &Asked> {
+        self.changes.iter().chain(&self.reads)
+    }
+}
 
 /// The permissions of AWS's services.
 fn permissions() -> impl Iterator<Item = Permission> {
@@ -150,7 +167,7 @@ fn every_documented_key_is_set_or_listed_as_never_set() {
     println!(
         "{} actions, {} decisions, {} documented pairs of action, resource and key: {} set, {} never set",
         permissions().count(),
-        ASKED.len(),
+        ASKED.iter().count(),
         pairs.len(),
         set.len(),
         unset.len()
@@ -161,7 +178,7 @@ fn every_documented_key_is_set_or_listed_as_never_set() {
 #[test]
 fn every_key_that_is_set_is_documented_or_listed() {
     let mut beyond = BTreeSet::new();
-    for Asked { permission, kind, keys } in &*ASKED {
+    for Asked { permission, kind, keys } in ASKED.iter() {
         let Some(documented) = documented(*permission) else { continue };
         let of_kind = kind.documented_type().and_then(|name| documented.types.get(name));
         let known = |key: &String| {
@@ -183,7 +200,7 @@ fn every_key_that_is_set_is_documented_or_listed() {
 #[test]
 fn decisions_have_the_keys_that_the_table_declares() {
     let mut wrong = Vec::new();
-    for Asked { permission, keys, .. } in &*ASKED {
+    for Asked { permission, keys, .. } in ASKED.iter() {
         let undeclared = keys.iter().filter(|key| !permission.may_have(key));
         wrong.extend(
             undeclared.map(|key| format!("{permission:?} has {key}, which is not declared")),
@@ -321,15 +338,40 @@ fn global_keys_are_set_or_listed_as_never_set() {
     );
 }
 
+/// Protects policies on reads: a real server judges each on the resource and with the keys that are compared here.
+#[test]
+fn a_server_reads_with_the_same_keys() {
+    let expected = ASKED.reads.iter().map(|Asked { permission, kind, keys }| {
+        json!({ "action": permission.action(), "kind": format!("{kind:?}"), "keys": keys })
+    });
+    let expected = serde_json::Value::from_iter(expected).to_string();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/reads.py");
+    let mut played = Command::new(documented::python().join("bin/python"))
+        .arg(script)
+        .arg(env!("CARGO_BIN_EXE_locum"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    played.stdin.take().unwrap().write_all(expected.as_bytes()).unwrap();
+    let played = played.wait_with_output().unwrap();
+    let (told, errors) = (lossy(&played.stdout), lossy(&played.stderr));
+    assert!(played.status.success(), "{told}\n{errors}");
+    print!("{told}");
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 /// Protects readers of `docs/condition-keys.md`: the page is what the tables say now.
 #[test]
 fn the_page_of_condition_keys_is_as_it_is_printed() {
-    let printed = std::process::Command::new(env!("CARGO_BIN_EXE_locum"))
-        .args(["policy", "keys"])
-        .output()
-        .unwrap();
+    let printed =
+        Command::new(env!("CARGO_BIN_EXE_locum")).args(["policy", "keys"]).output().unwrap();
     assert!(printed.status.success());
-    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/condition-keys.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/condition-keys.md");
     let page = std::fs::read_to_string(page).unwrap_or_default();
     let printed = String::from_utf8(printed.stdout).unwrap();
     assert!(page == printed, "run `make condition-keys`, and commit what it writes");

@@ -1,5 +1,5 @@
 //! Every read that the table of permissions has a permission for, refused once. All of them go through one function
-//! (`service/read.rs`), which asks with the target alone.
+//! (`service/read.rs`), which asks with the target alone; `reads.py` asks a server the same.
 
 use std::collections::BTreeSet;
 

@@ -176,7 +176,7 @@ impl World {
     /// The id of the instance.
     pub(crate) fn instance(&self) -> InstanceId {
         let account = self.state().account(parsed(A)).unwrap();
-        account.instances.iter().next().unwrap().id.clone()
+        account.instances.iter().next().unwrap().id
     }
 }
 
