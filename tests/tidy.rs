@@ -212,6 +212,43 @@ fn catch_alls(text: &str, enums: &[String]) -> Vec<usize> {
     found
 }
 
+/// What edges leave to `service`: commands, ids and decisions.
+const NOT_IN_EDGES: [&str; 10] = [
+    "Action::",
+    "Command {",
+    ".draw_id(",
+    ".draw_hex_id(",
+    ".draw_minting(",
+    ".perform(",
+    ".perform_own(",
+    ".require(",
+    "Required {",
+    " Question {",
+];
+
+/// Protects callers from an edge that does or judges otherwise than the other: edges rename, and nothing else.
+#[test]
+fn edges_build_no_command_draw_no_id_and_judge_nothing() {
+    let edges = ["src/grpc", "src/aws", "src/imds"].into_iter().flat_map(sources);
+    let is_test = |file: &Path| {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        name == "tests" || name.ends_with("_tests")
+    };
+    let mut wrong = Vec::new();
+    for file in edges.filter(|file| !is_test(file)) {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        for (number, line) in code.lines().enumerate() {
+            let found = NOT_IN_EDGES.iter().find(|word| line.contains(**word));
+            let comment = line.trim_start().starts_with("//");
+            if let Some(word) = found.filter(|_| !comment) {
+                wrong.push(format!("{}:{}: `{word}` is for `service`", file.display(), number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Protects everyone who follows events or decides actions: a new one does not compile until each says what it means
 /// there.
 #[test]

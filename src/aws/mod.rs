@@ -26,8 +26,8 @@
 //!    is for what must not be repeated in an error. What of the model is not read stands in `unread`.
 //! 2. Its result: a struct with `#[derive(Serialize)]` and `#[serde(rename_all = "PascalCase")]` (camelCase in
 //!    EC2), `Option` for what may be absent, `xml::Time` for times; `()` where the model has no result.
-//! 3. `pub(super) async fn get_role(call: &Call<'_>, request: GetRole) -> Result<GetRoleResult, Fault>`. Changes
-//!    go through `call.perform`; reads take `call.state()` and then `call.require(..)`; `page` cuts lists.
+//! 3. `pub(super) async fn get_role(call: &Call<'_>, request: GetRole) -> Result<GetRoleResult, Fault>`. It
+//!    renames what comes in, calls the use case of `service` that gRPC calls too, and renames what goes out.
 //! 4. A line `GetRole => roles::get_role;` in the service's `operations!`.
 //! 5. A call in `tests/clients/`, which fails for an operation that is answered and not tried, for a parameter of
 //!    the model that is neither read nor in `unread`, and for a field of an answer that is never there.

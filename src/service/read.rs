@@ -84,6 +84,20 @@ impl Service {
         Ok(Reading { view: view.clone(), account })
     }
 
+    /// The caller has `permission` on `resource` of their own account, for answers that are made of more than the state.
+    ///
+    /// # Errors
+    /// They have not, or have no account.
+    pub fn admit_to(
+        &self,
+        info: &RequestInfo,
+        permission: Permission,
+        resource: &Resource<'_>,
+    ) -> Result<(), ServiceError> {
+        let (view, account) = (self.view(), Self::account_of(info)?);
+        Ok(self.require(&view.state, info, account, permission, resource)?)
+    }
+
     /// The caller has `permission` on `resource` of `account`.
     ///
     /// # Errors

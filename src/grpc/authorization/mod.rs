@@ -161,8 +161,7 @@ impl Front {
         permission: Permission,
         resource: &Resource<'_>,
     ) -> Result<(), ServiceError> {
-        let (view, account) = (self.service.view(), Self::account_of(info)?);
-        Ok(self.service.require(&view.state, info, account, permission, resource)?)
+        self.service.admit_to(info, permission, resource)
     }
 
     /// Counts a question as a request of its own. The first of a call needs none: the call was counted when it came.

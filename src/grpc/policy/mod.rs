@@ -151,8 +151,7 @@ impl Front {
         permission: Permission,
         resource: &Resource<'_>,
     ) -> Result<(), ServiceError> {
-        let (view, account) = (self.service.view(), Self::account_of(info)?);
-        Ok(self.service.require(&view.state, info, account, permission, resource)?)
+        self.service.admit_to(info, permission, resource)
     }
 
     /// The caller may simulate what the user or role of this ARN may do.
