@@ -61,7 +61,7 @@ fn pages_go_on_after_their_token() {
 }
 
 /// Protects whoever looks up associations: those that are named are found with their instances, and one that is
-/// not there finds nothing, not everything.
+/// not there is told, as AWS does.
 #[test]
 fn associations_are_looked_up() {
     let (world, launched) = launched();
@@ -72,6 +72,7 @@ fn associations_are_looked_up() {
     carrying.sort_unstable();
     assert_eq!(carriers(account, &carried).unwrap(), Some(carrying));
     let unknown = ["iip-assoc-ffffffffffffffff0".to_owned()];
-    assert_eq!(carriers(account, &unknown).unwrap(), Some(Vec::new()));
+    let refused = Status::from(carriers(account, &unknown).unwrap_err());
+    assert_eq!(refused.code(), Code::NotFound);
     assert_eq!(carriers(account, &[]).unwrap(), None);
 }
