@@ -279,7 +279,7 @@ fn tokens_of_a_real_issuer_lead_to_credentials() {
     let bad =
         |further: Value| assume_with(&server, "web", &issuer.token(&keys[1], now(), &further));
     refused(
-        bad(json!({"exp": now() - 100})),
+        bad(json!({"exp": now() - 400})),
         "ExpiredTokenException: Token expired: current date/time",
     );
     refused(bad(json!({"aud": "other"})), "InvalidIdentityToken: Incorrect token audience");

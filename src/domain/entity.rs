@@ -13,6 +13,7 @@ use crate::identity::{
     AccountAlias, AccountId, GroupName, IssuerUrl, MfaDeviceName, Path, PolicyName, ProfileName,
     RoleName, TagKey, UserName,
 };
+use crate::policy::Policy;
 
 /// An entity that carries tags. Groups carry none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -218,5 +219,16 @@ impl EntityEvent {
             Self::AccountAliasCreated { .. } => "AccountAliasCreated",
             Self::AccountAliasDeleted { .. } => "AccountAliasDeleted",
         }
+    }
+}
+
+impl Permissions {
+    /// The inline policy of this name, in any case, by the name that it has.
+    #[must_use]
+    pub fn inline_policy(&self, name: &PolicyName) -> Option<(&PolicyName, &Policy)> {
+        // An older version kept two names apart that differ in case alone: each is found by its own spelling.
+        let same = |other: &PolicyName| other.as_str().eq_ignore_ascii_case(name.as_str());
+        let exact = self.inline.get_key_value(name);
+        exact.or_else(|| self.inline.iter().find(|(other, _)| same(other)))
     }
 }

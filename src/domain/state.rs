@@ -368,17 +368,6 @@ impl State {
     }
 }
 
-impl Permissions {
-    /// The inline policy of this name, in any case, by the name that it has.
-    #[must_use]
-    pub fn inline_policy(&self, name: &PolicyName) -> Option<(&PolicyName, &Policy)> {
-        // An older version kept two names apart that differ in case alone: each is found by its own spelling.
-        let same = |other: &PolicyName| other.as_str().eq_ignore_ascii_case(name.as_str());
-        let exact = self.inline.get_key_value(name);
-        exact.or_else(|| self.inline.iter().find(|(other, _)| same(other)))
-    }
-}
-
 impl ManagedPolicy {
     /// Its ARN; `account` is the one that it is of, unless AWS manages it.
     #[must_use]

@@ -224,12 +224,11 @@ impl<'a> Matcher<'a> {
     /// How closely a resource's or trust policy that grants something to everyone (`"*"` and `{"AWS": "*"}`, which
     /// reference_policies_elements_principal calls equivalent, or all but a few) names the caller.
     ///
-    /// A boundary and a session policy limit what is so granted, as they do where the role is named. They do not limit
-    /// what is granted to "the ARN of the session" (IAM User Guide, access_policies#policies_session), to a policy that
-    /// "specifically references the federated user session" (STS API Reference, GetFederationToken), and through
-    /// "the aws:PrincipalArn condition key with a wildcard(*) in the Principal element"
-    /// (reference_policies_evaluation-logic_policy-eval-basics). What they do to `*` alone no page says: whoever makes a
-    /// session smaller means it.
+    /// A boundary and a session policy limit what is so granted, as they do where the role is named. By
+    /// reference_policies_evaluation-logic_policy-eval-denyallow they do not limit what is granted "directly to the IAM user
+    /// or the session principal", which are named by ARN, nor what is granted by "the `aws:PrincipalArn` condition key
+    /// with a wildcard(*) in the Principal element"; for a federated user "that policy specifically references" the session
+    /// (STS API Reference, GetFederationToken). Of `*` alone no page says it: whoever makes a session smaller means it.
     ///
     /// The holder of a provider's token is trusted by the provider's name in `Federated` alone
     /// (id_roles_create_for-idp_oidc): `*` stands for principals of AWS.

@@ -127,7 +127,7 @@ impl ResourceQuestion<'_> {
         if owner != asking && asking != AccountId::OPERATOR {
             return Err(ResourceError::NotYours);
         }
-        let named = self.resource.splitn(6, ':').nth(4).unwrap_or_default();
+        let named = self.resource.split(':').nth(4).unwrap_or_default();
         if !named.is_empty() && named != owner.to_string() {
             return Err(ResourceError::OtherOwner { named: named.to_owned(), owner });
         }

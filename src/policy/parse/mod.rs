@@ -369,7 +369,7 @@ impl StatementReader<'_> {
         let pattern = Pattern::plain(&text.to_ascii_lowercase());
         let is_one =
             |action: &&str| pattern.matches(&action.to_ascii_lowercase(), &Context::default());
-        if TRUST_ACTIONS.iter().any(|action| is_one(&action)) {
+        if TRUST_ACTIONS.iter().any(is_one) {
             return Ok(());
         }
         self.strictness.mistake(error().suggest(text, &TRUST_ACTIONS))

@@ -120,9 +120,10 @@ impl Control {
 
     /// Whether a value stands for some customers and not for all.
     fn limits(&self, value: &str) -> bool {
-        let only_wildcards = !value.is_empty() && value.chars().all(|c| matches!(c, '*' | '?'));
-        let blank_or_open = value.trim().is_empty() || value.starts_with('*');
-        !only_wildcards && !(self.is_github && blank_or_open)
+        if self.is_github && (value.trim().is_empty() || value.starts_with('*')) {
+            return false;
+        }
+        value.is_empty() || !value.chars().all(|c| matches!(c, '*' | '?'))
     }
 }
 

@@ -172,7 +172,7 @@ impl Request {
             .collect()
     }
 
-    /// access_policies#policies_session, reference_policies_evaluation-logic_policy-eval-basics: what is granted to
+    /// access_policies#policies_session, reference_policies_evaluation-logic_policy-eval-denyallow: what is granted to
     /// everyone is limited as if the role were named, unless the caller's ARN is asked for. It is not for holders of
     /// providers' tokens (id_roles_create_for-idp_oidc).
     fn grants_caller(&self, statement: &Value) -> Option<Named> {
