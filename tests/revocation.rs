@@ -8,9 +8,10 @@ mod support;
 use std::time::{Duration, Instant};
 
 use locum::client::{Credentials, SignedChannel, connect};
+use locum::proto::v1::authorization_service_client::AuthorizationServiceClient;
 use locum::proto::v1::event_service_client::EventServiceClient;
 use locum::proto::v1::sts_service_client::StsServiceClient;
-use locum::proto::v1::{FollowEventsRequest, GetCallerIdentityRequest};
+use locum::proto::v1::{FollowEventsRequest, FollowInvalidationsRequest, GetCallerIdentityRequest};
 use locum::signing::Secret;
 use serde_json::Value;
 use support::{Server, locum};
@@ -298,4 +299,34 @@ fn last_uses_are_gathered_and_survive_a_stop() {
     let listed = server.admin(&["revocation", "list-sessions", "--role-name", "first"]).unwrap();
     assert_eq!(listed["sessions"][0]["lastUse"]["service"], "locum");
     server.stop();
+}
+
+/// Protects services from asking for more than they need: who may have grants for one name follows what voids those, and
+/// those of no other name.
+#[test]
+fn a_service_follows_invalidations_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    server.admin(&["iam", "create-user", "--user-name", "store"]).unwrap();
+    let name = format!("arn:aws:locum::{}:service/s3", server.dev["account"].as_str().unwrap());
+    let allow = serde_json::json!({"Statement": {
+        "Effect": "Allow", "Action": "locum:GrantVerification", "Resource": name,
+    }});
+    let put = ["iam", "put-inline-policy", "--owner-user-name", "store", "--policy-name", "p"];
+    server.admin(&[&put[..], &["--policy", &allow.to_string()]].concat()).unwrap();
+    let made = server.admin(&["iam", "create-access-key", "--user-name", "store"]).unwrap();
+    let runtime = Runtime::new().unwrap();
+    let follow = |service: &str| {
+        runtime.block_on(async {
+            let mut client =
+                AuthorizationServiceClient::new(connected(&server, &made["accessKey"]));
+            let request = FollowInvalidationsRequest { service: service.to_owned() };
+            let mut told = client.follow_invalidations(request).await?.into_inner();
+            told.message().await.map(drop)
+        })
+    };
+    assert!(follow("s3").is_ok());
+    for other in ["", "sqs"] {
+        assert_eq!(follow(other).unwrap_err().code(), tonic::Code::PermissionDenied, "{other}");
+    }
 }

@@ -339,3 +339,68 @@ fn voided(asking: AccountId, batch: &[Recorded]) -> Option<Told> {
     let account_ids: Vec<_> = accounts.iter().map(ToString::to_string).collect();
     (all || !account_ids.is_empty()).then_some(Told { sequence, account_ids, all })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::domain::entity::TagOwner;
+    use crate::domain::event::{Event, Fact};
+    use crate::domain::revocation::RevocationScope;
+    use crate::domain::tags::Tags;
+    use crate::domain::testing::{A, B, account};
+
+    /// What an event of account B voids for services of A, of B and of the operator.
+    fn told(kind: EventKind) -> [Option<(Vec<String>, bool)>; 3] {
+        let event = Event { account: account(B), kind };
+        let none = || Arc::from("");
+        let fact = Arc::new(Fact {
+            time: Timestamp::EPOCH,
+            actor: none(),
+            request_id: none(),
+            trace_id: none(),
+            idempotency: None,
+            events: vec![event],
+        });
+        let batch = [Recorded { sequence: 7, fact }];
+        let of = |asking| voided(asking, &batch).map(|told| (told.account_ids, told.all));
+        [account(A), account(B), AccountId::OPERATOR].map(of)
+    }
+
+    /// Protects tenants from each other's changes: what one of them tags, renames or deletes voids its own grants alone,
+    /// and is told to nobody else; what reaches along a chain of sessions voids all.
+    #[test]
+    fn a_tenants_changes_void_its_own_grants() {
+        let ana = "ana".parse().unwrap();
+        let tagged = TagEvent::Tagged { owner: TagOwner::User(ana), tags: Tags::default() };
+        let role = || "ops".parse().unwrap();
+        let revoked = |chained| {
+            let scope = RevocationScope::Role("AROAAAAAAAAAAAAAAAAA".parse().unwrap());
+            let (before, until) = (Timestamp::EPOCH, Timestamp::EPOCH);
+            EventKind::Session(SessionEvent::Revoked { scope, before, chained, until })
+        };
+        let own = Some((vec![B.to_owned()], false));
+        for kind in [
+            EventKind::Tag(tagged),
+            EventKind::Role(RoleEvent::Deleted { name: role() }),
+            EventKind::User(UserEvent::Deleted { name: "ana".parse().unwrap() }),
+            revoked(false),
+        ] {
+            assert_eq!(told(kind), [None, own.clone(), own.clone()]);
+        }
+        let all = Some((Vec::new(), true));
+        for kind in [revoked(true), EventKind::Account(AccountEvent::Disabled)] {
+            assert_eq!(told(kind), [all.clone(), all.clone(), all.clone()]);
+        }
+        assert_eq!(
+            told(EventKind::Role(RoleEvent::Updated {
+                name: role(),
+                description: Arc::from(""),
+                max_session: Duration::from_secs(3600),
+            }))[0],
+            None
+        );
+    }
+}
