@@ -180,7 +180,8 @@ def agent(launched):
     url = f"http://127.0.0.1:{free_port()}"
 
     def ready():
-        return url if http(f"{url}/latest/", "GET")[0] else None
+        # 503 until the agent has heard of its instances.
+        return url if http(f"{url}/latest/", "GET")[0] != 503 else None
 
     arguments = [LOCUM, "agent", "--listen", url.removeprefix("http://")]
     return start(arguments, ready, **server.environment(launched["identityKey"]))[1]

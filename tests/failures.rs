@@ -193,6 +193,7 @@ fn a_full_disk_loses_nothing() {
     // A limit on the size of a file, in KiB: writes beyond it fail as they do on a full disk.
     let limited = format!("trap '' XFSZ; ulimit -f 64; exec {} dev", support::LOCUM);
     let server = Server::start_under(&limited, folder.path(), &[]);
+    server.admin(&["iam", "create-user", "--user-name", "ana"]).unwrap();
     let mut made = Vec::new();
     let failure = loop {
         let name = format!("role-{}", made.len());

@@ -138,7 +138,7 @@ fn of_roles(world: &mut World) -> Plays {
             Permission::UpdateAssumeRolePolicy,
             Action::Role(RoleAction::UpdateTrust {
                 role: app(),
-                trust: trusting_but("sts:Nothing"),
+                trust: trusting_but("sts:SetContext"),
             }),
         ),
         (Permission::DeleteRole, Action::Role(RoleAction::Delete { name: app() })),

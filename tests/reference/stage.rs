@@ -58,7 +58,7 @@ pub(crate) fn create_role(world: &mut World, name: &str) -> Action {
         id: world.id("AROA"),
         description: Arc::from(""),
         max_session: HOUR,
-        trust: trusting_but("sts:Nothing"),
+        trust: trusting_but("sts:SetContext"),
         tags: tags(),
         boundary: boundary(),
     })

@@ -72,12 +72,18 @@ fn denying(action: &str, resource: &str) -> Policy {
 
 /// A trust policy by which anybody may do everything but `action`.
 pub(crate) fn trusting_but(action: &str) -> Policy {
+    trusting(r#"{"AWS":"*"}"#, action)
+}
+
+/// A trust policy by which a principal may do everything but `action`.
+fn trusting(principal: &str, action: &str) -> Policy {
     let all = r#"["sts:AssumeRole","sts:AssumeRoleWithWebIdentity","sts:TagSession","sts:SetSourceIdentity"]"#;
     let text = format!(
-        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":{all}}},
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{principal},"Action":{all}}},
             {{"Effect":"Deny","Principal":"*","Action":"{action}"}}]}}"#
     );
-    Policy::parse(&text, PolicyKind::Trust).unwrap()
+    // As one that is stored: a shared provider is trusted here whoever its token is for.
+    Policy::reread(&text, PolicyKind::Trust).unwrap()
 }
 
 /// The names of a context's keys.
@@ -228,7 +234,8 @@ impl World {
         action: Action,
     ) -> Asked {
         let mut world = self.clone();
-        let (role, trust) = (parsed("app"), trusting_but(permission.action()));
+        let provider = format!(r#"{{"Federated":"{}"}}"#, caller.principal.arn());
+        let (role, trust) = (parsed("app"), trusting(&provider, permission.action()));
         world.run(root(), Action::Role(RoleAction::UpdateTrust { role, trust }));
         world.refusal(permission, ResourceKind::Role, caller, action)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::permission::RequestKeys;
-use super::resource::{Resource, ResourceKind, insert_tags};
+use super::resource::{Resource, insert_tags};
 use super::web_identity_context;
 use crate::domain::command::{
     AccessKeyAction, AccountAction, Action, AgentAction, GroupAction, GuardrailAction,
@@ -322,7 +322,7 @@ impl<'a> Facts<'a> {
             }
         };
         match keys {
-            RequestKeys::RequestTags => self.insert_tags(context, resource.kind()),
+            RequestKeys::RequestTags => self.insert_tags(context),
             RequestKeys::TagKeys => {
                 let keys: Vec<_> = self.tag_keys.iter().map(ToString::to_string).collect();
                 if !keys.is_empty() {
@@ -363,18 +363,13 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// What a request that sets tags tells policies: `aws:RequestTag/key` and `aws:TagKeys`. Of what a launch is about
-    /// that is true of what it makes, not of what it makes it from (Service Authorization Reference, Amazon EC2).
-    fn insert_tags(&self, context: &mut Context, kind: ResourceKind) {
+    /// What a request that sets tags tells policies: `aws:RequestTag/key` and `aws:TagKeys`. A launch tells it of everything
+    /// that it touches, as AWS's examples need it (Amazon EC2 User Guide, supported-iam-actions-tagging).
+    fn insert_tags(&self, context: &mut Context) {
         if let Some(tags) = self.tags {
             tags.insert_as_requested(context);
         }
-        let launched = matches!(
-            kind,
-            ResourceKind::Instance | ResourceKind::NetworkInterface | ResourceKind::Volume
-        );
-        let of_launch = self.instance_tags.filter(|_| launched);
-        let plain = [of_launch, self.session.as_ref().map(|session| session.tags)];
+        let plain = [self.instance_tags, self.session.as_ref().map(|session| session.tags)];
         for tags in plain.into_iter().flatten().filter(|tags| !tags.is_empty()) {
             insert_tags(context, tags, &["aws:RequestTag"]);
             if context.asks_about("aws:TagKeys") {

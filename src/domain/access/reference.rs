@@ -63,7 +63,6 @@ pub const NEVER_SET: &[Difference] = differences! {
     => "instances have no id before they are launched, and are tagged at their launch alone";
     ["aws:ResourceTag/", "ec2:ResourceTag/"] on [Image Subnet SecurityGroup NetworkInterface KeyPair Volume]
     => "what is launched beside the instance is named and not kept, so nothing tags it";
-    ["aws:RequestTag/", "aws:TagKeys"] on [Image KeyPair Subnet SecurityGroup] => "a launch tags only what it makes";
     ["ec2:BootModeOverride", "ec2:ImageType", "ec2:Owner", "ec2:Public"] on [Image]
     => "images are named and not known";
     ["ec2:KeyPairType"] on [KeyPair] => "key pairs are named and not known";
@@ -88,7 +87,6 @@ pub const NEVER_SET: &[Difference] = differences! {
      "iam:RegisterSecurityKey"]
     => "MFA devices are virtual: there are no security keys";
     ["saml:aud", "saml:namequalifier", "saml:sub", "saml:sub_type"] => "there is no federation by SAML";
-    ["sts:RoleAuthorizedByIdp"] => "the `roles` of a token are not read: the trust policy says who may";
     ["graph.facebook.com:app_id", "graph.facebook.com:id", "www.amazon.com:app_id", "www.amazon.com:user_id"]
     => "access tokens of OAuth 2.0 are not taken, only identity tokens of OpenID Connect";
     ["cognito-identity.amazonaws.com:amr"]
@@ -159,7 +157,7 @@ pub const BEYOND: &[Difference] = differences! {
     of [DeleteServiceLinkedRole]
     => "AWS bounds the deletion by it in its examples (IAM User Guide, using-service-linked-roles)";
     ["aws:RequestTag/", "aws:TagKeys", "sts:ExternalId", "sts:RoleSessionName", "sts:SourceIdentity",
-     "sts:TransitiveTagKeys"]
+     "sts:RoleAuthorizedByIdp", "sts:TransitiveTagKeys"]
     of [SetSourceIdentity TagSession] => "it is a part of a request for a session, and is judged with all of it";
     ["sts:DurationSeconds"]
     of [AssumeRoleWithWebIdentity SetSourceIdentity TagSession]
@@ -167,6 +165,9 @@ pub const BEYOND: &[Difference] = differences! {
     ["ISSUER:"]
     of [AssumeRole AssumeRoleWithWebIdentity SetSourceIdentity TagSession]
     => "every provider has `aud`, `sub`, `oaud` and `amr` (IAM User Guide, reference_policies_iam-condition-keys)";
+    ["aws:RequestTag/", "aws:TagKeys"]
+    of [RunInstances] on [Image KeyPair SecurityGroup Subnet]
+    => "AWS's examples allow a launch on `*` under them (Amazon EC2 User Guide, supported-iam-actions-tagging)";
     ["aws:ResourceTag/", "ec2:ResourceTag/"]
     of [RunInstances] on [Instance] => "the tags that an instance is to have, as in IAM's requests that create";
 };

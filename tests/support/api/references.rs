@@ -141,7 +141,7 @@ const EXCEPTIONS: &[(&str, &str, Class)] = &[
     ("SignedRequest", "path", Value(r#""/""#)),
     ("SignedRequest", "query", LeftOut),
     ("SignedRequest", "securetransport", LeftOut),
-    ("FollowInvalidationsRequest", "service", Value(r#""s3""#)),
+    ("FollowInvalidations", "service", Value(r#""s3""#)),
     ("SignedRequest", "service", Value(r#""s3""#)),
     ("SignedRequest", "sourceip", LeftOut),
     ("SimulateCustomPolicy", "resourcepolicy", LeftOut),
