@@ -6,6 +6,8 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -20,6 +22,9 @@ fn copy() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let size = copy_into(Path::new(WRITTEN), folder.path());
     assert!(size < FOLDER_MAX, "{size} bytes");
+    // A checkout keeps no modes but the executable bit.
+    let keyring = folder.path().join("keyring.json");
+    std::fs::set_permissions(keyring, Permissions::from_mode(0o600)).unwrap();
     folder
 }
 
