@@ -185,6 +185,8 @@ pub struct Service {
     oidc_keys: KeyCache,
 }
 
+/// How far the clock may be behind the newest record before a start tells of it.
+const CLOCK_BEHIND_TOLD: Duration = Duration::from_secs(300);
 /// Accounts whose keys are kept unwrapped: some 30 MB.
 const ACCOUNT_KEYS_MAX: usize = 131_072;
 /// Credentials of instances' roles that are kept: some 20 MB.
@@ -225,6 +227,14 @@ impl Service {
             document_signer: OnceLock::new(),
             oidc_keys,
         };
+        let ahead = service.ledger.time().since(service.clock_time());
+        if ahead > CLOCK_BEHIND_TOLD {
+            let seconds = ahead.as_secs();
+            tracing::warn!(
+                seconds,
+                "the clock is behind the newest record, whose time holds until then"
+            );
+        }
         // Any account shows it; the first is the operator's.
         if let Some(account) = service.ledger.view().state.accounts().next() {
             service.account_key(account.id, &account.key)?;
