@@ -411,6 +411,12 @@ impl Account {
         self.groups.get(&*key_of(name.as_str()))
     }
 
+    /// The host agent of this name, in any case.
+    #[must_use]
+    pub fn agent(&self, name: &AgentName) -> Option<&Arc<Agent>> {
+        self.agents.get(&*key_of(name.as_str()))
+    }
+
     /// The role of this name, in any case.
     #[must_use]
     pub fn role(&self, name: &RoleName) -> Option<&Arc<Role>> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use ring::digest::SHA256;
 
 use super::rejection::Rejection;
-use super::state::{Account, State, key_of};
+use super::state::{Account, State};
 use crate::identity::{AccountId, Arn, InstanceId, RoleName, UniqueId, base32_id};
 use crate::policy::Policy;
 
@@ -101,7 +101,7 @@ fn entity_id<'a>(account: &'a Account, arn: &Arn) -> Option<&'a UniqueId> {
         return account.role_by_arn(arn.as_str()).map(|role| &role.id);
     }
     if arn.service() == "locum" {
-        let agent = account.agents.get(&*key_of(arn.resource_name()))?;
+        let agent = account.agent(&arn.resource_name().parse().ok()?)?;
         return (Arn::agent(account.id, &agent.name) == *arn).then_some(&agent.id);
     }
     let user = account.user(&arn.resource_name().parse().ok()?)?;

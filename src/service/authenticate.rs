@@ -9,7 +9,7 @@ use crate::domain::access::{Caller, CallerSession};
 use crate::domain::account_key::WrappedAccountKey;
 use crate::domain::event::KeyOwner;
 use crate::domain::revocation::{self, Facts, Void};
-use crate::domain::state::{Account, State, key_of};
+use crate::domain::state::{Account, State};
 use crate::identity::{AccessKeyId, AccountId, Arn, Federator, Principal};
 use crate::metrics::{self, Denial, Lookup};
 use crate::policy::{Policy, PolicyKind};
@@ -325,7 +325,7 @@ fn owner_principal(account: &Account, owner: &KeyOwner) -> Option<Principal> {
         }
         KeyOwner::Instance(instance) => Principal::Instance { account: id, id: instance.clone() },
         KeyOwner::Agent(name) => {
-            let agent = account.agents.get(&*key_of(name.as_str()))?;
+            let agent = account.agent(name)?;
             Principal::Agent { account: id, name: agent.name.clone(), id: agent.id.clone() }
         }
     })

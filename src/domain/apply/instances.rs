@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::domain::event::{InstanceEvent, InstanceFacts};
 use crate::domain::fleet::Record;
 use crate::domain::rotation::RotationEvent;
-use crate::domain::state::{Account, Refusal, State, key_of};
+use crate::domain::state::{Account, Refusal, State};
 use crate::identity::AccountId;
 
 impl State {
@@ -58,10 +58,9 @@ impl Account {
     fn apply_instance(&mut self, time: Timestamp, event: &InstanceEvent) -> Option<()> {
         match event {
             InstanceEvent::Launched { id, facts, private_ip } => {
-                match self.host_of(facts, time) {
-                    None => self.instances.launch(id, facts, *private_ip, time),
-                    Some(facts) => self.instances.launch(id, &facts, *private_ip, time),
-                }
+                let hosted = self.host_of(facts, time);
+                let facts = hosted.as_ref().unwrap_or(facts);
+                self.instances.launch(id, facts, *private_ip, time);
                 Some(())
             }
             InstanceEvent::Terminated { id } => self.instances.terminate(id),
@@ -110,8 +109,7 @@ impl Account {
     /// agent then; if there is none any more, nobody serves it. None for what is whole as it is.
     fn host_of(&self, facts: &InstanceFacts, launched_at: Timestamp) -> Option<InstanceFacts> {
         let name = facts.agent.as_ref().filter(|_| facts.agent_id.is_none())?;
-        let agent = self.agents.get(&*key_of(name.as_str()));
-        let agent = agent.filter(|agent| agent.created_at <= launched_at);
+        let agent = self.agent(name).filter(|agent| agent.created_at <= launched_at);
         let (agent, agent_id) = agent.map(|agent| (agent.name.clone(), agent.id.clone())).unzip();
         Some(InstanceFacts { agent, agent_id, ..facts.clone() })
     }

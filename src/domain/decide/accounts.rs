@@ -12,8 +12,8 @@ use crate::domain::event::{
 };
 use crate::domain::quotas::{ACCESS_KEYS_PER_USER_MAX, Quota};
 use crate::domain::rejection::Rejection;
-use crate::domain::state::{Agent, State, User, key_of};
-use crate::identity::{AccessKeyId, AccountAlias, AccountId, AgentName, Path, UserName};
+use crate::domain::state::{State, User};
+use crate::identity::{AccessKeyId, AccountAlias, AccountId, Path, UserName};
 
 /// What the operator alone may do to an account that need not be their own.
 pub(super) fn operators_permission(action: &AccountAction) -> Option<Permission> {
@@ -166,7 +166,7 @@ impl Decider<'_> {
             AgentAction::Create { name, id, key } => {
                 let resource = Resource::new_agent(self.account.id, name);
                 self.require(Permission::CreateAgent, &resource)?;
-                if self.agent(name).is_some() {
+                if self.account.agent(name).is_some() {
                     return Err(Rejection::exists("agent", name));
                 }
                 self.check_quota(Quota::Agents, 1)?;
@@ -184,16 +184,13 @@ impl Decider<'_> {
             AgentAction::Delete { name } => {
                 let resource = Resource::agent(self.account, name);
                 self.require(Permission::DeleteAgent, &resource)?;
-                let agent = self.agent(name).ok_or_else(|| Rejection::missing("agent", name))?;
+                let agent =
+                    self.account.agent(name).ok_or_else(|| Rejection::missing("agent", name))?;
                 let name = agent.name.clone();
                 self.emit(EventKind::Agent(AgentEvent::Deleted { name }));
                 Ok(())
             }
         }
-    }
-
-    fn agent(&self, name: &AgentName) -> Option<&Arc<Agent>> {
-        self.account.agents.get(&*key_of(name.as_str()))
     }
 
     /// The user, if the caller has a permission on them. Who has not learns nothing of their existence.
@@ -281,7 +278,8 @@ impl Decider<'_> {
                 Ok(KeyOwner::User(user.name.clone()))
             }
             KeyOwner::Agent(name) => {
-                let agent = self.agent(name).ok_or_else(|| Rejection::missing("agent", name))?;
+                let agent =
+                    self.account.agent(name).ok_or_else(|| Rejection::missing("agent", name))?;
                 Ok(KeyOwner::Agent(agent.name.clone()))
             }
             KeyOwner::Root | KeyOwner::Instance(_) => Ok(owner.clone()),

@@ -2,6 +2,7 @@
 //! service, that an instance has one profile at most, and that the profile is still the one that was
 //! named: all are judged against the state that the events then change.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -54,7 +55,7 @@ impl Decider<'_> {
     ) -> Result<(), Rejection> {
         let passed = self.require_launch(facts, networking, profile)?;
         facts.metadata.check_tags(&facts.tags)?;
-        let facts = &self.hosted(facts)?;
+        let facts = &*self.hosted(facts)?;
         self.check_quota(Quota::Instances, launches.len())?;
         for launch in launches {
             self.launch(launch, facts, passed.as_ref())?;
@@ -63,12 +64,11 @@ impl Decider<'_> {
     }
 
     /// The facts with the host agent that they name.
-    fn hosted(&self, facts: &InstanceFacts) -> Result<InstanceFacts, Rejection> {
-        let Some(name) = &facts.agent else { return Ok(facts.clone()) };
-        let agent = self.account.agents.get(&*super::key_of(name.as_str()));
-        let agent = agent.ok_or_else(|| Rejection::missing("agent", name))?;
+    fn hosted<'f>(&self, facts: &'f InstanceFacts) -> Result<Cow<'f, InstanceFacts>, Rejection> {
+        let Some(name) = &facts.agent else { return Ok(Cow::Borrowed(facts)) };
+        let agent = self.account.agent(name).ok_or_else(|| Rejection::missing("agent", name))?;
         let (agent, agent_id) = (Some(agent.name.clone()), Some(agent.id.clone()));
-        Ok(InstanceFacts { agent, agent_id, ..facts.clone() })
+        Ok(Cow::Owned(InstanceFacts { agent, agent_id, ..facts.clone() }))
     }
 
     /// Every permission that a launch needs, on each thing that it touches, and the profile that it gives.

@@ -8,7 +8,7 @@ use crate::domain::command::{AccessKeyAction, Action, AgentAction};
 use crate::domain::event::{AccessKeyEvent, EventKind, KeyOwner};
 use crate::domain::last_use::LastUse;
 use crate::domain::rejection::Rejection;
-use crate::domain::state::{AccessKey, Account, Agent, key_of};
+use crate::domain::state::{AccessKey, Account, Agent};
 use crate::identity::{AccessKeyId, AgentName, Principal, UserName};
 use crate::ledger::{Receipt, View};
 use crate::service::{Reading, RequestInfo, Service, ServiceError};
@@ -180,8 +180,7 @@ impl Service {
         let (id, key) = (self.draw_id("AGNT")?, self.draw_id("AKIA")?);
         let action = Action::Agent(AgentAction::Create { name: name.clone(), id, key });
         let receipt = self.perform_own(info, token, action).await?;
-        let key = key_of(name.as_str());
-        let agent = self.made(info, &receipt, |account| account.agents.get(&*key))?;
+        let agent = self.made(info, &receipt, |account| account.agent(&name))?;
         Ok(NewAgent { agent, key: self.new_key(info, &receipt)? })
     }
 

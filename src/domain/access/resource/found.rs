@@ -196,7 +196,7 @@ impl<'a> Resource<'a> {
     /// A host agent; by the request's spelling if there is none of this name.
     #[must_use]
     pub fn agent(account: &Account, name: &AgentName) -> Self {
-        let found = account.agents.get(&*key_of(name.as_str()));
+        let found = account.agent(name);
         let name = found.map_or(name, |agent| &agent.name);
         Self::of(ResourceKind::Agent, Arn::agent(account.id, name), Keys::None)
     }
