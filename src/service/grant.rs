@@ -10,14 +10,10 @@ use crate::clock::Timestamp;
 use crate::domain::access::{Question, REQUEST_KEYS, gathered};
 use crate::identity::AccountId;
 use crate::policy::{Context, Policies};
-use crate::signing::sigv4::SigningKey;
+use crate::signing::sigv4::{OWN_SERVICES, SigningKey};
 
 /// How long a grant lasts at most. Until then, changes void it by way of the stream of invalidations.
 pub const GRANT_LIFETIME: Duration = Duration::from_secs(300);
-
-/// Services whose requests are ours to judge: with their signing keys a resource service could call us
-/// in its clients' names.
-pub(super) const OWN_SERVICES: [&str; 4] = ["locum", "sts", "iam", "ec2"];
 
 /// What a resource service is given, but for the policies.
 #[derive(Debug)]

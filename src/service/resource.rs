@@ -9,7 +9,6 @@ use std::net::IpAddr;
 use super::Service;
 use super::authenticate::{AuthError, Signed};
 use super::denial::deciding;
-use super::grant::OWN_SERVICES;
 use crate::domain::access::{Caller, Question, authorize, explain, judge};
 use crate::domain::state::State;
 use crate::identity::AccountId;
@@ -17,7 +16,7 @@ use crate::metrics;
 use crate::policy::{Context, Decision, Policy, PolicyKind, Trace, Verdict};
 use crate::signing::sigv4::payload::ChunkVerifier;
 use crate::signing::sigv4::{
-    Credential, Expectations, Signable, SignatureError, SigningKey, parse,
+    Credential, Expectations, OWN_SERVICES, Signable, SignatureError, SigningKey, parse,
 };
 
 /// A signed request as a resource service hands it on.

@@ -37,7 +37,7 @@ use std::fmt;
 pub use error::{Incomplete, Mismatch, SignatureError};
 pub use parse::parse;
 pub use sign::Signer;
-pub use verify::{Expectations, Lifetime, SigningKey, check, compare, verify};
+pub use verify::{Expectations, Lifetime, OWN_SERVICES, SigningKey, check, compare, verify};
 
 use crate::clock::Timestamp;
 use crate::signing::crypto;

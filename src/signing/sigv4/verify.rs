@@ -23,6 +23,10 @@ use crate::signing::Secret;
 const SKEW_MINUTES: u64 = 15;
 const SKEW: Duration = Duration::from_secs(SKEW_MINUTES * 60);
 
+/// Services whose requests Locum alone judges: with their signing keys a resource service could call us in its clients'
+/// names.
+pub const OWN_SERVICES: [&str; 4] = ["locum", "sts", "iam", "ec2"];
+
 /// How long a presigned URL is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
@@ -51,7 +55,7 @@ impl<'a> Expectations<'a> {
     /// What `service` expects in these regions, by whatever host it is called.
     #[must_use]
     pub fn new(service: &'a str, regions: &'a [String]) -> Self {
-        let own = matches!(service, "sts" | "iam" | "ec2" | "locum");
+        let own = OWN_SERVICES.contains(&service);
         let lifetime = if own { Lifetime::Fixed } else { Lifetime::Asked };
         Self { service, regions, hosts: &[], lifetime }
     }
