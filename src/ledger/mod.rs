@@ -18,7 +18,6 @@ mod tests;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -142,8 +141,6 @@ struct Submission {
 struct Shared {
     log: Arc<EventLog>,
     view: ArcSwap<View>,
-    /// The time of the newest view, in milliseconds since the epoch.
-    time: AtomicI64,
     applied: watch::Sender<u64>,
     batches: broadcast::Sender<Arc<Batch>>,
     stopped: watch::Sender<Option<Arc<str>>>,
@@ -173,7 +170,6 @@ impl Ledger {
         let (view, opened) = recover::recover(&log)?;
         let shared = Arc::new(Shared {
             applied: watch::Sender::new(view.sequence),
-            time: AtomicI64::new(view.time.as_millis()),
             view: ArcSwap::from_pointee(view),
             batches: broadcast::Sender::new(FOLLOWERS_BATCHES_MAX),
             stopped: watch::Sender::new(None),
@@ -194,7 +190,7 @@ impl Ledger {
     /// The latest time that a record has: before it, nothing is decided.
     #[must_use]
     pub fn time(&self) -> Timestamp {
-        Timestamp::from_millis(self.shared.time.load(Ordering::Acquire))
+        self.shared.view.load().time
     }
 
     /// The state once record `sequence` is applied; at once for 0.

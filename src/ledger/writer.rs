@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -214,8 +213,6 @@ impl Writer {
             took = began.elapsed();
             metrics::ledger().batch(batch.answers.len(), batch.bytes, took);
             let view = Arc::new(batch.view);
-            // Before the state, so that who sees that sees no time before it.
-            self.shared.time.store(view.time.as_millis(), Ordering::Release);
             self.shared.view.store(view.clone());
             self.shared.applied.send_replace(view.sequence);
             // Nobody following is no error.

@@ -67,6 +67,16 @@ pub(super) enum Closeness {
     Itself,
 }
 
+impl SessionKind {
+    /// Whether it stays and has a unique id, by which it is told from a successor of its name.
+    fn lasts(self) -> bool {
+        match self {
+            Self::Agent => true,
+            Self::AssumedRole | Self::FederatedUser | Self::Instance => false,
+        }
+    }
+}
+
 impl Named {
     /// Reads a principal of the `AWS` kind.
     pub(super) fn aws(text: &str) -> Result<Self, &'static str> {
@@ -126,21 +136,8 @@ impl Named {
 
     /// The ARN of what a unique id can stand for: a user, a role or a host agent.
     pub(super) fn lasting_arn(&self) -> Option<&str> {
-        match self {
-            Self::Entity(entity) => Some(&entity.arn),
-            Self::Session(session) => match session.kind {
-                SessionKind::Agent => Some(&session.arn),
-                SessionKind::AssumedRole | SessionKind::FederatedUser | SessionKind::Instance => {
-                    None
-                }
-            },
-            Self::Everyone
-            | Self::Account(_)
-            | Self::UniqueId(_)
-            | Self::Service(_)
-            | Self::Federated(_)
-            | Self::CanonicalUser => None,
-        }
+        let passes = matches!(self, Self::Session(session) if !session.kind.lasts());
+        self.arn().filter(|_| !passes)
     }
 
     /// The kind and the text of the policy; none for canonical users, who are nobody here.

@@ -4,7 +4,7 @@
 use super::Finding;
 use super::document::{Document, Item};
 use crate::identity::{AccountId, Arn};
-use crate::policy::{Policy, PolicyKind};
+use crate::policy::{Policy, PolicyKind, principal};
 
 impl Policy {
     /// Users, roles and agents of other accounts than `own` that a trust policy names. Whether they are there is for
@@ -44,13 +44,11 @@ fn lasting(policy: &Policy) -> Vec<(Arn, Item)> {
     let principals = document.statements.into_iter().filter_map(|found| found.principals);
     let named = principals.flat_map(|principals| principals.named);
     let aws = named.filter(|named| named.kind == "AWS").map(|named| named.item);
-    let lasting = aws.filter_map(|item| Some((Arn::parse(&item.text).ok()?, item)));
-    lasting.filter(|(arn, _)| has_id(arn)).collect()
-}
-
-fn has_id(arn: &Arn) -> bool {
-    let kind = arn.resource().split_once('/').map(|(kind, _)| kind);
-    matches!((arn.service(), kind), ("iam", Some("user" | "role")) | ("locum", Some("agent")))
+    let lasting = aws.filter_map(|item| {
+        let arn = Arn::parse(principal::Named::aws(&item.text).ok()?.lasting_arn()?).ok()?;
+        Some((arn, item))
+    });
+    lasting.collect()
 }
 
 #[cfg(test)]
